@@ -1,0 +1,336 @@
+"""Text into sound ahead of every call: each prompt from the best provider there is, all equally loud."""
+
+import fcntl
+import hashlib
+import json
+import tempfile
+import time
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from ivr.speech import english, music, sound, vietnamese
+from ivr.speech.engines import (
+    Breaker,
+    Engine,
+    EngineRests,
+    Espeak,
+    Gtts,
+    Program,
+    SpeechFailed,
+    telephone_samples,
+)
+from ivr.speech.prompts import SHARED, Prompt
+
+MASTERING: Final = "1"
+"""Raise it when sound.mastered or the sox filters change: everything is then rendered anew."""
+MANIFEST: Final = "manifest.json"
+UPLOAD_SUFFIXES: Final = ("wav", "mp3", "ogg")
+UPLOAD_LIMIT_BYTES: Final = 20_000_000
+UPLOADED: Final = "uploaded"
+"""The provider's name of a recorded voice in the manifest."""
+
+_log = structlog.get_logger(__name__)
+_SPOKEN: Final[Mapping[str, Callable[[str], str]]] = {"vi": vietnamese.spoken, "en": english.spoken}
+
+
+@dataclass(frozen=True)
+class VoiceSettings:
+    """Where sound comes from: uploaded recordings first, then gTTS when it is used, then espeak-ng."""
+
+    sox: Program
+    espeak: Program
+    uploaded: Path
+    """<language>/<hotline or all>/<id>.wav|mp3|ogg; <language>/<id> also serves a prompt of all hotlines."""
+    cache: Path
+    """Finished sounds by digest of engine, voice and words; may be deleted at any time."""
+    use_gtts: bool = True
+    gtts_timeout_s: float = 5.0
+    gtts_deadline_s: float = 15.0
+    gtts_rest_s: float = 60.0
+    parallel: int = 2
+    """Prompts rendered at the same time."""
+
+    def engines(self) -> list[Engine]:
+        """The engines to ask, best first; each call makes new ones, so a rest lasts for one rendering."""
+        gtts = Gtts(self.gtts_timeout_s, self.gtts_deadline_s, Breaker(self.gtts_rest_s))
+        return [*([gtts] if self.use_gtts else []), Espeak(self.espeak)]
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """One prompt as it lies in the folder: a row of the manifest."""
+
+    text: str
+    digest: str
+    """Of language, words to say and mastering: another digest means another sound."""
+    provider: str
+    seconds: float
+    recording_sha256: str = ""
+    """Of the uploaded recording, if there is one."""
+    recording_digest: str = ""
+    """The digest of the text it says: the prompt's text when the recording was first used."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something wrong with one prompt, and what mends it."""
+
+    key: str
+    """The prompt: language/scope/id."""
+    message: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"Prompt {self.key}: {self.message} {self.fix}"
+
+
+@dataclass(frozen=True)
+class RenderReport:
+    """What one rendering did."""
+
+    rendered: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    by_provider: Mapping[str, int] = field(default_factory=dict)
+    """Provider → prompts in the folder that it made."""
+    seconds: float = 0.0
+    """How long the rendering took."""
+    speech_s: float = 0.0
+    """How long all prompts together last."""
+
+
+def render(
+    prompts: Iterable[Prompt], settings: VoiceSettings, folder: Path, *, improve: bool = False
+) -> RenderReport:
+    """Bring `folder` up to date with `prompts`; only what is new or changed is made again.
+
+    `improve` asks better engines again for what a lesser one made, e.g. once the internet is back.
+    A prompt that no provider can say keeps its old sound and is named in the faults. Prompts no longer asked
+    for stay: a call in progress may still need them.
+    """
+    began = time.monotonic()
+    wanted = {prompt.key: prompt for prompt in prompts}
+    folder.mkdir(parents=True, exist_ok=True)
+    with _only_one(folder), ThreadPoolExecutor(settings.parallel) as pool:
+        manifest = read_manifest(folder)
+        engines = settings.engines()
+
+        def one(prompt: Prompt) -> tuple[Prompt, Rendered | None, list[Fault]]:
+            return (
+                prompt,
+                *_render_one(prompt, settings, engines, folder, manifest.get(prompt.key), improve=improve),
+            )
+
+        music.write_music(folder)
+        for language in sorted({prompt.language for prompt in wanted.values()}):
+            music.write_tones(folder / language / SHARED)
+        outcomes = list(pool.map(one, wanted.values()))
+        new = {prompt.key: row for prompt, row, _ in outcomes if row is not None}
+        changed = tuple(key for key, row in new.items() if manifest.get(key) != row)
+        if changed:
+            _write_manifest(folder, {**manifest, **new})
+    counts: dict[str, int] = {}
+    for row in new.values():
+        counts[row.provider] = counts.get(row.provider, 0) + 1
+    report = RenderReport(
+        rendered=changed,
+        unchanged=tuple(key for key in new if key not in set(changed)),
+        faults=tuple(fault for _, _, faults in outcomes for fault in faults),
+        by_provider=counts,
+        seconds=round(time.monotonic() - began, 3),
+        speech_s=round(sum(row.seconds for row in new.values()), 1),
+    )
+    _log.info(
+        "prompts rendered",
+        rendered=len(changed),
+        unchanged=len(report.unchanged),
+        faults=len(report.faults),
+        seconds=report.seconds,
+    )
+    return report
+
+
+def check(prompts: Iterable[Prompt], folder: Path) -> list[Fault]:
+    """A fault for every prompt that is missing, damaged or says an earlier text; empty when all is well."""
+    fix = "Run `./app.py prompts render`."
+    manifest = read_manifest(folder)
+    faults: list[Fault] = []
+    languages: set[str] = set()
+    for prompt in prompts:
+        languages.add(prompt.language)
+        row = manifest.get(prompt.key)
+        path = folder / prompt.key
+        if row is None or not (
+            path.with_name(f"{prompt.id}.wav").exists() and path.with_name(f"{prompt.id}.alaw").exists()
+        ):
+            faults.append(Fault(prompt.key, "has no sound.", fix))
+        elif row.digest != _digest(prompt):
+            faults.append(Fault(prompt.key, "still says an earlier text.", fix))
+        elif not _whole(path, row):
+            faults.append(Fault(prompt.key, "has a damaged sound.", fix))
+    tones = [
+        f"{language}/{SHARED}/{tone}"
+        for language in sorted(languages)
+        for tone in ("beep", "pause", "ringback")
+    ]
+    missing = [key for key in [*tones, "moh/default"] if not (folder / f"{key}.alaw").exists()]
+    return faults + [Fault(key, "has no sound.", fix) for key in missing]
+
+
+def length_s(path: Path) -> float:
+    """How long the sound at `path` (no extension, as Asterisk plays it) lasts; FileNotFoundError without one.
+
+    A-law has no header and a byte a sample, so this costs one look at the file's size.
+    """
+    return path.with_name(f"{path.name}.alaw").stat().st_size / sound.RATE_HZ
+
+
+def read_manifest(folder: Path) -> dict[str, Rendered]:
+    """Prompt key → what lies there; empty when nothing was rendered or the manifest is damaged."""
+    try:
+        rows = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return {key: Rendered(**row) for key, row in rows.items()}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError, AttributeError) as failure:
+        _log.warning("prompt manifest damaged", folder=str(folder), reason=str(failure))
+        return {}
+
+
+def uploaded_recording(prompt: Prompt, uploaded: Path) -> Path | None:
+    """The recorded voice for `prompt`, if one was uploaded for exactly this hotline or for all of them."""
+    places = [uploaded / prompt.key] + (
+        [uploaded / prompt.language / prompt.id] if prompt.hotline is None else []
+    )
+    found = (place.with_name(f"{prompt.id}.{suffix}") for place in places for suffix in UPLOAD_SUFFIXES)
+    return next((path for path in found if path.is_file()), None)
+
+
+def _render_one(
+    prompt: Prompt,
+    settings: VoiceSettings,
+    engines: list[Engine],
+    folder: Path,
+    before: Rendered | None,
+    *,
+    improve: bool,
+) -> tuple[Rendered | None, list[Fault]]:
+    """The prompt's row after bringing it up to date (None when it has no sound) and what went wrong."""
+    digest, path, faults = _digest(prompt), folder / prompt.key, list[Fault]()
+    current = before if before and before.digest == digest and _whole(path, before) else None
+    recording = uploaded_recording(prompt, settings.uploaded)
+    sha256 = _sha256(recording) if recording else ""
+    says = before.recording_digest if before and sha256 and before.recording_sha256 == sha256 else digest
+    if recording and says == digest:
+        if current and current.provider == UPLOADED and current.recording_sha256 == sha256:
+            return current, faults
+        try:
+            seconds = sound.write_pair(path, _recorded(recording, settings))
+            return Rendered(prompt.text, digest, UPLOADED, seconds, sha256, digest), faults
+        except (SpeechFailed, sound.NoSound) as failure:
+            says, sha256 = "", ""
+            unusable = f"the uploaded recording {recording.name} cannot be used: {failure}"
+            faults.append(Fault(prompt.key, unusable, "Upload another one."))
+    elif recording:
+        outdated = "the uploaded recording says an earlier text, so it is not used."
+        faults.append(Fault(prompt.key, outdated, "Upload a new recording."))
+    row = _synthesised(prompt, settings, engines, path, current, improve=improve)
+    if row is None:
+        fix = "Upload a recording, or run `./run doctor` to see what espeak-ng or sox lacks."
+        return before, [*faults, Fault(prompt.key, "no engine could say it.", fix)]
+    remembered = (sha256, says) if sha256 else ("", "")
+    return replace(row, recording_sha256=remembered[0], recording_digest=remembered[1]), faults
+
+
+def _synthesised(
+    prompt: Prompt,
+    settings: VoiceSettings,
+    engines: list[Engine],
+    path: Path,
+    current: Rendered | None,
+    *,
+    improve: bool,
+) -> Rendered | None:
+    """The row of the best engine that can say it; `current` when none is better; None when none can."""
+    if current and current.provider != UPLOADED:
+        names = [engine.name for engine in engines]
+        if not improve or current.provider not in names:
+            return current
+        engines = engines[: names.index(current.provider)]
+    for engine in engines:
+        try:
+            samples = _said(prompt, settings, engine)
+        except EngineRests:
+            continue
+        except (SpeechFailed, sound.NoSound) as failure:
+            _log.warning("prompt engine failed", prompt=prompt.key, engine=engine.name, reason=str(failure))
+            continue
+        return Rendered(prompt.text, _digest(prompt), engine.name, sound.write_pair(path, samples))
+    return current if current and current.provider != UPLOADED else None
+
+
+def _recorded(recording: Path, settings: VoiceSettings) -> "array[int]":
+    if recording.stat().st_size > UPLOAD_LIMIT_BYTES:
+        raise SpeechFailed("it is larger than 20 MB.")
+    return sound.mastered(telephone_samples(settings.sox, recording))
+
+
+def _said(prompt: Prompt, settings: VoiceSettings, engine: Engine) -> "array[int]":
+    """The mastered samples, from the cache when this engine said the same words before."""
+    words = _words(prompt)
+    name = hashlib.sha256("\n".join((engine.name, prompt.language, MASTERING, words)).encode()).hexdigest()
+    kept = settings.cache / name[:2] / name
+    try:
+        return sound.read_wav(kept.with_name(f"{name}.wav"))
+    except (FileNotFoundError, ValueError, EOFError):
+        pass  # not in the cache, or cut short: said anew
+    with tempfile.TemporaryDirectory(prefix="voice-") as scratch:
+        said = engine.say(words, prompt.language, Path(scratch))
+        samples = sound.mastered(telephone_samples(settings.sox, said))
+    sound.write_pair(kept, samples)
+    return samples
+
+
+def _words(prompt: Prompt) -> str:
+    return _SPOKEN.get(prompt.language, str)(prompt.text)
+
+
+def _digest(prompt: Prompt) -> str:
+    return hashlib.sha256("\n".join((prompt.language, MASTERING, _words(prompt))).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _whole(path: Path, row: Rendered) -> bool:
+    """True when both files have the length that the manifest says."""
+    samples = round(row.seconds * sound.RATE_HZ)
+    try:
+        sizes = [path.with_name(f"{path.name}.{suffix}").stat().st_size for suffix in ("wav", "alaw")]
+    except FileNotFoundError:
+        return False
+    return sizes == [44 + 2 * samples, samples]
+
+
+def _write_manifest(folder: Path, rows: Mapping[str, Rendered]) -> None:
+    text = json.dumps({key: asdict(rows[key]) for key in sorted(rows)}, ensure_ascii=False, indent=1)
+    part = folder / f".{MANIFEST}.part"
+    part.write_text(text + "\n", encoding="utf-8")
+    part.replace(folder / MANIFEST)
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """One rendering of a folder at a time; a second one waits."""
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
