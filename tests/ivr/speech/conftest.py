@@ -1,0 +1,40 @@
+"""espeak-ng and sox as the product runs them, and settings that keep every test to its own folder."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ivr.speech.engines import Program, program_in_root
+from ivr.speech.voice import VoiceSettings
+
+PROJECT = Path(__file__).parents[3]
+
+
+def program(name: str) -> Program:
+    """The program of the unpacked parts, else the system's; the test is skipped where there is neither."""
+    roots = [os.environ.get("HOTLINE_ASTERISK_ROOT", ""), str(PROJECT / "var/parts/root")]
+    for root in filter(None, roots):
+        if (Path(root) / "usr/bin" / name).exists():
+            return program_in_root(Path(root), name)
+    if found := shutil.which(name):
+        return Program((found,))
+    pytest.skip(f"{name} is missing: ./run test brings it")
+
+
+@pytest.fixture
+def sox() -> Program:
+    return program("sox")
+
+
+@pytest.fixture
+def voice_settings(tmp_path: Path, sox: Program) -> VoiceSettings:
+    """espeak-ng only, nothing uploaded, empty cache."""
+    return VoiceSettings(
+        sox=sox,
+        espeak=program("espeak-ng"),
+        uploaded=tmp_path / "uploaded",
+        cache=tmp_path / "cache",
+        use_gtts=False,
+    )

@@ -1,0 +1,154 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from ivr.speech.prompts import (
+    LANGUAGES,
+    TONES,
+    BadPrompts,
+    Prompt,
+    prompts_of,
+    read_texts,
+    say_digits,
+    say_minutes,
+    say_position,
+    say_unit_choices,
+    say_unit_question,
+    sound_path,
+    system_texts,
+    unit_texts,
+)
+
+HOTLINES = {
+    "binh-phuoc": {"tinh": "Bình Phước", "province": "Bình Phước"},
+    "binh-duong": {"tinh": "Bình Dương", "province": "Bình Dương"},
+}
+
+
+def test_every_system_prompt_has_at_most_two_sentences() -> None:
+    for prompt_id, texts in read_texts().items():
+        if prompt_id in ("recording-notice", "emergency-only"):
+            continue  # they open with the hotline's name, which is a sentence of its own
+        for text in texts.values():
+            assert len(re.findall(r"[.?!](?:\s|$)", text)) <= 2, f"{prompt_id}: {text}"
+
+
+def test_a_text_with_a_placeholder_becomes_one_prompt_a_hotline() -> None:
+    prompts = prompts_of({"hello": {"vi": "1022 {tinh}."}, "hold": {"vi": "Xin giữ máy."}}, HOTLINES)
+    assert [(prompt.key, prompt.text) for prompt in prompts] == [
+        ("vi/binh-phuoc/hello", "1022 Bình Phước."),
+        ("vi/binh-duong/hello", "1022 Bình Dương."),
+        ("vi/all/hold", "Xin giữ máy."),
+    ]
+
+
+def test_every_placeholder_without_a_value_is_named() -> None:
+    with pytest.raises(BadPrompts) as refused:
+        prompts_of({"a": {"vi": "{tinh} {huyen}", "en": "{province}"}}, {"x": {"tinh": "X"}})
+    assert refused.value.faults == (
+        "Prompt “a” (vi) needs “huyen”, which hotline x does not set.",
+        "Prompt “a” (en) needs “province”, which hotline x does not set.",
+    )
+
+
+def test_all_faults_of_a_text_file_are_named_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.toml"
+    path.write_text(
+        'plain = "x"\n[hold]\nvi = "Xin giữ máy."\n[full]\nvi = " "\nen = "Full."\nfr = "Plein."\n'
+    )
+    with pytest.raises(BadPrompts) as refused:
+        read_texts(path)
+    assert refused.value.faults == (
+        "prompts.toml: “plain” must be a table with a text for each language.",
+        "prompts.toml: “hold” has no en text.",
+        "prompts.toml: “full” has no vi text.",
+        "prompts.toml: “full” has an unknown language “fr”.",
+    )
+
+
+def test_a_text_file_that_is_no_toml_is_one_clear_fault(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.toml"
+    path.write_text("[hold\n")
+    with pytest.raises(BadPrompts, match=r"prompts\.toml cannot be read"):
+        read_texts(path)
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", "a b", ".hidden", "é"])
+def test_a_name_that_could_leave_the_folder_is_refused(name: str) -> None:
+    with pytest.raises(BadPrompts):
+        Prompt(name, "vi", "Xin chào.")
+    with pytest.raises(BadPrompts):
+        Prompt("hello", "vi", "Xin chào.", hotline=name or "..")
+
+
+def sounds(folder: Path, *keys: str) -> None:
+    for key in keys:
+        path = folder / f"{key}.alaw"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"\xd5")
+
+
+def test_a_hotline_plays_its_own_sound_before_the_shared_one(tmp_path: Path) -> None:
+    sounds(tmp_path, "vi/all/hello", "vi/binh-phuoc/hello", "en/all/hello")
+    assert sound_path(tmp_path, "hello", "vi", "binh-phuoc") == tmp_path / "vi/binh-phuoc/hello"
+    assert sound_path(tmp_path, "hello", "vi", "binh-duong") == tmp_path / "vi/all/hello"
+    assert sound_path(tmp_path, "hello", "en", "binh-phuoc") == tmp_path / "en/all/hello"
+
+
+def test_a_prompt_missing_in_english_is_heard_in_vietnamese(tmp_path: Path) -> None:
+    sounds(tmp_path, "vi/all/hold")
+    assert sound_path(tmp_path, "hold", "en") == tmp_path / "vi/all/hold"
+
+
+def test_a_prompt_missing_everywhere_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LookupError, match="hold"):
+        sound_path(tmp_path, "hold", "en", "binh-phuoc")
+
+
+def test_the_place_in_the_line_is_said_from_pieces() -> None:
+    assert say_position(3) == ("position", "num-3")
+    assert say_position(20) == ("position", "num-20")
+    assert say_position(21) == ("position-over-20",)
+
+
+def test_a_place_before_the_first_is_refused() -> None:
+    with pytest.raises(ValueError, match="position 0"):
+        say_position(0)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "pieces"),
+    [
+        (0.2, ("wait-about", "num-1", "minutes")),
+        (5, ("wait-about", "num-5", "minutes")),
+        (20.5, ("wait-about", "num-30", "minutes")),
+        (60, ("wait-about", "num-60", "minutes")),
+        (61, ("wait-over-hour",)),
+    ],
+)
+def test_a_wait_is_rounded_up_to_the_next_piece(minutes: float, pieces: tuple[str, ...]) -> None:
+    assert say_minutes(minutes) == pieces
+
+
+def test_a_telephone_number_is_said_in_groups() -> None:
+    spoken = " ".join(say_digits("0903 123 456")).replace("num-", "")
+    assert spoken == "0 9 0 3 pause 1 2 3 pause 4 5 6"
+    assert say_digits("1022") == ("num-1", "num-0", "num-2", "num-2")
+
+
+def test_units_are_offered_with_their_keys() -> None:
+    assert say_unit_choices([("01", "689")]) == (
+        "ask-district", "unit-689", "press", "num-0", "num-1", "pause",
+    )  # fmt: skip
+    assert say_unit_question("689") == ("confirm-unit", "unit-689", "confirm-keys")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_piece_of_every_message_has_a_text(language: str) -> None:
+    texts = {**system_texts(), **unit_texts({"689": "Thành phố Đồng Xoài"})}
+    messages = [say_position(place) for place in range(1, 30)]
+    messages += [say_minutes(minutes) for minutes in range(90)]
+    messages += [say_digits("0123456789"), say_unit_choices([("01", "689")]), say_unit_question("689")]
+    for piece in {piece for message in messages for piece in message} - set(TONES):
+        assert texts[piece][language]
