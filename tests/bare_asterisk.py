@@ -19,7 +19,7 @@ res_pjsip_authenticator_digest res_pjsip_caller_id res_pjsip_dtmf_info res_pjsip
 res_pjsip_endpoint_identifier_ip res_pjsip_endpoint_identifier_user res_pjsip_logger res_pjsip_nat
 res_pjsip_outbound_authenticator_digest res_pjsip_outbound_registration res_pjsip_registrar
 res_pjsip_rfc3326 res_pjsip_sdp_rtp res_pjsip_session app_playback app_confbridge
-res_timing_timerfd res_indications
+res_timing_timerfd res_pjsip_pubsub
 """
 
 PJSIP = """
@@ -109,8 +109,8 @@ exten => bye,1,Answer()
  same => n,Hangup(16)
 exten => room,1,Answer()
  same => n,ConfBridge(room)
-exten => _station.,1,Answer()
- same => n,Dial(PJSIP/${EXTEN:7}@carrier,15)
+exten => _far.,1,Answer()
+ same => n,Dial(PJSIP/${EXTEN:3}@carrier,15)
  same => n,Hangup()
 exten => slow,1,Ringing()
  same => n,Wait(30)
@@ -179,7 +179,7 @@ nocolor = yes
             + "".join(DESK.format(user=user) for user in self.desks),
             "extensions.conf": EXTENSIONS.replace("{folder}", str(self.folder)),
             "confbridge.conf": "[default_bridge]\ntype=bridge\n[default_user]\ntype=user\nquiet=yes\n",
-            "indications.conf": "[general]\ncountry=us\n[us]\nringcadence = 2000,4000\ndial = 350+440\n",
+            "indications.conf": "[general]\ncountry=us\n[us]\ndescription=US\nringcadence=2000,4000\ndial=350+440\n",
         }
         for name, text in files.items():
             (self.folder / name).write_text(text)

@@ -101,7 +101,7 @@ class Carrier:
     async def __aexit__(self, *_: object) -> None:
         for leg in self.legs:
             leg.close()
-        self.agent.close()
+        await self.agent.finish()
 
     @property
     def channels_used(self) -> int:

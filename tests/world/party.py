@@ -267,7 +267,7 @@ class Phone(Callee):
         if self._agent is not None and self._agent.is_open:
             if self.register_status == 200:
                 await self.register(0, give_up_s=1.0)
-            self._agent.close()
+            await self._agent.finish()
 
     def _rung_by(self, dialog: Dialog) -> None:
         leg = self.take(dialog, self.ports)

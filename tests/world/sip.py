@@ -64,6 +64,13 @@ class UserAgent(asyncio.DatagramProtocol):
             self._transport.close()
             self._transport = None
 
+    async def finish(self, within_s: float = 1.0) -> None:
+        """Wait until our last requests (BYE, CANCEL) are answered, then close."""
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline and any(not t.finished for t in self._asking.values()):
+            await asyncio.sleep(0.01)
+        self.close()
+
     @property
     def is_open(self) -> bool:
         """Whether the socket still exists."""
@@ -530,9 +537,7 @@ class Dialog:
         """End it: BYE when answered, CANCEL when we still ring them, `status` when they still ring us."""
         if self.state == "answered":
             self._end("us", None, self.final_status)
-            asyncio.ensure_future(  # noqa: RUF006 the agent's transaction holds what must stay alive
-                self.agent.ask_as(self.credentials, self.request("BYE"), self.peer)
-            )
+            self._send_bye()
         elif self._transaction is not None:
             self.reject(status)
         elif self.state == "calling" and not self._give_up_wanted:
@@ -541,6 +546,17 @@ class Dialog:
                 self._send_cancel()
         elif self.state == "new":
             self._end("us", None, 487)
+
+    def _send_bye(self) -> None:
+        bye = self.request("BYE")
+
+        def on_reply(reply: Message) -> None:
+            if reply.status in (401, 407) and self.credentials is not None:
+                again = with_authorization(self.agent, bye, reply, self.credentials)
+                if again is not None:
+                    self.agent.start(again, self.peer, lambda _reply: None)
+
+        self.agent.start(bye, self.peer, on_reply)
 
     async def say(self, method: str, headers: Headers = (), body: str = "") -> Message:
         """Send any request inside the call (INFO, REFER, UPDATE, …); the final response."""
