@@ -101,9 +101,12 @@ def number_texts() -> dict[str, dict[str, str]]:
     return {f"num-{number}": {language: str(number) for language in LANGUAGES} for number in NUMBERS}
 
 
-def unit_texts(names: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """The pieces for administrative units: code → name becomes `unit-CODE`, alike in all languages."""
-    return {f"unit-{code}": dict.fromkeys(LANGUAGES, name) for code, name in names.items()}
+def unit_texts(
+    names: Mapping[str, str], english: Mapping[str, str] | None = None
+) -> dict[str, dict[str, str]]:
+    """The pieces `unit-CODE`, from names by code; a unit without an English name keeps its Vietnamese one."""
+    spoken_english = {**names, **(english or {})}
+    return {f"unit-{code}": {"vi": name, "en": spoken_english[code]} for code, name in names.items()}
 
 
 def prompts_of(texts: Texts, hotlines: Mapping[str, Mapping[str, str]]) -> list[Prompt]:

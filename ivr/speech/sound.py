@@ -1,7 +1,9 @@
 """Telephone sound: 8 kHz mono samples brought to one loudness and written as .wav with .alaw beside it."""
 
 import math
+import os
 import struct
+import threading
 import wave
 from array import array
 from collections.abc import Sequence
@@ -72,15 +74,20 @@ def peak_dbfs(samples: Sequence[int]) -> float:
 def write_pair(path: Path, samples: "array[int]") -> float:
     """Write `path`.wav and `path`.alaw, each whole or not at all; gives the length in seconds."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    wav, alaw = path.with_name(f".{path.name}.wav.part"), path.with_name(f".{path.name}.alaw.part")
-    with wave.open(str(wav), "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(2)
-        sound.setframerate(RATE_HZ)
-        sound.writeframes(samples.tobytes())
-    alaw.write_bytes(to_alaw(samples))
-    wav.replace(path.with_name(f"{path.name}.wav"))
-    alaw.replace(path.with_name(f"{path.name}.alaw"))
+    mine = f".{path.name}.{os.getpid()}-{threading.get_ident()}"  # two writers of one sound do not meet
+    wav, alaw = path.with_name(f"{mine}.wav.part"), path.with_name(f"{mine}.alaw.part")
+    try:
+        with wave.open(str(wav), "wb") as sound:
+            sound.setnchannels(1)
+            sound.setsampwidth(2)
+            sound.setframerate(RATE_HZ)
+            sound.writeframes(samples.tobytes())
+        alaw.write_bytes(to_alaw(samples))
+        wav.replace(path.with_name(f"{path.name}.wav"))
+        alaw.replace(path.with_name(f"{path.name}.alaw"))
+    finally:
+        wav.unlink(missing_ok=True)
+        alaw.unlink(missing_ok=True)
     return len(samples) / RATE_HZ
 
 

@@ -123,10 +123,12 @@ def render(
         engines = settings.engines()
 
         def one(prompt: Prompt) -> tuple[Prompt, Rendered | None, list[Fault]]:
-            return (
-                prompt,
-                *_render_one(prompt, settings, engines, folder, manifest.get(prompt.key), improve=improve),
-            )
+            before = manifest.get(prompt.key)
+            try:
+                return (prompt, *_render_one(prompt, settings, engines, folder, before, improve=improve))
+            except OSError as failure:
+                fix = f"Make room and allow writing in {folder}, then render again."
+                return prompt, before, [Fault(prompt.key, f"could not be written: {failure.strerror}.", fix)]
 
         music.write_music(folder)
         for language in sorted({prompt.language for prompt in wanted.values()}):
@@ -175,6 +177,9 @@ def check(prompts: Iterable[Prompt], folder: Path) -> list[Fault]:
             faults.append(Fault(prompt.key, "still says an earlier text.", fix))
         elif not _whole(path, row):
             faults.append(Fault(prompt.key, "has a damaged sound.", fix))
+        elif row.recording_digest not in ("", row.digest):
+            outdated = "the uploaded recording says an earlier text, so it is not used."
+            faults.append(Fault(prompt.key, outdated, "Upload a new recording."))
     tones = [
         f"{language}/{SHARED}/{tone}"
         for language in sorted(languages)
