@@ -1,0 +1,282 @@
+"""What every protocol must keep, whatever it asks: no caller is lost, lowered or kept from a human."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from hotline.acuity import Acuity
+from ivr.protocol_faults import Fault, fault
+from ivr.protocol_source import Source
+
+if TYPE_CHECKING:
+    from ivr.protocol import Answer, Branch, Protocol, Question
+
+RED_WITHIN_KEYS = 4
+CHOICES_AT_MOST = 5
+WORDS_AT_MOST = 90
+_WORDS_A_SECOND = 4
+_NOT_SURE = ("không rõ", "không biết", "không chắc")
+_SPOKEN_OUTCOMES = (Acuity.RED, Acuity.ORANGE, Acuity.YELLOW)
+
+# By kind of branch: the least a caller gets who asks for an operator, and who gives no answer.
+_OPERATOR_AT_LEAST: Mapping[str, Acuity] = {
+    "root": Acuity.YELLOW,
+    "medical": Acuity.ORANGE,
+    "services": Acuity.NONMED,
+}
+_SILENT_AT_LEAST: Mapping[str, Acuity] = {
+    "root": Acuity.ORANGE,
+    "medical": Acuity.ORANGE,
+    "services": Acuity.NONMED,
+}
+_EMERGENCY_KEYS: Mapping[str, str] = {"root": "1", "medical": "", "services": "19"}
+
+
+def faults(protocol: Protocol, source: Source) -> Iterator[Fault]:
+    """Every broken rule, whether or not others are broken too."""
+    if protocol.root and protocol.root not in protocol.questions:
+        yield fault("no_root", source.line("protocol", "root"), root=protocol.root)
+    for name in (acuity.value for acuity in _SPOKEN_OUTCOMES):
+        if name not in protocol.messages:
+            yield fault("missing_field", None, where="–", field=f"[message.{name}]")
+    for question in protocol.questions.values():
+        yield from _question_faults(protocol, source, question)
+    for branch in protocol.branches.values():
+        for answer in branch.answers.values():
+            yield from _answer_faults(protocol, source, answer, branch, f"branch.{branch.name}")
+    yield from _way_faults(protocol, source)
+
+
+def _question_faults(protocol: Protocol, source: Source, question: Question) -> Iterator[Fault]:
+    part = f"question.{question.name}"
+    branch = protocol.branches.get(question.branch)
+    if branch is None:
+        if question.branch:
+            where = f"[{part}]"
+            yield fault("unknown_branch", source.line(part, "branch"), where=where, branch=question.branch)
+    else:
+        yield from _reach_of_a_human(source, question, branch)
+    for answer in question.answers.values():
+        yield from _answer_faults(protocol, source, answer, branch, part)
+        language = protocol.language_keys.get(answer.key) if question.name == protocol.root else None
+        if language:
+            line = source.line(f"{part}.answers", answer.key)
+            yield fault("language_key_taken", line, where=f"[{part}]", key=answer.key, language=language)
+    choices = [key for key in question.answers if key in "12345678"]
+    if len(choices) > CHOICES_AT_MOST:
+        line = source.line(part)
+        yield fault(
+            "too_many_choices", line, question=question.name, count=len(choices), limit=CHOICES_AT_MOST
+        )
+    yield from _wording_faults(source, question)
+
+
+def _reach_of_a_human(source: Source, question: Question, branch: Branch) -> Iterator[Fault]:
+    line = source.line(f"question.{question.name}")
+    keys = {**branch.answers, **question.answers}
+    if "0" not in keys:
+        yield fault("no_key_0", line, question=question.name, branch=branch.name)
+    if "no_input" not in keys:
+        yield fault("no_no_input", line, question=question.name, branch=branch.name)
+    emergency = _EMERGENCY_KEYS[branch.kind]
+    if emergency and not any(key in keys and keys[key].acuity is Acuity.RED for key in emergency):
+        yield fault("no_emergency_key", line, question=question.name, keys=" / ".join(emergency))
+
+
+def _wording_faults(source: Source, question: Question) -> Iterator[Fault]:
+    part = f"question.{question.name}"
+    for language, text in question.text.items():
+        for key in sorted(set(question.answers) - {"no_input"}):
+            if not re.search(rf"(?<!\d){key}(?!\d)", text):
+                line = source.line(part, language)
+                yield fault("key_not_spoken", line, question=question.name, language=language, key=key)
+        words = len(text.split())
+        if words > WORDS_AT_MOST:
+            yield fault(
+                "too_long",
+                source.line(part, language),
+                question=question.name,
+                language=language,
+                words=words,
+                seconds=words // _WORDS_A_SECOND,
+                limit=WORDS_AT_MOST,
+            )
+
+
+def _answer_faults(
+    protocol: Protocol, source: Source, answer: Answer, branch: Branch | None, part: str
+) -> Iterator[Fault]:
+    line = source.line(f"{part}.answers", answer.key)
+    where = f"{part.split('.', 1)[1]}, {answer.key}"
+    ends_at = answer.acuity
+    if ends_at is None and answer.to and answer.to not in protocol.questions:
+        yield fault("unknown_target", line, where=where, to=answer.to)
+    if answer.message and answer.message not in protocol.messages:
+        yield fault("unknown_message", line, where=where, message=answer.message)
+    if ends_at is not None and not answer.because:
+        yield fault("no_reason", line, where=where, to=answer.to)
+    if ends_at is Acuity.GREEN:
+        yield from _green_faults(protocol, source, answer, line, where)
+    if branch is not None:
+        yield from _level_faults(protocol, answer, branch, line, where)
+
+
+def _green_faults(
+    protocol: Protocol, source: Source, answer: Answer, line: int | None, where: str
+) -> Iterator[Fault]:
+    if not answer.message:
+        yield fault("no_message", line, where=where, to=answer.to)
+    for language, text in protocol.messages.get(answer.message or "", {}).items():
+        if not re.search(r"(?<!\d)0(?!\d)", text):
+            at = source.line(f"message.{answer.message}", language)
+            yield fault("message_without_operator", at, message=answer.message, language=language)
+
+
+def _level_faults(
+    protocol: Protocol, answer: Answer, branch: Branch, line: int | None, where: str
+) -> Iterator[Fault]:
+    ends_at = answer.acuity
+    floor = answer.at_least or Acuity.NONMED
+    given = max(floor, ends_at) if ends_at is not None else floor
+    told = answer.means == "unknown" or any(
+        word in text.lower() for text in answer.said.values() for word in _NOT_SURE
+    )
+    if branch.kind == "medical" and told and answer.key not in ("0", "no_input") and given < Acuity.ORANGE:
+        yield fault("unknown_lowers", line, where=where, to=answer.to)
+    for key, kind, least in (
+        ("0", "operator_too_low", _OPERATOR_AT_LEAST[branch.kind]),
+        ("no_input", "no_input_too_low", _SILENT_AT_LEAST[branch.kind]),
+    ):
+        if answer.key == key and ends_at is None:
+            yield fault("leads_on", line, where=where, to=answer.to)
+        elif answer.key == key and given < least:
+            yield fault(kind, line, where=where, least=least.value, to=answer.to)
+    after = protocol.questions.get(answer.to)
+    next_branch = protocol.branches.get(after.branch) if after else None
+    leaves = ends_at is Acuity.NONMED or (next_branch is not None and next_branch.kind != "medical")
+    if branch.kind == "medical" and leaves:
+        yield fault("leaves_medicine", line, where=where, to=answer.to)
+
+
+def _way_faults(protocol: Protocol, source: Source) -> Iterator[Fault]:
+    """What only shows when the answers are followed from question to question."""
+    if protocol.root not in protocol.questions:
+        return
+    reached = _reached(protocol)
+    for name in protocol.questions:
+        if name not in reached:
+            yield fault("unreachable", source.line(f"question.{name}"), question=name)
+    loops = list(_loops(protocol))
+    for loop in loops:
+        line = source.line(f"question.{loop[0]}")
+        yield fault("loop", line, way=" → ".join([*loop, loop[0]]))
+    if loops:
+        return  # Depth and worst outcome have no meaning on a circle.
+    yield from _depth_faults(protocol, source)
+    for question in protocol.questions.values():
+        yield from _order_faults(protocol, source, question)
+
+
+def _next(protocol: Protocol, question: str) -> list[str]:
+    answers = protocol.questions[question].answers.values()
+    return [answer.to for answer in answers if answer.to in protocol.questions]
+
+
+def _reached(protocol: Protocol) -> set[str]:
+    reached, waiting = {protocol.root}, [protocol.root]
+    while waiting:
+        for name in _next(protocol, waiting.pop()):
+            if name not in reached:
+                reached.add(name)
+                waiting.append(name)
+    return reached
+
+
+def _loops(protocol: Protocol) -> Iterator[tuple[str, ...]]:
+    """Each circle of questions once, beginning with its first name in the file."""
+    order = list(protocol.questions)
+    seen: set[tuple[str, ...]] = set()
+    done: set[str] = set()
+
+    def follow(name: str, way: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        if name in way:
+            circle = way[way.index(name) :]
+            first = circle.index(min(circle, key=order.index))
+            turned = circle[first:] + circle[:first]
+            if turned not in seen:
+                seen.add(turned)
+                yield turned
+            return
+        if name in done:
+            return
+        for after in _next(protocol, name):
+            yield from follow(after, (*way, name))
+        done.add(name)
+
+    for name in order:
+        yield from follow(name, ())
+
+
+def _depth_faults(protocol: Protocol, source: Source) -> Iterator[Fault]:
+    waiting: list[tuple[str, tuple[str, ...]]] = [(protocol.root, ())]
+    longest: dict[tuple[str, str], tuple[str, ...]] = {}
+    deepest: dict[str, int] = {}
+    while waiting:
+        name, keys = waiting.pop()
+        if deepest.get(name, -1) >= len(keys):
+            continue
+        deepest[name] = len(keys)
+        for answer in protocol.questions[name].answers.values():
+            pressed = (*keys, answer.key)
+            if answer.acuity is Acuity.RED and answer.key != "no_input":
+                longest[name, answer.key] = pressed
+            elif answer.to in protocol.questions:
+                waiting.append((answer.to, pressed))
+    for (name, key), pressed in longest.items():
+        if len(pressed) > RED_WITHIN_KEYS:
+            yield fault(
+                "red_too_deep",
+                source.line(f"question.{name}.answers", key),
+                where=f"{name}, {key}",
+                presses=len(pressed),
+                keys=" ".join(pressed),
+                limit=RED_WITHIN_KEYS,
+            )
+
+
+def _order_faults(protocol: Protocol, source: Source, question: Question) -> Iterator[Fault]:
+    branch = protocol.branches.get(question.branch)
+    if branch is None or branch.kind != "medical":
+        return
+    own = {key: answer for key, answer in question.answers.items() if key not in ("0", "no_input")}
+    spans = {key: span for key, answer in own.items() if (span := _span(protocol, answer)) is not None}
+    line = source.line(f"question.{question.name}")
+    worst = max((span[1] for span in spans.values()), default=Acuity.NONMED)
+    if "1" in spans and spans["1"][1] < worst:
+        key = next(key for key, span in spans.items() if span[1] is worst)
+        yield fault("not_most_serious", line, question=question.name, key=key, to=worst.value)
+    said = {str(answer.means): key for key, answer in own.items() if answer.means and key in spans}
+    yes, no = said.get("yes"), said.get("no")
+    if yes and no and (spans[yes][0] < spans[no][0] or spans[yes][1] < spans[no][1]):
+        yield fault("yes_lowers", line, question=question.name, yes=yes, no=no)
+
+
+def _span(protocol: Protocol, answer: Answer) -> tuple[Acuity, Acuity] | None:
+    """The least and the most that may come of an answer; None when it leads nowhere."""
+    floor = answer.at_least or Acuity.NONMED
+    if answer.acuity is not None:
+        level = max(floor, answer.acuity)
+        return level, level
+    after = protocol.questions.get(answer.to)
+    if after is None:
+        return None
+    spans = [
+        span
+        for key, following in after.answers.items()
+        if key not in ("0", "no_input") and (span := _span(protocol, following)) is not None
+    ]
+    if not spans:
+        return None
+    return max(floor, min(low for low, _ in spans)), max(floor, max(high for _, high in spans))
