@@ -212,9 +212,14 @@ def modules_dir(root: Path | None = None) -> Path:
     return root / "usr" / "lib" / TRIPLETS.get(apt.architecture(), "") / "asterisk" / "modules"
 
 
-def lay_data_dir(folder: Path, root: Path | None = None) -> Path:
+def shared_dir(root: Path | None = None) -> Path:
+    """What Asterisk brought as its data: the documentation that its modules read at their start, rest-api."""
+    return (root or places.PARTS_ROOT) / "usr" / "share" / "asterisk"
+
+
+def lay_data_dir(folder: Path, shared: Path | None = None) -> Path:
     """Makes asterisk.conf's astdatadir: sounds of our own, the rest linked to what Asterisk brought."""
-    shared = (root or places.PARTS_ROOT) / "usr" / "share" / "asterisk"
+    shared = shared or shared_dir()
     (folder / "sounds").mkdir(parents=True, exist_ok=True)
     for name in ("documentation", "rest-api", "static-http"):
         link = folder / name
