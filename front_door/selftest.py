@@ -30,7 +30,8 @@ WITHIN_S = 15.0
 UP_WITHIN_S = 8.0
 RESULT = places.PARTS / "self-test.json"
 MODULES = (
-    *("app_mixmonitor", "app_playtones", "app_senddtmf", "app_stasis", "bridge_simple", "bridge_softmix"),
+    *("app_mixmonitor",
+        "app_playback", "app_playtones", "app_senddtmf", "app_stasis", "bridge_simple", "bridge_softmix"),
     *(
         "bridge_native_rtp",
         "bridge_holding",
@@ -53,8 +54,7 @@ exten => s,1,Answer()
  same => n,Hangup()
 [speaking]
 exten => s,1,Answer()
- same => n,Playtones({left}/1000)
- same => n,Wait(1.2)
+ same => n,Playback({sound})
 [phone]
 exten => quiet,1,Answer()
  same => n,Wait(10)
@@ -176,7 +176,9 @@ def _lay(folder: Path, port: int, modules: Path, shared: Path) -> None:
     (folder / "modules.conf").write_text(f"[modules]\nautoload = no\n{loads}\n")
     (folder / "http.conf").write_text(f"[general]\nenabled=yes\nbindaddr=127.0.0.1\nbindport={port}\n")
     (folder / "ari.conf").write_text("[general]\nenabled=yes\n[test]\ntype=user\npassword=test\n")
-    dialplan = DIALPLAN.format(spool=folder / "spool", left=LEFT_HZ, right=RIGHT_HZ)
+    samples = (round(8000 * math.sin(2 * math.pi * LEFT_HZ * n / RATE_HZ)) for n in range(2 * RATE_HZ))
+    (folder / "left.sln").write_bytes(array.array("h", samples).tobytes())
+    dialplan = DIALPLAN.format(spool=folder / "spool", sound=folder / "left", right=RIGHT_HZ)
     (folder / "extensions.conf").write_text(dialplan)
     (folder / "websocket_client.conf").write_text("")
     (folder / "logger.conf").write_text("[logfiles]\nconsole => error,warning\n")
