@@ -12,7 +12,7 @@ from pathlib import Path
 from front_door import apt, faults, lock, places, steps
 
 SUITE = "sid"
-WANTED = ("asterisk", "redis-server", "espeak-ng", "sox", "mpg123")
+WANTED = ("asterisk", "redis-server", "espeak-ng", "sox")
 GIVEN = (
     *(
         "adduser",
@@ -47,7 +47,6 @@ PLACES = {
     "redis-cli": "usr/bin/redis-cli",
     "espeak-ng": "usr/bin/espeak-ng",
     "sox": "usr/bin/sox",
-    "mpg123": "usr/bin/mpg123",
     "sipp": "usr/bin/sipp",
 }
 SYSTEM_CHOSEN = places.PARTS / "system-asterisk"

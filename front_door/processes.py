@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,7 +72,7 @@ def note_pid(name: str) -> None:
     (run / f"{name}.pid").write_text(f"{os.getpid()}\n")
 
 
-def supervisord_conf(given: Settings, found: list[Process]) -> str:
+def supervisord_conf(given: Settings, found: Sequence[Process]) -> str:
     """The text of var/supervisord.conf."""
     log, run = given.var / "log", given.var / "run"
     lines = [

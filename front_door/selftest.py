@@ -30,8 +30,15 @@ WITHIN_S = 15.0
 UP_WITHIN_S = 8.0
 RESULT = places.PARTS / "self-test.json"
 MODULES = (
-    *("app_mixmonitor",
-        "app_playback", "app_playtones", "app_senddtmf", "app_stasis", "bridge_simple", "bridge_softmix"),
+    *(
+        "app_mixmonitor",
+        "app_playback",
+        "app_playtones",
+        "app_senddtmf",
+        "app_stasis",
+        "bridge_simple",
+        "bridge_softmix",
+    ),
     *(
         "bridge_native_rtp",
         "bridge_holding",

@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 import xmlrpc.client
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -61,7 +61,7 @@ def installation(given: Settings) -> Iterator[None]:
 
 
 @contextmanager
-def running(given: Settings) -> Iterator[Supervisor]:
+def running(given: Settings, found: Sequence[processes.Process]) -> Iterator[Supervisor]:
     """The installation's processes, running; they are ended at the end of the block, however it ends."""
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -70,7 +70,7 @@ def running(given: Settings) -> Iterator[Supervisor]:
 
     asked = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, end) for number in asked}
-    supervisor = Supervisor(given)
+    supervisor = Supervisor(given, found)
     try:
         yield supervisor
     finally:
@@ -84,9 +84,9 @@ def running(given: Settings) -> Iterator[Supervisor]:
 class Supervisor:
     """A supervisord child of ours and what it says of its children."""
 
-    def __init__(self, given: Settings) -> None:
+    def __init__(self, given: Settings, found: Sequence[processes.Process]) -> None:
         conf = given.var / "supervisord.conf"
-        steps.write(conf, processes.supervisord_conf(given, processes.all_of(given)))
+        steps.write(conf, processes.supervisord_conf(given, found))
         self._given = given
         self._child = subprocess.Popen(
             [places.PYTHON, "-W", "ignore", "-m", "supervisor.supervisord", "-n", "-c", conf],
