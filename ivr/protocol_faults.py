@@ -210,8 +210,4 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{where} ({language}) có “{{{placeholder}}}”; chỉ điền được {known}.",
         "{where} ({language}) has “{{{placeholder}}}”; only {known} can be filled in.",
     ),
-    "unknown_scenario_question": (
-        "tình huống “{keys}” kết thúc ở “{question}”, không có câu hỏi nào như vậy.",
-        "the scenario “{keys}” ends at “{question}”, which is no question.",
-    ),
 }

@@ -18,6 +18,7 @@ CHOICES_AT_MOST = 5
 WORDS_AT_MOST = 90
 _WORDS_A_SECOND = 4
 _NOT_SURE = ("không rõ", "không biết", "không chắc")
+_Spans = Mapping[str, tuple[Acuity, Acuity]]
 _SPOKEN_OUTCOMES = (Acuity.RED, Acuity.ORANGE, Acuity.YELLOW)
 
 # By kind of branch: the least a caller gets who asks for an operator, and who gives no answer.
@@ -175,8 +176,9 @@ def _way_faults(protocol: Protocol, source: Source) -> Iterator[Fault]:
     if loops:
         return  # Depth and worst outcome have no meaning on a circle.
     yield from _depth_faults(protocol, source)
+    spans = _spans(protocol)
     for question in protocol.questions.values():
-        yield from _order_faults(protocol, source, question)
+        yield from _order_faults(protocol, source, question, spans)
 
 
 def _next(protocol: Protocol, question: str) -> list[str]:
@@ -220,63 +222,75 @@ def _loops(protocol: Protocol) -> Iterator[tuple[str, ...]]:
 
 
 def _depth_faults(protocol: Protocol, source: Source) -> Iterator[Fault]:
-    waiting: list[tuple[str, tuple[str, ...]]] = [(protocol.root, ())]
-    longest: dict[tuple[str, str], tuple[str, ...]] = {}
-    deepest: dict[str, int] = {}
+    """RED answers whose longest way takes too many keys; the language key is not counted."""
+    deepest: dict[str, tuple[str, ...]] = {protocol.root: ()}
+    waiting = [protocol.root]
     while waiting:
-        name, keys = waiting.pop()
-        if deepest.get(name, -1) >= len(keys):
-            continue
-        deepest[name] = len(keys)
+        name = waiting.pop()
+        for answer in protocol.questions[name].answers.values():
+            pressed = (*deepest[name], answer.key)
+            # What is too deep already is not followed again: that would try every way there is.
+            known = len(deepest.get(answer.to, ()))
+            if answer.to in protocol.questions and known < min(len(pressed), RED_WITHIN_KEYS):
+                deepest[answer.to] = pressed
+                waiting.append(answer.to)
+    for name, keys in deepest.items():
         for answer in protocol.questions[name].answers.values():
             pressed = (*keys, answer.key)
-            if answer.acuity is Acuity.RED and answer.key != "no_input":
-                longest[name, answer.key] = pressed
-            elif answer.to in protocol.questions:
-                waiting.append((answer.to, pressed))
-    for (name, key), pressed in longest.items():
-        if len(pressed) > RED_WITHIN_KEYS:
-            yield fault(
-                "red_too_deep",
-                source.line(f"question.{name}.answers", key),
-                where=f"{name}, {key}",
-                presses=len(pressed),
-                keys=" ".join(pressed),
-                limit=RED_WITHIN_KEYS,
-            )
+            deep = len(pressed) > RED_WITHIN_KEYS
+            if answer.acuity is Acuity.RED and answer.key != "no_input" and deep:
+                yield fault(
+                    "red_too_deep",
+                    source.line(f"question.{name}.answers", answer.key),
+                    where=f"{name}, {answer.key}",
+                    presses=len(pressed),
+                    keys=" ".join(pressed),
+                    limit=RED_WITHIN_KEYS,
+                )
 
 
-def _order_faults(protocol: Protocol, source: Source, question: Question) -> Iterator[Fault]:
+def _order_faults(protocol: Protocol, source: Source, question: Question, spans: _Spans) -> Iterator[Fault]:
     branch = protocol.branches.get(question.branch)
     if branch is None or branch.kind != "medical":
         return
     own = {key: answer for key, answer in question.answers.items() if key not in ("0", "no_input")}
-    spans = {key: span for key, answer in own.items() if (span := _span(protocol, answer)) is not None}
+    reach = {key: span for key, answer in own.items() if (span := _span(answer, spans)) is not None}
     line = source.line(f"question.{question.name}")
-    worst = max((span[1] for span in spans.values()), default=Acuity.NONMED)
-    if "1" in spans and spans["1"][1] < worst:
-        key = next(key for key, span in spans.items() if span[1] is worst)
+    worst = max((most for _, most in reach.values()), default=Acuity.NONMED)
+    if "1" in reach and reach["1"][1] < worst:
+        key = next(key for key, (_, most) in reach.items() if most is worst)
         yield fault("not_most_serious", line, question=question.name, key=key, to=worst.value)
-    said = {str(answer.means): key for key, answer in own.items() if answer.means and key in spans}
+    said = {str(answer.means): key for key, answer in own.items() if answer.means and key in reach}
     yes, no = said.get("yes"), said.get("no")
-    if yes and no and (spans[yes][0] < spans[no][0] or spans[yes][1] < spans[no][1]):
+    if yes and no and (reach[yes][0] < reach[no][0] or reach[yes][1] < reach[no][1]):
         yield fault("yes_lowers", line, question=question.name, yes=yes, no=no)
 
 
-def _span(protocol: Protocol, answer: Answer) -> tuple[Acuity, Acuity] | None:
+def _spans(protocol: Protocol) -> _Spans:
+    """By question, the least and the most that may come of its own answers; there must be no loop."""
+    spans: dict[str, tuple[Acuity, Acuity]] = {}
+
+    def work_out(name: str) -> None:
+        if name in spans:
+            return
+        own = [
+            answer for key, answer in protocol.questions[name].answers.items() if key not in ("0", "no_input")
+        ]
+        for answer in own:
+            if answer.to in protocol.questions:
+                work_out(answer.to)
+        reach = [span for answer in own if (span := _span(answer, spans)) is not None]
+        if reach:
+            spans[name] = min(least for least, _ in reach), max(most for _, most in reach)
+
+    for name in protocol.questions:
+        work_out(name)
+    return spans
+
+
+def _span(answer: Answer, spans: _Spans) -> tuple[Acuity, Acuity] | None:
     """The least and the most that may come of an answer; None when it leads nowhere."""
+    ends_at = answer.acuity
+    span = (ends_at, ends_at) if ends_at is not None else spans.get(answer.to)
     floor = answer.at_least or Acuity.NONMED
-    if answer.acuity is not None:
-        level = max(floor, answer.acuity)
-        return level, level
-    after = protocol.questions.get(answer.to)
-    if after is None:
-        return None
-    spans = [
-        span
-        for key, following in after.answers.items()
-        if key not in ("0", "no_input") and (span := _span(protocol, following)) is not None
-    ]
-    if not spans:
-        return None
-    return max(floor, min(low for low, _ in spans)), max(floor, max(high for _, high in spans))
+    return None if span is None else (max(floor, span[0]), max(floor, span[1]))
