@@ -114,7 +114,28 @@ exten => _far.,1,Answer()
  same => n,Hangup()
 exten => slow,1,Ringing()
  same => n,Wait(30)
-exten => 1022,1,Goto(tone,1)
+exten => 1022,1,Answer()
+ same => n,Playtones(1000/200000)
+ same => n,Read(KEY,,1,,1,4)
+ same => n,StopPlaytones()
+ same => n,GotoIf($["${KEY}" = "9"]?message)
+ same => n,GotoIf($["${KEY}" = "1"]?duty)
+ same => n(desks),Dial(PJSIP/101&PJSIP/102,30,m)
+ same => n,GotoIf($["${DIALSTATUS}" = "ANSWER"]?end)
+ same => n,Wait(0.5)
+ same => n,Goto(desks)
+ same => n(end),Hangup()
+ same => n(duty),Dial(PJSIP/115@carrier,30,U(announce))
+ same => n,Hangup()
+ same => n(message),Playtones(1000/200000)
+ same => n,Wait(2)
+ same => n,Hangup(16)
+[announce]
+exten => s,1,Playtones(800/200000)
+ same => n,Read(TAKEN,,1,,1,10)
+ same => n,StopPlaytones()
+ same => n,Return()
+[from-trunk]
 [from-desk]
 exten => _X.,1,Dial(PJSIP/${EXTEN}@carrier,15)
  same => n,GotoIf($["${DIALSTATUS}" = "BUSY"]?busy)
@@ -179,7 +200,7 @@ nocolor = yes
             + "".join(DESK.format(user=user) for user in self.desks),
             "extensions.conf": EXTENSIONS.replace("{folder}", str(self.folder)),
             "confbridge.conf": "[default_bridge]\ntype=bridge\n[default_user]\ntype=user\nquiet=yes\n",
-            "indications.conf": "[general]\ncountry=us\n[us]\ndescription=US\nringcadence=2000,4000\ndial=350+440\n",
+            "indications.conf": "[general]\ncountry=us\n[us]\ndescription=US\nringcadence=2000,4000\n",
         }
         for name, text in files.items():
             (self.folder / name).write_text(text)

@@ -14,7 +14,8 @@ import pytest
 
 from tests.bare_asterisk import TRUNK_HOST, TRUNK_PORT, BareAsterisk, asterisk_root
 from tests.world import Answering, Carrier, Citizen, Leg, NotInTime, Phone, Ports, Sound
-from tests.world.carrier import national
+from tests.world.carrier import CarrierCall, national
+from tests.world.kinds import KINDS, Caller, Ends, Kind
 from tests.world.messages import (
     Credentials,
     Message,
@@ -27,6 +28,7 @@ from tests.world.messages import (
     user_of,
 )
 from tests.world.rtp import RTP_HEADER, Received
+from tests.world.scenario import Desk, Plan, Played, Trunk, World, WorldFault
 from tests.world.sdp import offer, read_offer
 from tests.world.sip import UserAgent
 from tests.world.tones import SAMPLES, alaw_of, gaps, is_sound, sample_of, tone_frames
@@ -597,6 +599,82 @@ def test_sixty_parties_at_once_keep_the_beat_and_cost_little(
     )
     assert min(shares) > 0.9
     assert own_share < 0.8
+
+
+BARE_KINDS = (
+    Kind("talks", "", "4", "NONMED"),
+    Kind("is sent away by the operator", "", "0", "YELLOW", Ends.OPERATOR),
+    Kind("emergency", "", "1", "RED"),
+    Kind("listens", "", "9", "GREEN", Ends.MESSAGE),
+    Kind("leaves the menu", "", "", "", Ends.IN_IVR),
+    Kind("leaves at once", "", "", "", Ends.AT_ONCE),
+    Kind("leaves the line", "", "4", "", Ends.WAITING),
+    Kind("says nothing", "", "", "ORANGE", speaks=False),
+    Kind("hides", "", "4", "", caller=Caller.WITHHELD),
+    Kind("comes when all are busy", "", "4", "", when_busy=True),
+)
+
+
+def bare_plan(asterisk: BareAsterisk, password: str = "secret-") -> Plan:
+    """The bare Asterisk as the world sees it."""
+    return Plan(
+        product=asterisk.address,
+        trunks=(Trunk("bare", ("1022",), TRUNK_HOST, TRUNK_PORT),),
+        desks=tuple(Desk(user, password + user) for user in ("101", "102")),
+        duty_numbers=("115",),
+    )
+
+
+@pytest.mark.live
+def test_every_kind_of_call_is_played_and_stands_on_the_carriers_list(asterisk: BareAsterisk) -> None:
+    async def scene() -> tuple[list[Played], list[CarrierCall], bool]:
+        world = World(bare_plan(asterisk), 7, BARE_KINDS, talk_s=(1.0, 2.0), patience_s=40, busy_within_s=5)
+        async with world:
+            results = await world.run(len(BARE_KINDS), at_once=4, pause_s=(0.1, 0.4))
+            return results, world.calls, await world.settle()
+
+    results, listed, settled = run(scene(), 120)
+    assert settled
+    by_kind = {result.kind: result for result in results}
+    assert not {r.kind: r.note for r in results if r.note}
+    assert {kind: r.human for kind, r in by_kind.items() if r.human == "duty"} == {"emergency": "duty"}
+    for kind in ("talks", "is sent away by the operator", "says nothing", "hides", "comes when all are busy"):
+        assert by_kind[kind].human in ("101", "102"), kind
+    assert by_kind["listens"].ended_by == "them"
+    to_product = {call.call_id: call for call in listed if call.direction == "to product"}
+    assert to_product.keys() == {result.call_id for result in results}
+    assert [c.keys for c in listed if c.direction == "from product" and c.to_number == "115"] == ["1"]
+    assert all(call.final_status == 200 and call.ended_at for call in listed)
+
+
+@pytest.mark.live
+def test_a_desk_with_a_wrong_password_stops_the_world_with_one_sentence(asterisk: BareAsterisk) -> None:
+    async def scene() -> None:
+        async with World(bare_plan(asterisk, "wrong-"), ready_within_s=0.5):
+            pass
+
+    with pytest.raises(WorldFault, match=r"Máy bàn 10[12] không đăng ký được .*mã 401"):
+        run(scene())
+
+
+def test_the_same_seed_makes_the_same_calls_and_each_kind_comes_once_first() -> None:
+    plan = Plan(("127.0.0.1", 5150), (Trunk("t", ("1022",)),))
+    first, again = (World(plan, seed=3)._choose(60) for _ in range(2))
+    assert first == again
+    assert set(first[: len(KINDS)]) == set(KINDS)
+
+
+def test_a_plan_is_read_from_toml_and_a_broken_one_is_named(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
+    good.write_text(
+        'product = ["127.0.0.1", 5060]\nduty_numbers = ["115"]\n'
+        '[[trunks]]\nhotline = "binhphuoc"\nnumbers = ["1022"]\nhost = "127.0.0.2"\nport = 5061\n'
+        '[[desks]]\nuser = "101"\npassword = "x"\n'
+    )
+    bad.write_text('product = ["127.0.0.1"]')
+    assert Plan.read(good).trunks[0].hotline == "binhphuoc"
+    with pytest.raises(WorldFault, match=r"bad\.toml"):
+        Plan.read(bad)
 
 
 def _own_cpu_s() -> float:

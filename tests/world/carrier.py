@@ -146,8 +146,12 @@ class Carrier:
     ) -> Station:
         """Put a station behind a number; returns it."""
         station = Station(name or number, answering, tone_hz)
-        self.routes[national(number)] = station
+        self.route_to(number, station)
         return station
+
+    def route_to(self, number: str, callee: Callee) -> None:
+        """Put somebody who exists already behind a number, also on a second carrier."""
+        self.routes[national(number)] = callee
 
     def list_as_json(self) -> str:
         """The whole list, oldest first."""

@@ -88,6 +88,10 @@ class Leg:
         """End it in whatever way fits its state: BYE, CANCEL or a refusal."""
         self.dialog.hang_up()
 
+    def vanish(self) -> None:
+        """The line goes dead: no BYE, no more sound."""
+        self.dialog.vanish()
+
     async def press(self, keys: str, key_ms: int = 100, gap_ms: int = 100) -> None:
         """Press keys; returns when the last has been let go."""
         for key in keys:
@@ -181,6 +185,32 @@ class Leg:
             return now if got >= share else None
 
         return await self._until(there, within_s, f"{frequency_hz} Hz not heard")
+
+    async def until_hears_one_of(
+        self, tones_hz: Sequence[int], within_s: float = 30.0, for_s: float = 0.6, energy: float = 0.5
+    ) -> int:
+        """The first of these tones that is alone on the line for `for_s`; raises NotInTime.
+
+        `energy` is the share of the sound's energy it must carry: music and speech are not mistaken for it.
+        """
+
+        def there() -> float | None:
+            now = time.monotonic()
+            got = self.stream.received.heard(now - for_s, now, tones_hz, energy)
+            return next((float(hz) for hz, share in got.items() if share >= 0.8), None)
+
+        return int(await self._until(there, within_s, f"none of {list(tones_hz)} Hz heard"))
+
+    async def until_dead_air(self, for_s: float = 10.0, within_s: float = 3600.0) -> float:
+        """When not one packet of sound came for so long, as when the product died; raises NotInTime."""
+        times = self.stream.received.times
+
+        def dead() -> float | None:
+            now = time.monotonic()
+            last = max(times[-1] if times else 0.0, self.answered_s or now)
+            return now if now - last >= for_s else None
+
+        return await self._until(dead, within_s, "the air was never dead")
 
     # ---- what it heard ----
 

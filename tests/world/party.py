@@ -253,7 +253,7 @@ class Phone(Callee):
         if self._refresh is not None:
             self._refresh.cancel()
         for leg in self.legs:
-            leg.stream.stop()
+            leg.vanish()
         if self._agent is not None:
             self._agent.close()
 

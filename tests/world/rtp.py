@@ -149,12 +149,16 @@ class Received:
             self.keys.append((at, KEYS[event]))
 
     def heard(
-        self, since_s: float, until_s: float, known_hz: Sequence[int] | None = None
+        self,
+        since_s: float,
+        until_s: float,
+        known_hz: Sequence[int] | None = None,
+        energy: float = tones.PRESENT_SHARE,
     ) -> dict[int, float]:
         """{frequency_hz: share of the time} between two times; see `tones.heard`."""
         first, last = bisect_left(self.times, since_s), bisect_right(self.times, until_s)
         audio = bytes(self.audio[first * tones.FRAME_BYTES : last * tones.FRAME_BYTES])
-        return tones.heard(self.times[first:last], audio, since_s, until_s, known_hz)
+        return tones.heard(self.times[first:last], audio, since_s, until_s, known_hz, energy)
 
     def silence_gaps(self, since_s: float, until_s: float, min_s: float) -> list[tuple[float, float]]:
         """Spans of at least `min_s` in which nothing louder than line noise arrived."""

@@ -24,6 +24,8 @@ T1_S = 0.5
 """First pause before a request is repeated (RFC 3261); it doubles up to T2_S."""
 T2_S = 4.0
 GIVE_UP_S = 32.0
+CANCEL_WITHIN_S = 5.0
+"""How long a cancelled call waits for its final answer."""
 LINGER_S = 8.0
 """How long a finished transaction still answers repetitions."""
 ALLOW = ("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, NOTIFY")
@@ -63,11 +65,13 @@ class UserAgent(asyncio.DatagramProtocol):
         if self._transport is not None:
             self._transport.close()
             self._transport = None
+        for transaction in list(self._asking.values()):
+            transaction.abandon()
 
     async def finish(self, within_s: float = 1.0) -> None:
         """Wait until our last requests (BYE, CANCEL) are answered, then close."""
         deadline = time.monotonic() + within_s
-        while time.monotonic() < deadline and any(not t.finished for t in self._asking.values()):
+        while time.monotonic() < deadline and any(not t.finished for t in self._asking.values()):  # noqa: ASYNC110 many transactions, no one event
             await asyncio.sleep(0.01)
         self.close()
 
@@ -84,7 +88,10 @@ class UserAgent(asyncio.DatagramProtocol):
             do()
 
         timer = asyncio.get_running_loop().call_later(delay_s, run)
-        self._timers.add(timer)
+        if self.is_open:
+            self._timers.add(timer)
+        else:
+            timer.cancel()
         return timer
 
     def forget(self, timer: asyncio.TimerHandle) -> None:
@@ -255,6 +262,11 @@ class ClientTransaction:
         headers = [pair for pair in self.request.headers if pair[0].lower() in kept]
         headers += [("To", reply.header("to")), ("CSeq", f"{self.request.cseq[0]} ACK")]
         return Message(method="ACK", uri=self.request.uri, headers=tuple(headers))
+
+    def abandon(self) -> None:
+        """Wait no longer; whoever asked gets a 408."""
+        if not self.finished:
+            self._no_reply()
 
     def _no_reply(self) -> None:
         self._stop_resending()
@@ -442,13 +454,14 @@ class Dialog:
         number = reply.cseq[0]
         self._ack = self.request("ACK", (), "", number=number)
         self.agent.send(self._ack, self.peer)
-        if self._give_up_wanted or self.state == "ended":
-            self.state = "answered"
-            self.hang_up()
+        if self.state == "ended":
+            self._send_bye()
             return
         self.remote_sdp = reply.body or self.remote_sdp
         self.state, self.final_status = "answered", 200
         self._tell("answered", reply)
+        if self._give_up_wanted:
+            self.hang_up()
 
     def _send_cancel(self) -> None:
         assert self.invite is not None
@@ -542,9 +555,19 @@ class Dialog:
             self.reject(status)
         elif self.state == "calling" and not self._give_up_wanted:
             self._give_up_wanted = True
+            self.agent.later(CANCEL_WITHIN_S, self._gone_anyway)
             if self._provisional:
                 self._send_cancel()
         elif self.state == "new":
+            self._end("us", None, 487)
+
+    def vanish(self) -> None:
+        """End it without telling anybody, as a phone does that falls into water."""
+        if self.state != "ended":
+            self._end("us", None, 0)
+
+    def _gone_anyway(self) -> None:
+        if self.state == "calling":
             self._end("us", None, 487)
 
     def _send_bye(self) -> None:

@@ -66,18 +66,20 @@ def heard(
     since_s: float,
     until_s: float,
     known_hz: Sequence[int] | None = None,
+    energy: float = PRESENT_SHARE,
 ) -> dict[int, float]:
     """The tones in the frames that arrived between two times, each with its share of that time (0 to 1).
 
     Tones that play together each count fully. Time in which nothing arrived counts as silence. Shares
-    under 0.05 are left out; with `known_hz` only those frequencies are looked for.
+    under 0.05 are left out; with `known_hz` only those frequencies are looked for. `energy` is the share of
+    the sound's energy that makes a tone present.
     """
     spectra, frames = _spectra(times, audio)
     wanted_frames = max((until_s - since_s) * 1000 / FRAME_MS, 1.0)
     if not frames:
         return {}
-    energy = spectra.sum(axis=1, keepdims=True)
-    present = (spectra > PRESENT_SHARE * energy) & (energy > _energy_floor())
+    whole = spectra.sum(axis=1, keepdims=True)
+    present = (spectra > energy * whole) & (whole > _energy_floor())
     counts = (present * np.array(frames, dtype=np.float32)[:, None]).sum(axis=0)
     shares = {
         int(bin_) * TONE_STEP_HZ: min(float(counts[bin_]) / wanted_frames, 1.0)
