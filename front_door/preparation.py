@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import getpass
+import os
+import re
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from front_door import selftest
 from front_door.faults import Fault
 from hotline.settings import Settings, SettingsFault, settings
 
+if TYPE_CHECKING:
+    from hotline.operators import Operator
+
 SHOWN_FROM_S = 0.3
+PASSWORD_LENGTH = 10
 
 
 def read_settings() -> Settings:
@@ -39,3 +49,84 @@ def asterisk() -> None:
         raise Fault(
             f"{'; '.join(result.faults)} (Asterisk {result.version}); install Asterisk 22.2 or newer."
         )
+
+
+def database() -> None:
+    """Brings the tables to this version. Raises Fault when the database is not there."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from hotline.database import migrate
+
+    with timed("Database"):
+        try:
+            migrate()
+        except SQLAlchemyError as error:
+            where = settings().database_url or str(settings().var / "hotline.db")
+            said = str(getattr(error, "orig", None) or error).splitlines()[0]
+            raise Fault(f"The database {_without_password(where)} cannot be used ({said}).") from None
+
+
+def first_administrator() -> str | None:
+    """Makes the first administrator, from the environment or by asking; the name, None when there was one."""
+    from sqlalchemy import select
+
+    from hotline import database as base
+    from hotline.operators import Operator, Role
+
+    with base.reading() as session:
+        if session.scalar(select(Operator.id).where(Operator.role == Role.ADMINISTRATOR).limit(1)):
+            return None
+    name, password = _wanted_administrator()
+    with base.transaction() as session:
+        session.add(person(name, password, "Quản trị viên", Role.ADMINISTRATOR))
+    return name
+
+
+def person(username: str, password: str, full_name: str, role: str) -> Operator:
+    """A new row for somebody who signs in with that password."""
+    from argon2 import PasswordHasher
+
+    from hotline.operators import Operator
+
+    hashed = PasswordHasher().hash(password)
+    return Operator(username=username, full_name=full_name, role=role, password_hash=hashed)
+
+
+def _wanted_administrator() -> tuple[str, str]:
+    name, password = os.environ.get("HOTLINE_ADMIN_USER", ""), os.environ.get("HOTLINE_ADMIN_PASSWORD", "")
+    if not (name and password):
+        if not sys.stdin.isatty():
+            raise Fault(
+                "There is no administrator yet; set HOTLINE_ADMIN_USER and HOTLINE_ADMIN_PASSWORD, or run "
+                "./run up in a terminal to be asked."
+            )
+        print("The first administrator of this installation:")
+        name = input("  user name: ").strip()
+        password = getpass.getpass("  password (10 characters or more): ")
+    if not name or len(password) < PASSWORD_LENGTH:
+        raise Fault(f"An administrator needs a name and a password of {PASSWORD_LENGTH} characters or more.")
+    return name, password
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"://([^:/@]*):[^@]*@", r"://\1:…@", url)
+
+
+def prompts(given: Settings) -> None:
+    """Renders what callers hear; a prompt that cannot be made is named, and the line opens all the same."""
+    with timed("Prompts"):
+        import_module("ivr.speech.prompt_set").render(given)
+
+
+def configuration(given: Settings) -> None:
+    """Renders Asterisk's configuration from the province's own data. Raises Fault when that is wrong."""
+    installation = import_module("hotline.installation").read(given.installation)
+    import_module("asterisk_conf").render(given, installation, given.var)
+
+
+def all_of(given: Settings) -> None:
+    """Everything but people."""
+    asterisk()
+    database()
+    prompts(given)
+    configuration(given)

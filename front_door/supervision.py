@@ -97,15 +97,12 @@ class Supervisor:
             start_new_session=True,
             preexec_fn=_end_with_parent,
         )
-        transport = SupervisorTransport(None, None, f"unix://{given.var / 'run' / 'supervisor.sock'}")
-        self.rpc: Any = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        self._transport = SupervisorTransport(None, None, f"unix://{given.var / 'run' / 'supervisor.sock'}")
+        self.rpc: Any = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=self._transport).supervisor
 
     def states(self) -> dict[str, str]:
         """Process → supervisord's word for its state (RUNNING, BACKOFF, …); empty before it answers."""
-        try:
-            return {str(one["name"]): str(one["statename"]) for one in self.rpc.getAllProcessInfo()}
-        except (OSError, xmlrpc.client.Error):
-            return {}
+        return _states(self.rpc)
 
     def restart(self, name: str) -> None:
         """Ends one child and starts it again; the others go on."""
@@ -145,6 +142,7 @@ class Supervisor:
 
     def end(self) -> None:
         """Ends all children in their order, and whoever does not listen by force."""
+        self._transport.close()
         if self._child.poll() is None:
             self._child.terminate()
             try:
@@ -153,6 +151,23 @@ class Supervisor:
                 self._child.kill()
                 self._child.wait()
         leftovers.clear(self._given.var)
+
+
+def states_in(given: Settings) -> dict[str, str]:
+    """Process → supervisord's word for its state, asked from outside; empty when nothing runs."""
+    transport = SupervisorTransport(None, None, f"unix://{given.var / 'run' / 'supervisor.sock'}")
+    try:
+        rpc: Any = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        return _states(rpc)
+    finally:
+        transport.close()
+
+
+def _states(rpc: Any) -> dict[str, str]:
+    try:
+        return {str(one["name"]): str(one["statename"]) for one in rpc.getAllProcessInfo()}
+    except (OSError, xmlrpc.client.Error):
+        return {}
 
 
 def readiness(given: Settings) -> tuple[bool, dict[str, str]]:

@@ -1,0 +1,234 @@
+"""`./run doctor`: a line per part, what is wrong with it and what mends it."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from importlib import import_module
+
+from front_door import parts, ports, preparation, selftest, supervision
+from front_door.faults import Fault
+from hotline.settings import Settings
+
+ROOM_BYTES = 2_000_000_000
+"""About 140 hours of stereo recordings at 32 kB/s are 16 GB; under 2 GB somebody must act today."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report."""
+
+    part: str
+    said: str
+    mend: str = ""
+    """What mends it; empty when all is well."""
+
+    def __str__(self) -> str:
+        word = "WRONG" if self.mend else "OK   "
+        return f"{word}  {self.part:<20} {self.said}" + (
+            f"\n         {'':<18} → {self.mend}" if self.mend else ""
+        )
+
+
+def run() -> int:
+    """Prints the report; 1 if anything is wrong."""
+    try:
+        given = preparation.read_settings()
+    except Fault as fault:
+        print(Finding("Settings", str(fault), "correct the environment variable"))
+        return 1
+    print(Finding("Settings", f"{given.var}, {given.installation.name}"))
+    wrong = 0
+    for part, look in CHECKS.items():
+        for finding in _seen(part, look, given):
+            print(finding, flush=True)
+            wrong += bool(finding.mend)
+    print("All is well." if not wrong else f"{wrong} wrong.")
+    return 1 if wrong else 0
+
+
+Look = Callable[[Settings], Iterator[Finding]]
+
+
+def _seen(part: str, look: Look, given: Settings) -> Iterator[Finding]:
+    # One part that cannot even be looked at must not hide the others.
+    try:
+        yield from look(given)
+    except Fault as fault:
+        yield Finding(part, "", str(fault))
+    except Exception as error:
+        yield Finding(
+            part, f"{type(error).__name__}: {error}", "run ./run set-up; if it stays, report this line"
+        )
+
+
+def _asterisk(given: Settings) -> Iterator[Finding]:
+    result = selftest.choose()
+    if result.faults:
+        yield Finding("Asterisk", "; ".join(result.faults), "delete var/parts and run ./run set-up")
+        return
+    which = "the system's" if parts.SYSTEM_CHOSEN.exists() else "ours"
+    yield Finding("Asterisk", f"{result.version}, {which}")
+    yield Finding("Asterisk self-test", "stereo recording, create + dial, keys in a bridge")
+
+
+def _modules(given: Settings) -> Iterator[Finding]:
+    listed = given.asterisk / "etc" / "modules.conf"
+    if not listed.exists():
+        yield Finding("Asterisk modules", f"{listed} is not rendered yet", "run ./run up")
+        return
+    words = [
+        line.partition("=")[2].strip(" >\t") for line in listed.read_text().splitlines() if "load" in line
+    ]
+    names = [word for word in words if word.endswith(".so")]
+    folder = parts.modules_dir()
+    missing = [name for name in names if not (folder / name).exists()]
+    if missing:
+        yield Finding(
+            "Asterisk modules", f"missing: {', '.join(missing)}", "delete var/parts and run ./run set-up"
+        )
+    else:
+        yield Finding("Asterisk modules", f"{len(names)} asked for, all there")
+
+
+def _prompts(given: Settings) -> Iterator[Finding]:
+    faults = import_module("ivr.speech.prompt_set").check(given)
+    for fault in faults[:5]:
+        yield Finding("Prompt", str(fault), "run ./run prompts")
+    if len(faults) > 5:
+        yield Finding("Prompts", f"{len(faults) - 5} more like these", "run ./run prompts")
+    if not faults:
+        yield Finding("Prompts and sounds", "all rendered and up to date")
+
+
+def _redis(given: Settings) -> Iterator[Finding]:
+    import redis
+
+    if not _is_running(given) and not given.redis_url:
+        yield Finding("Redis", f"{parts.program('redis-server')[-1]} (started by ./run up)")
+        return
+    try:
+        with closing(redis.Redis.from_url(given.redis, socket_timeout=2)) as client:
+            version = client.info("server")["redis_version"]
+    except redis.RedisError as error:
+        log = given.var / "log" / "redis.log"
+        yield Finding(
+            "Redis", str(error), f"look into {log}; calls go on without it, desks follow within 2 s"
+        )
+        return
+    yield Finding("Redis", str(version))
+
+
+def _database(given: Settings) -> Iterator[Finding]:
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+    from sqlalchemy import text
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from hotline.database import make_engine
+    from hotline.settings import PROJECT
+
+    engine = make_engine(given.database, busy_s=2.0)
+    config = Config()
+    config.set_main_option("script_location", str(PROJECT / "hotline" / "migrations"))
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+            now = MigrationContext.configure(connection).get_current_revision()
+    except SQLAlchemyError as error:
+        said = str(getattr(error, "orig", None) or error).splitlines()[0]
+        yield Finding("Database", said, "start it or correct HOTLINE_DATABASE_URL")
+        return
+    finally:
+        engine.dispose()
+    yield Finding("Database", engine.dialect.name)
+    newest = ScriptDirectory.from_config(config).get_current_head()
+    if now == newest:
+        yield Finding("Migrations", f"at {now}")
+    else:
+        yield Finding("Migrations", f"at {now or 'nothing'} of {newest}", "run ./run migrate")
+
+
+def _ports(given: Settings) -> Iterator[Finding]:
+    running = _is_running(given)
+    for port in ports.all_of(given):
+        name = f"Port {port.number} {port.kind}"
+        try:
+            taken = port.is_taken()
+        except Fault as fault:
+            yield Finding(name, "", str(fault))
+            continue
+        if taken and not running:
+            yield Finding(name, "taken by another program", f"end that program, or set {port.setting}")
+        elif running and not taken:
+            yield Finding(name, "nobody listens there", f"look into {given.var / 'log'}")
+        else:
+            yield Finding(name, "ours" if taken else "free")
+
+
+def _processes(given: Settings) -> Iterator[Finding]:
+    if not _is_running(given):
+        yield Finding("Processes", "not running (./run up starts them)")
+        return
+    for name, state in supervision.states_in(given).items():
+        if state == "RUNNING":
+            yield Finding(f"Process {name}", "running")
+        else:
+            yield Finding(f"Process {name}", state, f"look into {given.var / 'log' / f'{name}.log'}")
+
+
+def _disk(given: Settings) -> Iterator[Finding]:
+    for name, folder in (("Disk of var", given.var), ("Disk of recordings", given.recordings)):
+        place = next(one for one in (folder, *folder.parents) if one.exists())
+        free = shutil.disk_usage(place).free
+        said = f"{free / 1e9:.1f} GB free"
+        yield Finding(name, said, "" if free > ROOM_BYTES else f"make room on the disk that holds {folder}")
+
+
+def _approval(given: Settings) -> Iterator[Finding]:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from hotline.approvals import last_approved
+    from hotline.database import reading
+
+    installation = import_module("hotline.installation").read(given.installation)
+    for name in sorted({hotline.protocol for hotline in installation.hotlines}):
+        mend = f"a second person approves it: ./run protocol approve {name}"
+        try:
+            with reading() as session:
+                found = last_approved(session, name)
+        except SQLAlchemyError:
+            found = None
+        if found is None:
+            yield Finding("Protocol", f"{name} is not approved: everybody goes to a human at ORANGE", mend)
+        else:
+            yield Finding(
+                "Protocol", f"{name} {found.version}, approved {found.approved_at:%Y-%m-%d %H:%M} UTC"
+            )
+
+
+def _is_running(given: Settings) -> bool:
+    path = given.var / "run" / "supervisor.sock"
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+CHECKS: dict[str, Look] = {
+    "Asterisk": _asterisk,
+    "Asterisk modules": _modules,
+    "Prompts and sounds": _prompts,
+    "Redis": _redis,
+    "Database": _database,
+    "Ports": _ports,
+    "Processes": _processes,
+    "Disk": _disk,
+    "Protocol": _approval,
+}
