@@ -20,6 +20,7 @@ OPERATOR_KEY = "0"
 PLACEHOLDERS = ("tinh", "province")
 """What a hotline fills into prompts: its province, in Vietnamese and in English prompts."""
 
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -295,6 +296,9 @@ class _Reader:
 
     def _parts(self, part: str) -> list[tuple[str, Mapping[str, object]]]:
         table = self._table(self.source.tables, part, "")
+        for name in table:
+            if not _NAME.fullmatch(name):
+                self._fault("bad_name", f"{part}.{name}", part=part, name=name)
         return [(name, self._table(table, name, part)) for name in table]
 
     def _only(

@@ -123,6 +123,19 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "không thể đặt tên câu hỏi là “{question}”: đó là tên một mức.",
         "a question cannot be called “{question}”: that is an acuity.",
     ),
+    "bad_name": (
+        "không thể dùng tên “{name}” cho [{part}]: chỉ dùng chữ cái không dấu, chữ số và dấu _, "
+        "bắt đầu bằng chữ.",
+        "“{name}” cannot name a [{part}]: use plain letters, digits and _, beginning with a letter.",
+    ),
+    "too_many_questions": (
+        "có {count} câu hỏi; nhiều nhất là {limit}.",
+        "there are {count} questions; at most {limit} are allowed.",
+    ),
+    "too_many_ways": (
+        "có {count} đường đi; không ai duyệt nổi hơn {limit}. Bớt câu hỏi hoặc câu trả lời.",
+        "there are {count} ways through; nobody can sign more than {limit}. Take out questions or answers.",
+    ),
     "no_root": (
         "câu hỏi đầu tiên “{root}” không có trong các câu hỏi.",
         "the first question “{root}” is not among the questions.",

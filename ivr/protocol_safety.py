@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 RED_WITHIN_KEYS = 4
 CHOICES_AT_MOST = 5
 WORDS_AT_MOST = 90
+QUESTIONS_AT_MOST = 100
+WAYS_AT_MOST = 1000
 _WORDS_A_SECOND = 4
 _NOT_SURE = ("không rõ", "không biết", "không chắc")
 _Spans = Mapping[str, tuple[Acuity, Acuity]]
@@ -165,6 +167,10 @@ def _way_faults(protocol: Protocol, source: Source) -> Iterator[Fault]:
     """What only shows when the answers are followed from question to question."""
     if protocol.root not in protocol.questions:
         return
+    count = len(protocol.questions)
+    if count > QUESTIONS_AT_MOST:
+        yield fault("too_many_questions", None, count=count, limit=QUESTIONS_AT_MOST)
+        return
     reached = _reached(protocol)
     for name in protocol.questions:
         if name not in reached:
@@ -175,6 +181,9 @@ def _way_faults(protocol: Protocol, source: Source) -> Iterator[Fault]:
         yield fault("loop", line, way=" → ".join([*loop, loop[0]]))
     if loops:
         return  # Depth and worst outcome have no meaning on a circle.
+    count = _ways(protocol)
+    if count > WAYS_AT_MOST:
+        yield fault("too_many_ways", None, count=count, limit=WAYS_AT_MOST)
     yield from _depth_faults(protocol, source)
     spans = _spans(protocol)
     for question in protocol.questions.values():
@@ -219,6 +228,21 @@ def _loops(protocol: Protocol) -> Iterator[tuple[str, ...]]:
 
     for name in order:
         yield from follow(name, ())
+
+
+def _ways(protocol: Protocol) -> int:
+    """How many ways lead from the first question to an outcome; questions must not go round."""
+    known: dict[str, int] = {}
+
+    def count(name: str) -> int:
+        if name not in known:
+            answers = protocol.questions[name].answers.values()
+            known[name] = sum(
+                count(answer.to) if answer.to in protocol.questions else 1 for answer in answers
+            )
+        return known[name]
+
+    return count(protocol.root)
 
 
 def _depth_faults(protocol: Protocol, source: Source) -> Iterator[Fault]:

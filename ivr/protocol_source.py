@@ -40,6 +40,9 @@ def parse(text: str) -> Source:
     for _ in range(_BROKEN_LINES_AT_MOST):
         try:
             tables = tomllib.loads("\n".join(lines))
+        except RecursionError:
+            faults.append(fault("syntax", None, detail="brackets nested too deeply"))
+            break
         except tomllib.TOMLDecodeError as error:
             at = _line_of(error, lines)
             found, mended = _explain(lines, at, str(error))

@@ -59,6 +59,8 @@ BREAKS = [
     ("unknown_message", 'message = "GREEN_A"', 'message = "GREEN_B"'),
     ("unknown_branch", 'branch = "fever"', 'branch = "fewer"'),
     ("name_clash", "question.A1", "question.RED"),
+    ("bad_name", "[branch.services]", '[branch."dịch vụ"]'),
+    ("bad_name", "[message.GREEN_A]", '[message."../GREEN"]'),
     ("no_root", 'root = "ROOT"', 'root = "TOP"'),
     ("unreachable", '2 = { to = "A1", vi = "sốt" }', '2 = { to = "S1", vi = "sốt" }'),
     (
@@ -132,6 +134,16 @@ def test_more_choices_than_a_listener_keeps_are_a_fault() -> None:
     assert kinds_of(text) == {"too_many_choices"}
 
 
+def test_thousands_of_questions_or_brackets_are_refused_in_a_sentence() -> None:
+    chain = "".join(
+        f'[question.B{number}]\nbranch = "fever"\nvi = "1"\n[question.B{number}.answers]\n'
+        f'1 = {{ to = "B{number + 1}", vi = "x" }}\n'
+        for number in range(3000)
+    )
+    assert "too_many_questions" in kinds_of(SMALL + chain)
+    assert "syntax" in kinds_of("x = " + "[" * 5000)
+
+
 def test_an_answer_on_the_language_key_is_a_fault() -> None:
     text = text_of("covid-2021").replace('4 = { to = "S1", ', '8 = { to = "S1", ')
     assert "language_key_taken" in kinds_of(text)
@@ -150,7 +162,13 @@ def test_an_answer_untranslated_is_a_fault() -> None:
 
 
 def test_every_kind_of_fault_has_been_provoked() -> None:
-    elsewhere = {"red_too_deep", "too_many_choices", "language_key_taken"}
+    elsewhere = {
+        "too_many_questions",
+        "too_many_ways",
+        "red_too_deep",
+        "too_many_choices",
+        "language_key_taken",
+    }
     assert {kind for kind, _, _ in BREAKS} | elsewhere == set(SENTENCES)
     assert set(SENTENCES) > ABSENCES
 
@@ -289,5 +307,6 @@ def test_a_very_branching_protocol_is_judged_quickly() -> None:
         for name, after in zip(names, [*names[1:], "YELLOW"], strict=True)
     ]
     began = time.monotonic()
-    read(SMALL.replace('2 = { to = "A1"', '2 = { to = "B0"').replace(A1, "") + "\n".join(parts), "wide")
+    text = SMALL.replace('2 = { to = "A1"', '2 = { to = "B0"').replace(A1, "") + "\n".join(parts)
+    assert kinds_of(text) == {"too_many_ways"}
     assert time.monotonic() - began < 5
