@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from tests.world.dialog import Dialog
 from tests.world.leg import Leg
 from tests.world.messages import (
     Message,
@@ -24,7 +25,8 @@ from tests.world.messages import (
 from tests.world.party import Answering, Callee, Station
 from tests.world.rtp import Ports, Sound, Stream
 from tests.world.sdp import offer
-from tests.world.sip import Address, Dialog, UserAgent
+from tests.world.sip import UserAgent
+from tests.world.transactions import Address
 
 
 @dataclass
@@ -152,6 +154,10 @@ class Carrier:
     def route_to(self, number: str, callee: Callee) -> None:
         """Put somebody who exists already behind a number, also on a second carrier."""
         self.routes[national(number)] = callee
+
+    def forget_ended(self) -> None:
+        """Drop the sound of calls that are over, keep the list; for worlds that run for days."""
+        self.legs = [leg for leg in self.legs if leg.ended_s is None]
 
     def list_as_json(self) -> str:
         """The whole list, oldest first."""

@@ -2,12 +2,13 @@
 
 import asyncio
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Coroutine, Sequence
 
+from tests.world.dialog import Dialog
 from tests.world.messages import Message
 from tests.world.rtp import Ports, Sound, Stream
 from tests.world.sdp import MIRRORED, MediaOffer, offer, read_offer
-from tests.world.sip import Dialog
 
 POLL_S = 0.04
 
@@ -160,9 +161,12 @@ class Leg:
         """When the first sound arrived after `since_s` (default: now); raises NotInTime."""
         since = time.monotonic() if since_s is None else since_s
         sounding = self.stream.received.sounding
-        return await self._until(
-            lambda: next((t for t in reversed(sounding) if t >= since), None), within_s, "no sound"
-        )
+
+        def first() -> float | None:
+            n = bisect_left(sounding, since)
+            return sounding[n] if n < len(sounding) else None
+
+        return await self._until(first, within_s, "no sound")
 
     async def until_quiet(self, for_s: float = 0.5, within_s: float = 30.0) -> float:
         """When it has been quiet for so long; raises NotInTime."""

@@ -118,6 +118,10 @@ class Received:
         self._ssrc = -1
         self._key_timestamp = -1
 
+    def forget(self) -> None:
+        """Drop the sound and its times, keep the counts and keys; for worlds that run for days."""
+        del self.times[:], self.sounding[:], self.audio[:]
+
     def take(self, packet: bytes, at: float, key_payload: int) -> None:
         """Take one RTP packet."""
         if len(packet) < 12 or packet[0] >> 6 != 2:

@@ -15,9 +15,9 @@ from pathlib import Path
 from tests.world.carrier import Carrier, CarrierCall
 from tests.world.kinds import KINDS, Caller, Ends, Kind
 from tests.world.leg import Leg, NotInTime
-from tests.world.party import Answering, Citizen, Phone, Station
+from tests.world.party import Answering, Callee, Citizen, Phone, Station
 from tests.world.rtp import Ports, Sound
-from tests.world.sip import Address
+from tests.world.transactions import Address
 
 DESK_TONES_HZ = (430, 480, 510, 540, 570, 600, 640, 680, 720, 760, 810, 860, 910, 960, 1020, 1070)
 """Between the notes of the scale, so that music on hold is not mistaken for an operator."""
@@ -134,6 +134,8 @@ class World:
         self.carriers: list[Carrier] = []
         self.phones: list[Phone] = []
         self.duty: list[Station] = []
+        self._recalled = Station("a citizen called back", Answering.answers(2.0, talk_s=8.0), 1580)
+        self._recalled.one_call_only = False
         self._ports = Ports(plan.rtp_first, plan.rtp_last)
         self._random = random.Random(self.seed)
         self._tones: Iterator[int] = cycle(CITIZEN_TONES_HZ)
@@ -161,15 +163,13 @@ class World:
             )
             for n, number in enumerate(plan.duty_numbers)
         ]
-        recalled = Station("a citizen called back", Answering.answers(2.0, talk_s=8.0), 1580)
-        recalled.one_call_only = False
         for trunk in plan.trunks:
             carrier = Carrier(
                 plan.product, trunk.host, trunk.port, trunk.channel_count, self._ports, name=trunk.hotline
             )
             for number, station in zip(plan.duty_numbers, self.duty, strict=True):
                 carrier.route_to(number, station)
-            carrier.anybody = recalled
+            carrier.anybody = self._recalled
             try:
                 self.carriers.append(await self._stack.enter_async_context(carrier))
             except OSError as error:
@@ -248,6 +248,11 @@ class World:
         pause = 60.0 / calls_a_minute
         while True:
             await self.run(len(self.kinds), at_once, (pause * 0.5, pause * 1.5), on_result)
+            for carrier in self.carriers:
+                carrier.forget_ended()
+            callees: list[Callee] = [*self.phones, *self.duty, self._recalled]
+            for callee in callees:
+                callee.forget_ended()
 
     async def settle(self, within_s: float = 30.0, quiet_s: float = 3.0) -> bool:
         """Wait until no call was on any trunk for a while (recalls included); False when time ran out."""
