@@ -10,7 +10,7 @@ from pathlib import Path
 
 from front_door import apt, faults, lock, places
 
-FOLDERS = ("debs", "wheels", "npm")
+FOLDERS = ("debs", "wheels", "vendor")
 MANIFEST = "bundle.json"
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from front_door import bundle, places, python_packages, steps
 
@@ -36,19 +38,33 @@ def step() -> steps.Step:
 
 def bring(note: Callable[[str], None]) -> None:
     """Runs `npm ci` and swaps the copied files in. Node is brought too if the machine has none."""
+    kept = kept_for_bundles()
+    if bundle.is_offline() and kept.is_dir():
+        _copy(kept, {name: name for name in FILES})
+        return
     npm, path = _npm(note)
     words = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
     words += ["--cache", str(places.cache() / "npm"), "--loglevel", "error", "--fetch-retries", "2"]
-    if bundle.is_offline():
-        words.append("--offline")
     steps.call(
         "the panel's libraries", words, log="npm", env={"PATH": path, "npm_config_update_notifier": "false"}
     )
+    _copy(places.NODE_MODULES, FILES)
+    shutil.rmtree(kept, ignore_errors=True)
+    shutil.copytree(places.VENDOR, kept)
+
+
+def kept_for_bundles() -> Path:
+    """The browser's files in the cache, of exactly this package-lock.json."""
+    locked = hashlib.sha256((places.HOUSE / "package-lock.json").read_bytes()).hexdigest()
+    return places.cache() / "vendor" / locked[:16]
+
+
+def _copy(root: Path, files: Mapping[str, str]) -> None:
     new = places.VENDOR.with_name("vendor.new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
-    for name, source in FILES.items():
-        shutil.copyfile(places.NODE_MODULES / source, new / name)
+    for name, source in files.items():
+        shutil.copyfile(root / source, new / name)
     steps.put_in_place(new, places.VENDOR)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,8 +104,16 @@ def _pip(wheel: Path, verb: str, requirements: Path, *more: str, python: Path = 
 # --- pip ---------------------------------------------------------------------------------------
 
 
+_one_at_a_time = threading.Lock()
+
+
 def find_pip(note: Callable[[str], None]) -> Path:
     """A wheel of pip: Python's own, the system's, the cache's, else one of the machine's own Debian suite."""
+    with _one_at_a_time:  # the steps for .venv and for Node both ask
+        return _find_pip(note)
+
+
+def _find_pip(note: Callable[[str], None]) -> Path:
     places_of_pip = [
         Path("/usr/share/python-wheels"),
         places.cache() / "wheels",

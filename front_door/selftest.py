@@ -205,8 +205,8 @@ async def _try(folder: Path, port: int, child: subprocess.Popen[bytes]) -> list[
     try:
         async with asyncio.timeout(WITHIN_S):
             base = f"http://127.0.0.1:{port}/ari/"
-            auth = aiohttp.BasicAuth("test", "test")
-            async with aiohttp.ClientSession(base, auth=auth) as ari:
+            headers = {"Authorization": aiohttp.encode_basic_auth("test", "test")}
+            async with aiohttp.ClientSession(base, headers=headers) as ari:
                 socket_ = await _connected(ari, child)
                 async with socket_:
                     trial = _Trial(ari, socket_)
