@@ -195,7 +195,7 @@ def _approval(given: Settings) -> Iterator[Finding]:
     from hotline.approvals import last_approved
     from hotline.database import reading
 
-    installation = import_module("hotline.installation").read(given.installation)
+    installation = preparation.province(given)
     for name in sorted({hotline.protocol for hotline in installation.hotlines}):
         mend = f"a second person approves it: ./run protocol approve {name}"
         try:

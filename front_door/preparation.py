@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from front_door import selftest
 from front_door.faults import Fault
@@ -120,8 +120,15 @@ def prompts(given: Settings) -> None:
 
 def configuration(given: Settings) -> None:
     """Renders Asterisk's configuration from the province's own data. Raises Fault when that is wrong."""
-    installation = import_module("hotline.installation").read(given.installation)
-    import_module("asterisk_conf").render(given, installation, given.var)
+    import_module("asterisk_conf").render(given, province(given), given.var)
+
+
+def province(given: Settings) -> Any:
+    """The province's own data: hotlines, trunks, desk phones, chains. Raises Fault naming what is wrong in it."""
+    try:
+        return import_module("hotline.installation").read(given.installation)
+    except ValueError as wrong:
+        raise Fault(f"{given.installation} cannot be used: {wrong}") from None
 
 
 def all_of(given: Settings) -> None:

@@ -29,12 +29,12 @@ def run() -> int:
         print("1022: ended.", flush=True)
         return 0
     except OSError as error:
-        return _told(of_os_error(error, given.var))
+        return told(of_os_error(error, given.var))
     except Fault as fault:
-        return _told(fault)
+        return told(fault)
 
 
-def _told(fault: Fault) -> int:
+def told(fault: Fault) -> int:
     print(f"1022: {fault}", flush=True)
     return 1
 

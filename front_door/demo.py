@@ -1,0 +1,105 @@
+"""`./run demo`: the product with demo data, and a simulated outside world that keeps calling it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from front_door import accounting, demo_data, places, preparation, processes, supervision, up
+from front_door.accounting import Witnessed
+from front_door.faults import Fault, of_os_error
+from front_door.supervision import Ended
+from hotline.settings import Settings
+
+if TYPE_CHECKING:
+    from tests.world.scenario import Played, World
+
+DEFAULTS = {
+    "HOTLINE_VAR": str(places.HOUSE / "var" / "demo"),
+    "HOTLINE_RECORDINGS": str(places.HOUSE / "recordings" / "demo"),
+    "HOTLINE_INSTALLATION": str(places.HOUSE / "installation" / "demo.toml"),
+    "HOTLINE_SIP_HOST": "127.0.0.1",
+    "HOTLINE_DEMO": "true",
+}
+"""A demo keeps its own database and recordings, and is heard on this machine only, unless told otherwise."""
+SETTLE_WITHIN_S = 60.0
+BOOKED_WITHIN_S = 30.0
+AT_ONCE = 6
+
+
+def run(calls: int | None, file: Path | None, desks: int) -> int:
+    """The exit status: 0 when every call of the carrier's list is accounted for, or after Ctrl-C."""
+    began = time.monotonic()
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    try:
+        given = preparation.read_settings()
+        with supervision.installation(given):
+            preparation.all_of(given)
+            demo_data.lay(given, desks)
+            with supervision.running(given, processes.all_of(given)) as supervisor:
+                supervisor.wait_until_ready()
+                print(up.where_to_go(given, time.monotonic() - began), flush=True)
+                print(demo_data.who_signs_in(given), flush=True)
+                return asyncio.run(_play(given, calls, file, desks))
+    except Ended:
+        print("1022: ended.", flush=True)
+        return 0
+    except OSError as error:
+        return up.told(of_os_error(error, given.var))
+    except Fault as fault:
+        return up.told(fault)
+
+
+async def _play(given: Settings, calls: int | None, file: Path | None, desks: int) -> int:
+    from tests.world.scenario import World, WorldFault
+
+    try:
+        async with World(demo_data.plan(given, desks)) as world:
+            await asyncio.to_thread(demo_data.sign_in, given, desks)
+            began = datetime.now(UTC) - timedelta(seconds=1)
+            if calls is None:
+                await world.run_for_ever(at_once=AT_ONCE, on_result=_show)
+            await world.run(calls or 0, at_once=AT_ONCE, on_result=_show)
+            await world.settle(SETTLE_WITHIN_S)
+            return await asyncio.to_thread(_account, given, world, began, file)
+    except WorldFault as fault:
+        raise Fault(str(fault)) from None
+
+
+def _show(played: Played) -> None:
+    human = (
+        f"{played.human} after {played.human_after_s:.1f} s" if played.human_after_s is not None else "nobody"
+    )
+    who = played.from_number or "withheld"
+    print(f"  {who:>13}  {played.hotline:<12} {played.says[:44]:<44} {played.keys:<7} {human}", flush=True)
+
+
+def _account(given: Settings, world: World, began: datetime, file: Path | None) -> int:
+    witnessed = [
+        Witnessed(call.from_number, call.to_number, call.started_at, call.talked_s, call.keys)
+        for call in world.calls
+        if call.direction == "to product" and call.answered_at is not None
+    ]
+    until = time.monotonic() + BOOKED_WITHIN_S
+    while True:
+        lines = accounting.account(witnessed, demo_data.calls_since(began))
+        faults = [fault for line in lines for fault in line.faults()]
+        if not faults or time.monotonic() > until:
+            break
+        time.sleep(0.5)  # the worker hashes a recording some moments after its call
+    print("\n" + accounting.table(lines))
+    if file is not None:
+        text = json.dumps({"calls": [line.as_dict() for line in lines]}, ensure_ascii=False, indent=1)
+        file.write_text(text + "\n", encoding="utf-8")
+    faults += demo_data.ledger_faults(given)
+    for fault in faults:
+        print(f"WRONG  {fault}")
+    said = "every one is a call, a ticket and a recording" if not faults else f"{len(faults)} faults"
+    print(f"{len(witnessed)} calls in the carrier's list: {said}.")
+    return 1 if faults else 0

@@ -1,0 +1,188 @@
+"""The demo's people, its approved protocol, and what its outside world must know of the product."""
+
+from __future__ import annotations
+
+import secrets as random_words
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from front_door import accounting, preparation
+from front_door.faults import Fault
+from hotline.settings import PROJECT, Settings
+
+if TYPE_CHECKING:
+    from tests.world.scenario import Plan
+
+ADMINISTRATOR = "quantri"
+SUPERVISOR = "truongca"
+OPERATORS = ("lan", "minh", "hoa", "tuan")
+FULL_NAMES = {
+    ADMINISTRATOR: "Nguyễn Thị Quản Trị",
+    SUPERVISOR: "Trần Văn Trưởng Ca",
+    "lan": "Lê Thị Lan",
+    "minh": "Phạm Quang Minh",
+    "hoa": "Võ Thị Hoa",
+    "tuan": "Đặng Anh Tuấn",
+}
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - compared with, not bound
+SIGNED_IN_WITHIN_S = 10.0
+
+
+def password(given: Settings) -> str:
+    """The demo's one password: this installation's own, so that no known one lies in the code."""
+    from hotline.secrets import secret
+
+    return secret(given.var, "demo")[:12]
+
+
+def lay(given: Settings, desks: int) -> None:
+    """Makes the people who are not there yet, and lets the second of them approve what the first wrote."""
+    from sqlalchemy import select
+
+    from hotline.database import transaction
+    from hotline.operators import Operator, Role
+
+    roles = {ADMINISTRATOR: Role.ADMINISTRATOR, SUPERVISOR: Role.SUPERVISOR}
+    roles |= dict.fromkeys(OPERATORS[:desks], Role.OPERATOR)
+    with transaction() as session:
+        there = set(session.scalars(select(Operator.username)))
+        for name, role in roles.items():
+            if name not in there:
+                session.add(preparation.person(name, password(given), FULL_NAMES[name], role))
+    _approve(given)
+
+
+def _approve(given: Settings) -> None:
+    from sqlalchemy import select
+
+    from hotline.approvals import Approval, last_approved
+    from hotline.database import transaction
+    from hotline.operators import Operator
+    from ivr.protocol import read
+
+    installation = preparation.province(given)
+    with transaction() as session:
+        officer = session.scalars(select(Operator.id).where(Operator.username == SUPERVISOR)).one()
+        for name in sorted({hotline.protocol for hotline in installation.hotlines}):
+            text = (PROJECT / "ivr" / "protocols" / f"{name}.toml").read_text(encoding="utf-8")
+            protocol = read(text, f"{name}.toml")
+            known = last_approved(session, name)
+            if known is None or known.digest != protocol.digest:
+                session.add(
+                    Approval(
+                        name=name,
+                        version=protocol.version,
+                        digest=protocol.digest,
+                        text=text,
+                        edited_by=ADMINISTRATOR,
+                        approved_by=officer,
+                        approved_at=datetime.now(UTC),
+                    )
+                )
+
+
+def plan(given: Settings, desks: int) -> Plan:
+    """The outside world that fits this installation: its trunks, its first desk phones, its duty numbers."""
+    from hotline.secrets import secret
+    from tests.world.scenario import Desk, Plan, Trunk
+
+    installation = preparation.province(given)
+    host = "127.0.0.1" if given.sip_host == EVERYWHERE else given.sip_host
+    return Plan(
+        product=(host, given.sip_port),
+        trunks=tuple(
+            Trunk(trunk.hotline, _numbers(installation, trunk), trunk.host, trunk.port, trunk.channels)
+            for trunk in installation.trunks
+        ),
+        desks=tuple(
+            Desk(phone.name, secret(given.var, f"phone:{phone.name}"))
+            for phone in installation.phones[:desks]
+        ),
+        duty_numbers=tuple(sorted({step.number for one in installation.hotlines for step in one.chain})),
+    )
+
+
+def _numbers(installation: Any, trunk: Any) -> tuple[str, ...]:
+    return next(tuple(one.numbers) for one in installation.hotlines if one.key == trunk.hotline)
+
+
+def sign_in(given: Settings, desks: int) -> None:
+    """Signs the operators in at their desk phones, as a click in the panel does. Raises Fault."""
+    from sqlalchemy import select
+
+    from hotline.commands import DeskCommand, ask
+    from hotline.database import reading, transaction
+    from hotline.operators import Operator
+
+    installation = preparation.province(given)
+    clicks: list[str] = []
+    with transaction() as session:
+        for name, phone in zip(OPERATORS[:desks], installation.phones, strict=False):
+            operator = session.scalars(select(Operator.id).where(Operator.username == name)).one()
+            clicks.append(random_words.token_hex(8))
+            ask(session, operator, "sign_in", clicks[-1], {"phone": phone.name})
+    until = time.monotonic() + SIGNED_IN_WITHIN_S
+    while time.monotonic() < until:
+        with reading() as session:
+            asked = list(session.scalars(select(DeskCommand).where(DeskCommand.click_id.in_(clicks))))
+        if refused := [command.refused for command in asked if command.refused]:
+            raise Fault(f"An operator of the demo could not sign in: {refused[0]}")
+        if all(command.done_at for command in asked):
+            return
+        time.sleep(0.1)
+    raise Fault(
+        f"The operators of the demo were not signed in within {SIGNED_IN_WITHIN_S:.0f} s; see var/log."
+    )
+
+
+def who_signs_in(given: Settings) -> str:
+    """Whom a person who watches may sign in as."""
+    return f"  Sign in as {SUPERVISOR} (supervisor) or {ADMINISTRATOR} (administrator), password {password(given)}"
+
+
+# --- the record -------------------------------------------------------------------------------------------
+
+
+def calls_since(began: datetime) -> list[accounting.Ours]:
+    """Every call that came in since, with its ticket and recording."""
+    from sqlalchemy import select
+
+    from hotline.calls import Call, Direction
+    from hotline.database import reading
+    from hotline.recordings import Recording
+    from hotline.tickets import Ticket
+
+    with reading() as session:
+        rows = session.execute(
+            select(Call, Ticket, Recording)
+            .outerjoin(Ticket, Ticket.id == Call.ticket_id)
+            .outerjoin(Recording, Recording.call_id == Call.id)
+            .where(Call.direction == Direction.IN, Call.arrived_at >= began)
+        )
+        return [_ours(call, ticket, recording) for call, ticket, recording in rows]
+
+
+def _ours(call: Any, ticket: Any, recording: Any) -> accounting.Ours:
+    served_at = call.human_at or call.ended_at
+    waited = (served_at - call.queued_at).total_seconds() if call.queued_at and served_at else None
+    return accounting.Ours(
+        call=call.id,
+        hotline=call.hotline,
+        number=call.caller_number,
+        arrived_at=call.arrived_at,
+        acuity=call.acuity,
+        waited_s=waited,
+        answered_by=call.answered_by,
+        recorded_s=recording.length_s if recording else None,
+        ticket=f"{call.hotline}-{ticket.number}" if ticket else "",
+    )
+
+
+def ledger_faults(given: Settings) -> list[str]:
+    """What `./run verify` finds."""
+    from hotline.database import reading
+    from hotline.ledger import verify
+
+    with reading() as session:
+        return list(verify(session, given.recordings, datetime.now(UTC), settle_s=60.0))
