@@ -6,9 +6,11 @@ import time
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
-SIP_PORT = 5150
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+"""Tests that run side by side use ports side by side."""
+SIP_PORT = 5150 + WORKER
 TRUNK_HOST = "127.0.0.2"
-TRUNK_PORT = 5160
+TRUNK_PORT = 5160 + WORKER
 
 MODULES = """
 app_dial app_echo app_milliwatt app_read app_stack app_playtones app_verbose app_userevent app_system

@@ -147,6 +147,14 @@ def test_noise_and_silence_are_no_tone() -> None:
     assert not is_sound(b"\xd5" * 160)
 
 
+def test_a_gliding_voice_is_no_tone() -> None:
+    pitch_hz = 180 + 60 * np.sin(2 * np.pi * 0.7 * np.arange(160 * 200) / 8000)
+    phase = 2 * np.pi * np.cumsum(pitch_hz) / 8000
+    voice = np.sum([4000 * np.sin(phase * n) / n for n in range(1, 8)], axis=0)
+    audio = bytes(alaw_of(int(x)) for x in voice)
+    assert max(tones_heard(_times(200), audio, 0.0, 4.0).values()) < 0.2
+
+
 def test_a_tone_of_odd_frequency_is_refused() -> None:
     with pytest.raises(ValueError, match="multiple of 10 Hz"):
         tone_frames(621)

@@ -123,20 +123,17 @@ def test_an_operator_who_hangs_up_ends_the_citizens_call(asterisk: BareAsterisk)
 
 @pytest.mark.live
 def test_keys_arrive_in_asterisk_one_by_one(asterisk: BareAsterisk) -> None:
-    async def scene() -> tuple[dict[int, float], str]:
+    async def scene() -> str:
         async with carrier_of(asterisk) as carrier:
             leg = await Citizen(carrier).call("read")
             await asyncio.sleep(0.3)
             await leg.press("19*0")
             await leg.until_hears(1200)
-            heard = await leg.listen(1.0)
             leg.hang_up()
-            return heard, carrier.calls[0].keys
+            return carrier.calls[0].keys
 
-    heard, keys = run(scene())
+    assert run(scene()) == "19*0"
     assert (asterisk.folder / "keys").read_text() == "19*0"
-    assert heard.get(1200, 0) > 0.9
-    assert keys == "19*0"
 
 
 @pytest.mark.live

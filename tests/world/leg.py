@@ -179,7 +179,7 @@ class Leg:
         return await self._until(quiet, within_s, "never quiet")
 
     async def until_hears(
-        self, frequency_hz: int, within_s: float = 10.0, for_s: float = 0.4, share: float = 0.7
+        self, frequency_hz: int, within_s: float = 10.0, for_s: float = 0.5, share: float = 0.8
     ) -> float:
         """When that tone has been there for `for_s`; raises NotInTime with what was heard instead."""
 

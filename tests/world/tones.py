@@ -20,6 +20,8 @@ LOUD_SUM = 480
 """A frame is sound above a mean level of about 190 of 32,767 (-45 dB): line noise is below, speech above."""
 PRESENT_SHARE = 0.08
 """A tone is present in 100 ms when it carries this share of their energy."""
+SHARPNESS = 20.0
+"""How much stronger than its neighbours 10 Hz away a line must be: tones are sharp, voices glide."""
 
 
 def alaw_of(sample: int) -> int:
@@ -79,7 +81,9 @@ def heard(
     if not frames:
         return {}
     whole = spectra.sum(axis=1, keepdims=True)
-    present = (spectra > energy * whole) & (whole > _energy_floor())
+    beside = np.zeros_like(spectra)
+    beside[:, 1:-1] = np.maximum(spectra[:, :-2], spectra[:, 2:])
+    present = (spectra > energy * whole) & (whole > _energy_floor()) & (spectra > SHARPNESS * beside)
     counts = (present * np.array(frames, dtype=np.float32)[:, None]).sum(axis=0)
     shares = {
         int(bin_) * TONE_STEP_HZ: min(float(counts[bin_]) / wanted_frames, 1.0)
