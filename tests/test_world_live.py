@@ -64,6 +64,9 @@ def test_a_citizen_hears_the_echo_of_their_own_tone(asterisk: BareAsterisk) -> N
         async with carrier_of(asterisk) as carrier:
             leg = await Citizen(carrier, tone_hz=440).call("echo")
             await leg.until_hears(440)
+            assert leg.answered_s is not None
+            assert leg.first_sound_s is not None
+            assert 0 <= leg.first_sound_s - leg.answered_s < 0.5
             return await leg.listen(2.0)
 
     heard = run(scene())

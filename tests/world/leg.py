@@ -57,6 +57,12 @@ class Leg:
         return self.dialog.ended_by
 
     @property
+    def first_sound_s(self) -> float | None:
+        """When the first sound came, early media included; None so far."""
+        sounding = self.stream.received.sounding
+        return sounding[0] if sounding else None
+
+    @property
     def caller_name(self) -> str:
         """For a call that came in: the From header, name and number as the product shows them."""
         return self.dialog.invite.header("from") if self.dialog.invite else ""
