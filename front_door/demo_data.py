@@ -131,9 +131,8 @@ def sign_in(given: Settings, desks: int) -> None:
         if all(command.done_at for command in asked):
             return
         time.sleep(0.1)
-    raise Fault(
-        f"The operators of the demo were not signed in within {SIGNED_IN_WITHIN_S:.0f} s; see var/log."
-    )
+    log = given.var / "log"
+    raise Fault(f"The demo's operators were not signed in within {SIGNED_IN_WITHIN_S:.0f} s; see {log}.")
 
 
 def who_signs_in(given: Settings) -> str:

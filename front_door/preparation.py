@@ -124,7 +124,7 @@ def configuration(given: Settings) -> None:
 
 
 def province(given: Settings) -> Any:
-    """The province's own data: hotlines, trunks, desk phones, chains. Raises Fault naming what is wrong in it."""
+    """The province's own data: hotlines, trunks, desk phones, chains. Raises Fault with what is wrong."""
     try:
         return import_module("hotline.installation").read(given.installation)
     except ValueError as wrong:
