@@ -137,7 +137,8 @@ def sign_in(given: Settings, desks: int) -> None:
 
 def who_signs_in(given: Settings) -> str:
     """Whom a person who watches may sign in as."""
-    return f"  Sign in as {SUPERVISOR} (supervisor) or {ADMINISTRATOR} (administrator), password {password(given)}"
+    people = f"{SUPERVISOR} (supervisor), {ADMINISTRATOR} (administrator)"
+    return f"  Sign in as           {people}; password {password(given)}"
 
 
 # --- the record -------------------------------------------------------------------------------------------

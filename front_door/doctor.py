@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 
 from front_door import parts, ports, preparation, selftest, supervision
 from front_door.faults import Fault
@@ -132,6 +133,9 @@ def _database(given: Settings) -> Iterator[Finding]:
     from hotline.database import make_engine
     from hotline.settings import PROJECT
 
+    if given.database.startswith("sqlite") and not Path(given.database.removeprefix("sqlite:///")).exists():
+        yield Finding("Database", "not made yet", "run ./run up, or ./run migrate")
+        return
     engine = make_engine(given.database, busy_s=2.0)
     config = Config()
     config.set_main_option("script_location", str(PROJECT / "hotline" / "migrations"))

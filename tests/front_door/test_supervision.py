@@ -40,7 +40,8 @@ def free_port() -> int:
 def given(tmp_path: Path) -> Settings:
     names = ("sip_port", "ari_port", "ami_port", "agi_port", "panel_port", "live_port")
     numbers = {name: free_port() for name in names}
-    return Settings(var=tmp_path / "var", recordings=tmp_path / "rec", sip_host="127.0.0.1", **numbers)
+    folders = {"var": tmp_path / "var", "recordings": tmp_path / "rec"}
+    return Settings.model_validate({**folders, "sip_host": "127.0.0.1", **numbers})
 
 
 def panel(given: Settings) -> Process:
@@ -229,7 +230,7 @@ def test_a_port_below_1024_without_the_right_to_it_is_explained() -> None:
 
 
 def test_a_var_folder_too_deep_for_a_socket_is_explained(tmp_path: Path) -> None:
-    given = Settings(var=tmp_path / ("x" * 100))
+    given = Settings.model_validate({"var": tmp_path / ("x" * 100)})
     with (
         pytest.raises(Fault, match="too long for a socket; set HOTLINE_VAR"),
         supervision.installation(given),
