@@ -13,6 +13,9 @@ from hotline.settings import Settings, settings
 
 LOG_BYTES = 10_000_000
 LOG_KEPT = 5
+TOGETHER_FROM = 30
+"""Processes of this order and later are ended side by side; Asterisk and Redis after them, one by one."""
+GROUP = "rooms"
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,9 @@ def supervisord_conf(given: Settings, found: Sequence[Process]) -> str:
     ]
     for process in found:
         lines += ["", *_program(process, log)]
+    together = [process.name for process in found if process.order >= TOGETHER_FROM]
+    if together:
+        lines += ["", f"[group:{GROUP}]", f"programs={','.join(together)}", f"priority={TOGETHER_FROM}"]
     return "\n".join(lines) + "\n"
 
 

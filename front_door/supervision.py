@@ -106,9 +106,17 @@ class Supervisor:
 
     def restart(self, name: str) -> None:
         """Ends one child and starts it again; the others go on."""
+        whole = next(f"{one['group']}:{one['name']}" for one in self._children() if one["name"] == name)
         with suppress(xmlrpc.client.Fault):
-            self.rpc.stopProcess(name)
-        self.rpc.startProcess(name)
+            self.rpc.stopProcess(whole)
+        self.rpc.startProcess(whole)
+
+    def pid(self, name: str) -> int:
+        """The process id of one child; 0 while it is not running."""
+        return next((int(one["pid"]) for one in self._children() if one["name"] == name), 0)
+
+    def _children(self) -> list[dict[str, Any]]:
+        return list(self.rpc.getAllProcessInfo())
 
     def wait_until_ready(self, within_s: float = READY_WITHIN_S) -> float:
         """Waits until /ready says that all is well; the seconds it took. Raises Fault naming what is not."""

@@ -62,7 +62,7 @@ def until(what: Callable[[], object], within_s: float = 5.0) -> None:
 
 
 def pid_of(supervisor: supervision.Supervisor, name: str) -> int:
-    return int(supervisor.rpc.getProcessInfo(name)["pid"])
+    return supervisor.pid(name)
 
 
 def lives(number: int) -> bool:
