@@ -16,11 +16,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import aiohttp
+from typing import TYPE_CHECKING, Any
 
 from front_door import parts, places, steps
+
+if TYPE_CHECKING:
+    import aiohttp
 
 OLDEST = (22, 2)
 """MixMonitor's option D is younger than 22.0."""
@@ -202,6 +203,8 @@ def _free_port() -> int:
 
 
 async def _try(folder: Path, port: int, child: subprocess.Popen[bytes]) -> list[str]:
+    import aiohttp  # a start whose Asterisk was tested before does not wait for it
+
     try:
         async with asyncio.timeout(WITHIN_S):
             base = f"http://127.0.0.1:{port}/ari/"
@@ -221,11 +224,13 @@ async def _try(folder: Path, port: int, child: subprocess.Popen[bytes]) -> list[
 async def _connected(
     ari: aiohttp.ClientSession, child: subprocess.Popen[bytes]
 ) -> aiohttp.ClientWebSocketResponse:
+    from aiohttp import ClientError
+
     until = time.monotonic() + UP_WITHIN_S
     while True:
         try:
             return await ari.ws_connect("events?app=selftest")
-        except aiohttp.ClientError:
+        except ClientError:
             if child.poll() is not None or time.monotonic() > until:
                 raise
             await asyncio.sleep(0.05)

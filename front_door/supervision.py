@@ -14,6 +14,7 @@ import urllib.request
 import xmlrpc.client
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from http.client import HTTPException
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -102,7 +103,7 @@ class Supervisor:
 
     def states(self) -> dict[str, str]:
         """Process → supervisord's word for its state (RUNNING, BACKOFF, …); empty before it answers."""
-        return _states(self.rpc)
+        return states_in(self._given)
 
     def restart(self, name: str) -> None:
         """Ends one child and starts it again; the others go on."""
@@ -130,6 +131,8 @@ class Supervisor:
             ready, said = readiness(self._given)
             if ready:
                 return time.monotonic() - began
+            # supervisord looks at its children once a second, and at once when it is asked something.
+            self.states()
             time.sleep(0.1)
         raise Fault(self._why_not_ready(said, within_s))
 
@@ -174,7 +177,7 @@ def states_in(given: Settings) -> dict[str, str]:
 def _states(rpc: Any) -> dict[str, str]:
     try:
         return {str(one["name"]): str(one["statename"]) for one in rpc.getAllProcessInfo()}
-    except (OSError, xmlrpc.client.Error):
+    except (OSError, HTTPException, xmlrpc.client.Error):
         return {}
 
 

@@ -17,6 +17,7 @@ def words(name: str, given: Settings) -> list[str]:
     }[name]
     return [
         *(sys.executable, "-m", "gunicorn", application),
+        *("--config", "python:front_door.web_workers", "--preload"),
         *("--worker-class", "gthread", "--workers", str(workers), "--threads", str(threads)),
         *("--bind", f"{given.panel_host}:{port}", "--pid", str(given.var / "run" / f"{name}.pid")),
         *(
