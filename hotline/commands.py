@@ -1,0 +1,65 @@
+"""What a desk asks of the calls process: rows that the calls process carries out in order; Redis only wakes it."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, String
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from hotline.bus import announce
+from hotline.database import Base, Moment
+from hotline.events import now
+
+WAKE = "hotline:commands"
+"""Redis stream whose entries only say "look at the table"."""
+
+KINDS = frozenset(
+    {
+        "sign_in",
+        "sign_out",
+        "pause",
+        "resume",
+        "finish_wrap_up",
+        "raise_acuity",
+        "recall_now",
+        "recall_cancel",
+    }
+)
+"""sign_in {phone}; pause {reason}; raise_acuity {call_id, acuity, why}; recall_now / recall_cancel {recall_id}."""
+
+
+class DeskCommand(Base):
+    __tablename__ = "desk_command"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    asked_at: Mapped[datetime] = mapped_column(Moment)
+    operator_id: Mapped[int] = mapped_column(index=True)
+    kind: Mapped[str] = mapped_column(String(24))
+    body: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    click_id: Mapped[str] = mapped_column(String(64), unique=True)
+    """Made by the page for each click, so that a double click is one command."""
+    done_at: Mapped[datetime | None] = mapped_column(Moment, index=True)
+    refused: Mapped[str] = mapped_column(String(200), default="")
+    """Why it could not be done, in a sentence for the operator; empty when done."""
+
+
+def ask(
+    session: Session, operator_id: int, kind: str, click_id: str, body: dict[str, Any] | None = None
+) -> DeskCommand:
+    """Add a command in the caller's transaction; ValueError when there is no such kind. A known click_id is returned as it is."""
+    if kind not in KINDS:
+        raise ValueError(f"no desk command {kind!r}")
+    known = session.query(DeskCommand).filter_by(click_id=click_id).one_or_none()
+    if known is not None:
+        return known
+    command = DeskCommand(
+        asked_at=now(),
+        operator_id=operator_id,
+        kind=kind,
+        click_id=click_id,
+        body=body or {},
+        done_at=None,
+        refused="",
+    )
+    session.add(command)
+    announce(session, WAKE, {"command": kind})
+    return command

@@ -1,0 +1,214 @@
+"""What happened, in the past tense: the facts that `hotline.record` turns into rows, and the names the live page listens for.
+
+Each fact is a frozen dataclass with an id (so that a fact told twice counts once), the call or operator it is about, and the time.
+"""
+
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+
+def _fresh_id() -> str:
+    return uuid4().hex
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    id: str = field(default_factory=_fresh_id)
+    at: datetime = field(default_factory=now)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallArrived(Event):
+    """A channel was answered by the machine; opens the call and its ticket."""
+
+    call_id: str
+    hotline: str
+    node: str
+    trunk: str = ""
+    called_number: str = ""
+    caller_number: str = ""
+    caller_kind: str = ""
+    direction: str = "in"
+    ticket_id: str = ""
+    """Empty: a new ticket "t-<call_id>"; a recall's call names the ticket it continues."""
+    state: str = "triage"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallTriaged(Event):
+    """The IVR decided, or the caller left it (then `acuity` is the level reached)."""
+
+    call_id: str
+    hotline: str
+    acuity: str
+    branch: str
+    reason: str
+    language: str
+    path: tuple[dict[str, Any], ...]
+    """{"question", "key", "said", "at"} in order."""
+    protocol_id: str
+    protocol_version: str
+    protocol_digest: str
+    is_repeat: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallQueued(Event):
+    call_id: str
+    hotline: str
+    acuity: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcuityRaised(Event):
+    """Key 1 while waiting, or a human's judgement."""
+
+    call_id: str
+    acuity: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LegDialled(Event):
+    """An intent, written before the phone rings."""
+
+    call_id: str
+    leg_id: str
+    node: str
+    role: str
+    endpoint: str
+    operator_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LegEnded(Event):
+    call_id: str
+    leg_id: str
+    outcome: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallAnswered(Event):
+    """A human and the caller hear each other."""
+
+    call_id: str
+    leg_id: str
+    answered_by: str
+    operator_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallWaitsAgain(Event):
+    """The human went away and the caller did not: front of the line."""
+
+    call_id: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallLeftToDialplan(Event):
+    call_id: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageStarted(Event):
+    call_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitChosen(Event):
+    """The caller's district or commune became known."""
+
+    call_id: str
+    unit_code: str
+    how: str
+    """ticket, keys or operator."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallbackNumberGiven(Event):
+    call_id: str
+    number: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallEnded(Event):
+    call_id: str
+    reason: str
+    """A value of hotline.calls.EndReason."""
+    heard_s: float = 0.0
+    """From the machine's answer to the end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecallDue(Event):
+    """The hotline owes somebody a call."""
+
+    call_id: str
+    hotline: str
+    number: str
+    acuity: str
+    why: str
+    due_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecallChanged(Event):
+    recall_id: str
+    call_id: str
+    state: str
+    next_try_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorChanged(Event):
+    operator_id: int
+    state: str
+    reason: str = ""
+    phone: str = ""
+    call_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordingKept(Event):
+    call_id: str
+    node: str
+    path: str
+    length_s: float
+    size_bytes: int
+    sha256: str
+
+
+EVENTS: dict[str, type[Event]] = {
+    c.__name__: c
+    for c in (
+        CallArrived, CallTriaged, CallQueued, AcuityRaised, LegDialled, LegEnded, CallAnswered, CallWaitsAgain,
+        CallLeftToDialplan, MessageStarted, UnitChosen, CallbackNumberGiven, CallEnded, RecallDue, RecallChanged,
+        OperatorChanged, RecordingKept,
+    )
+}  # fmt: skip
+
+
+def to_plain(event: Event) -> dict[str, Any]:
+    """The event as JSON-ready values, with its name under "event"."""
+    plain = {k: v.isoformat() if isinstance(v, datetime) else v for k, v in asdict(event).items()}
+    return {"event": type(event).__name__, **plain}
+
+
+def from_plain(plain: dict[str, Any]) -> Event:
+    """The event that `to_plain` wrote; KeyError or TypeError when it is none of ours."""
+    kind = EVENTS[plain["event"]]
+    values = {f.name: plain[f.name] for f in fields(kind) if f.name in plain}
+    for name, value in values.items():
+        if name.endswith("at") and name in ("at", "due_at", "next_try_at") and isinstance(value, str):
+            values[name] = datetime.fromisoformat(value)
+    if "path" in values and isinstance(values["path"], list):
+        values["path"] = tuple(values["path"])
+    return kind(**values)

@@ -1,0 +1,145 @@
+"""The ledger: an append-only, hash-chained list per hotline that proves calls = tickets = recordings."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import JSON, String, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from hotline.calls import Call
+from hotline.database import Base, Moment
+from hotline.recordings import Recording
+from hotline.tickets import Ticket
+
+FIRST = "0" * 64
+
+
+class LedgerEntry(Base):
+    """One line: what was true at `at`, chained to the line before by its hash."""
+
+    __tablename__ = "ledger_entry"
+    __table_args__ = (UniqueConstraint("hotline", "seq"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    hotline: Mapped[str] = mapped_column(String(32))
+    seq: Mapped[int] = mapped_column()
+    at: Mapped[datetime] = mapped_column(Moment)
+    kind: Mapped[str] = mapped_column(String(24))
+    """call_opened, call_closed, recording_kept, recording_missing."""
+    subject: Mapped[str] = mapped_column(String(72), index=True)
+    """The call's id."""
+    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+class LedgerHead(Base):
+    """The last line of each hotline's ledger; its row lock orders the writers."""
+
+    __tablename__ = "ledger_head"
+    hotline: Mapped[str] = mapped_column(String(32), primary_key=True)
+    seq: Mapped[int] = mapped_column()
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+def line_hash(previous: str, hotline: str, seq: int, kind: str, subject: str, body: dict[str, Any]) -> str:
+    text = json.dumps([previous, hotline, seq, kind, subject, body], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def append(
+    session: Session, hotline: str, kind: str, subject: str, body: dict[str, Any], at: datetime
+) -> LedgerEntry:
+    """Add a line in the caller's transaction."""
+    head = session.scalar(select(LedgerHead).where(LedgerHead.hotline == hotline).with_for_update())
+    if head is None:
+        head = LedgerHead(hotline=hotline, seq=0, hash=FIRST)
+        session.add(head)
+    head.seq += 1
+    head.hash = line_hash(head.hash, hotline, head.seq, kind, subject, body)
+    entry = LedgerEntry(
+        hotline=hotline, seq=head.seq, at=at, kind=kind, subject=subject, body=body, hash=head.hash
+    )
+    session.add(entry)
+    return entry
+
+
+def verify(session: Session, recordings: Path, now_at: datetime, settle_s: float = 60.0) -> Iterator[str]:
+    """Every fault as a sentence, none when calls = tickets = recordings.
+
+    A call that ended less than `settle_s` ago may still be waiting for its recording to be hashed.
+    """
+    opened: dict[str, LedgerEntry] = {}
+    closed: dict[str, LedgerEntry] = {}
+    kept: dict[str, LedgerEntry] = {}
+    missing: set[str] = set()
+    yield from _chain_faults(session, opened, closed, kept, missing)
+    tickets = {t.id: t for t in session.scalars(select(Ticket))}
+    calls = {c.id: c for c in session.scalars(select(Call))}
+    stored = {r.call_id: r for r in session.scalars(select(Recording))}
+    for call_id, line in opened.items():
+        call = calls.get(call_id)
+        if call is None:
+            yield f"Call {call_id} is in the ledger (line {line.seq} of {line.hotline}) but its row was removed."
+            continue
+        if line.body["ticket_id"] not in tickets:
+            yield f"Ticket {line.body['ticket_id']} of call {call_id} was removed."
+        if call.caller_number != line.body["caller_number"]:
+            yield f"The caller's number of call {call_id} was changed after it was opened."
+        if call.state == "ended":
+            if call_id not in closed:
+                yield f"Call {call_id} has ended but the ledger never closed it."
+            settled = call.ended_at is not None and (now_at - call.ended_at).total_seconds() > settle_s
+            if settled and call_id not in kept and call_id not in missing:
+                yield f"Call {call_id} has no recording."
+    for call_id in calls.keys() - opened.keys():
+        yield f"Call {call_id} is not in the ledger."
+    for ticket in tickets.values():
+        if ticket.call_id not in opened:
+            yield f"Ticket {ticket.id} belongs to no call in the ledger."
+    for call_id in missing - kept.keys():
+        yield f"The recording of call {call_id} was never found."
+    for call_id, line in kept.items():
+        if call_id not in stored:
+            yield f"The recording of call {call_id} was removed from the table of recordings."
+        yield from _sound_faults(call_id, line, recordings)
+
+
+def _chain_faults(
+    session: Session,
+    opened: dict[str, LedgerEntry],
+    closed: dict[str, LedgerEntry],
+    kept: dict[str, LedgerEntry],
+    missing: set[str],
+) -> Iterator[str]:
+    by_kind = {"call_opened": opened, "call_closed": closed, "recording_kept": kept}
+    heads = {h.hotline: h for h in session.scalars(select(LedgerHead))}
+    last: dict[str, tuple[int, str]] = {}
+    for line in session.scalars(select(LedgerEntry).order_by(LedgerEntry.hotline, LedgerEntry.seq)):
+        seq, previous = last.get(line.hotline, (0, FIRST))
+        if line.seq != seq + 1:
+            yield f"The ledger of {line.hotline} lacks lines {seq + 1} to {line.seq - 1}."
+        elif line.hash != line_hash(previous, line.hotline, line.seq, line.kind, line.subject, line.body):
+            yield f"Line {line.seq} of the ledger of {line.hotline} (call {line.subject}) was changed."
+        last[line.hotline] = (line.seq, line.hash)
+        if line.kind == "recording_missing":
+            missing.add(line.subject)
+        elif line.kind in by_kind:
+            by_kind[line.kind][line.subject] = line
+    for hotline, head in heads.items():
+        if last.get(hotline, (0, FIRST)) != (head.seq, head.hash):
+            yield f"The ledger of {hotline} lost its last lines (its head says {head.seq})."
+
+
+def _sound_faults(call_id: str, line: LedgerEntry, recordings: Path) -> Iterator[str]:
+    path = recordings / line.body["path"]
+    if not path.is_file():
+        yield f"The recording of call {call_id} is gone: {line.body['path']}."
+    elif path.stat().st_size != line.body["size_bytes"]:
+        yield f"The recording of call {call_id} has {path.stat().st_size} bytes instead of {line.body['size_bytes']}."
+    else:
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != line.body["sha256"]:
+                yield f"The recording of call {call_id} was altered: its SHA-256 differs."

@@ -1,0 +1,80 @@
+"""Operators: who they are, their states, and the table of what may follow what."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hotline.database import Base, Moment
+
+
+class Role(StrEnum):
+    OPERATOR = "operator"
+    SUPERVISOR = "supervisor"
+    ADMINISTRATOR = "administrator"
+
+
+class Presence(StrEnum):
+    OFFLINE = "offline"
+    AVAILABLE = "available"
+    RINGING = "ringing"
+    TALKING = "talking"
+    WRAP_UP = "wrap_up"
+    PAUSED = "paused"
+
+
+FOLLOWS: dict[Presence, frozenset[Presence]] = {
+    Presence.OFFLINE: frozenset({Presence.AVAILABLE}),
+    Presence.AVAILABLE: frozenset({Presence.RINGING, Presence.PAUSED, Presence.OFFLINE}),
+    Presence.RINGING: frozenset({Presence.TALKING, Presence.AVAILABLE, Presence.PAUSED, Presence.OFFLINE}),
+    Presence.TALKING: frozenset({Presence.WRAP_UP, Presence.AVAILABLE, Presence.PAUSED, Presence.OFFLINE}),
+    Presence.WRAP_UP: frozenset({Presence.AVAILABLE, Presence.RINGING, Presence.PAUSED, Presence.OFFLINE}),
+    Presence.PAUSED: frozenset({Presence.AVAILABLE, Presence.OFFLINE}),
+}
+"""What may follow what. Wrap-up may be interrupted by a RED call (ringing)."""
+
+
+class Operator(Base):
+    """A person who may sign in to the panel; operators with a phone can take calls."""
+
+    __tablename__ = "operator"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    username: Mapped[str] = mapped_column(String(64), unique=True)
+    full_name: Mapped[str] = mapped_column(String(120))
+    role: Mapped[str] = mapped_column(String(16))
+    password_hash: Mapped[str] = mapped_column(String(200))
+    language: Mapped[str] = mapped_column(String(8), default="vi")
+    hotlines: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """Keys of the hotlines served; empty means all."""
+    skills: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """Branches ("medical", "nonmedical") and languages ("en"); empty means all."""
+    active: Mapped[bool] = mapped_column(default=True)
+    session_epoch: Mapped[int] = mapped_column(default=0)
+    """Raised to end all the operator's sessions."""
+
+
+class OperatorPresence(Base):
+    """Where an operator is now; its only writer is the calls process (through `hotline.record`)."""
+
+    __tablename__ = "operator_presence"
+    operator_id: Mapped[int] = mapped_column(ForeignKey("operator.id"), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16), default=Presence.OFFLINE)
+    reason: Mapped[str] = mapped_column(String(64), default="")
+    """Why paused ("missed", "break", …)."""
+    phone: Mapped[str] = mapped_column(String(32), default="")
+    """SIP endpoint the operator sits at, e.g. "101"."""
+    call_id: Mapped[str] = mapped_column(String(64), default="")
+    since: Mapped[datetime] = mapped_column(Moment)
+
+
+class OperatorEntry(Base):
+    """One dated change of an operator's state; never edited."""
+
+    __tablename__ = "operator_entry"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    operator_id: Mapped[int] = mapped_column(ForeignKey("operator.id"), index=True)
+    at: Mapped[datetime] = mapped_column(Moment)
+    state: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(String(64), default="")
+    call_id: Mapped[str] = mapped_column(String(64), default="")

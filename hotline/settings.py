@@ -1,0 +1,81 @@
+"""Every setting of one installation's processes: environment name (HOTLINE_…), type, default and unit; all faults are reported at once."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class SettingsFault(ValueError):  # noqa: N818 - exceptions are named by the fact
+    """One or more settings are wrong; the text names each with what would be right."""
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="HOTLINE_", frozen=True, extra="ignore")
+
+    var: Path = PROJECT / "var"
+    """All that a run makes, except recordings: database, logs, sockets, secrets, rendered configuration, prompts."""
+    recordings: Path = PROJECT / "recordings"
+    """Where Asterisk writes the calls' sound."""
+    installation: Path = PROJECT / "installation" / "example.toml"
+    """The province's own data: hotlines, trunks, desk phones, chains, units."""
+    parts: Path = PROJECT / "var" / "parts" / "root"
+    """The folder of privately fetched programs (Asterisk, Redis, espeak-ng, sox)."""
+
+    node: str = Field(default="n1", pattern=r"^[a-z][a-z0-9]{0,7}$")
+    """This machine's name on calls and recordings; also Asterisk's systemname, so call ids are unique over nodes."""
+    database_url: str = ""
+    """SQLAlchemy URL; empty is SQLite in var/."""
+    redis_url: str = ""
+    """Redis URL; empty is the private server on a unix socket in var/run/."""
+
+    sip_host: str = "0.0.0.0"  # noqa: S104 - trunks and desk phones come from the network
+    sip_port: int = 5060
+    rtp_first: int = 20000
+    rtp_last: int = 20999
+    ari_port: int = 8088
+    ami_port: int = 5038
+    agi_port: int = 4573
+    panel_host: str = "127.0.0.1"
+    panel_port: int = 8022
+    live_port: int = 8023
+
+    book_within_s: float = Field(default=0.15, gt=0)
+    """How long a call may wait for the database before its fact goes to the local journal, seconds."""
+    log_level: str = "INFO"
+    demo: bool = False
+    """Shown on every page when the simulated outside world is calling."""
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.var / 'hotline.db'}"
+
+    @property
+    def redis(self) -> str:
+        return self.redis_url or f"unix://{self.var / 'run' / 'redis.sock'}"
+
+    @property
+    def prompts(self) -> Path:
+        return self.var / "prompts"
+
+    @property
+    def asterisk(self) -> Path:
+        """Rendered configuration (etc/), spool, sounds and sockets of this installation's Asterisk."""
+        return self.var / "asterisk"
+
+    @property
+    def journal(self) -> Path:
+        return self.var / "journal"
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """This process's settings; SettingsFault names every wrong one."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = [f"HOTLINE_{'.'.join(str(p) for p in e['loc']).upper()}: {e['msg']}" for e in error.errors()]
+        raise SettingsFault("; ".join(faults)) from error

@@ -1,0 +1,31 @@
+"""Every table, imported in one place: what migrations and tests need to see the whole database."""
+
+from hotline import (
+    approvals,
+    bus,
+    calls,
+    commands,
+    ledger,
+    operators,
+    recalls,
+    record,
+    recordings,
+    tickets,
+    units,
+)
+from hotline.database import Base
+
+__all__ = [
+    "Base",
+    "approvals",
+    "bus",
+    "calls",
+    "commands",
+    "ledger",
+    "operators",
+    "recalls",
+    "record",
+    "recordings",
+    "tickets",
+    "units",
+]
