@@ -1,0 +1,131 @@
+"""The whole product for a live test: every process under its supervisor, in a folder and on ports of its own."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from front_door import demo_data, preparation, processes, supervision
+from hotline import database
+from hotline.calls import Call
+from hotline.recalls import Recall
+from hotline.settings import Settings, settings
+from tests.world.scenario import Desk, Plan
+
+PROJECT = Path(__file__).resolve().parent.parent
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+"""Tests that run side by side use ports side by side."""
+
+
+def environment(folder: Path, installation: Path) -> dict[str, str]:
+    """Settings of a product that disturbs nobody: its own var, recordings and ports."""
+    base = 5600 + 20 * WORKER
+    names = ("SIP_PORT", "AMI_PORT", "AGI_PORT", "ARI_PORT", "PANEL_PORT", "LIVE_PORT")
+    return {
+        "HOTLINE_VAR": str(folder / "var"),
+        "HOTLINE_RECORDINGS": str(folder / "recordings"),
+        "HOTLINE_INSTALLATION": str(installation),
+        "HOTLINE_SIP_HOST": "127.0.0.1",
+        "HOTLINE_GTTS": "false",
+        "HOTLINE_DEMO": "true",
+        "HOTLINE_RTP_FIRST": str(35000 + 1000 * WORKER),
+        "HOTLINE_RTP_LAST": str(35999 + 1000 * WORKER),
+        **{f"HOTLINE_{name}": str(base + n) for n, name in enumerate(names)},
+    }
+
+
+def installation_file(folder: Path, **changes: str) -> Path:
+    """The demo's province with trunk ports of this test worker, and other values for some fields ("ring_s": "30")."""
+    text = (PROJECT / "installation" / "demo.toml").read_text(encoding="utf-8")
+    text = text.replace("port = 5160", f"port = {5610 + 20 * WORKER}").replace(
+        "port = 5161", f"port = {5611 + 20 * WORKER}"
+    )
+    text = text.replace('units = ["units/', f'units = ["{PROJECT}/installation/units/')
+    text = text.replace(', "units/', f', "{PROJECT}/installation/units/')
+    lines = [_changed(line, changes) for line in text.splitlines()]
+    path = folder / "installation.toml"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def _changed(line: str, changes: dict[str, str]) -> str:
+    name = line.partition(" = ")[0]
+    return f"{name} = {changes[name]}" if name in changes else line
+
+
+class Product:
+    """A running product; what the tests ask of it."""
+
+    def __init__(self, given: Settings, supervisor: supervision.Supervisor, desks: int) -> None:
+        self.given, self.supervisor, self.desks = given, supervisor, desks
+
+    def plan(self) -> Plan:
+        """The outside world that fits it."""
+        return demo_data.plan(self.given, self.desks)
+
+    @property
+    def phones(self) -> tuple[Desk, ...]:
+        return self.plan().desks
+
+    def sign_in(self, count: int | None = None) -> None:
+        """Signs the first operators in at the first phones, which must be registered."""
+        demo_data.sign_in(self.given, count or self.desks)
+
+    def pid(self, name: str) -> int:
+        return self.supervisor.pid(name)
+
+    def tell(self, name: str, number: signal.Signals) -> None:
+        """Sends a signal to one process of the product."""
+        os.kill(self.pid(name), number)
+
+    def rows(self, kind: type[Any], *where: Any) -> list[Any]:
+        with database.reading() as session:
+            return list(session.scalars(select(kind).where(*where)))
+
+    def call_of(self, number: str) -> Call | None:
+        """The newest call of a caller's number as dialled ("0912345678")."""
+        found = self.rows(Call, Call.caller_number == "+84" + number[1:])
+        return max(found, key=lambda call: call.arrived_at, default=None)
+
+    def recalls_of(self, number: str) -> list[Recall]:
+        return self.rows(Recall, Recall.number == "+84" + number[1:])
+
+
+def eventually(true: Callable[[], Any], within_s: float, what: str) -> Any:
+    """The first truthy answer, asked five times a second; AssertionError naming `what` when the time is up."""
+    until = time.monotonic() + within_s
+    while not (found := true()):
+        assert time.monotonic() < until, f"not within {within_s:.0f} s: {what}"
+        time.sleep(0.2)
+    return found
+
+
+@contextmanager
+def running_product(folder: Path, desks: int = 2, **changes: str) -> Iterator[Product]:
+    """Prepares and starts everything as `./run demo` does, without its callers; ends all of it afterwards."""
+    before = dict(os.environ)
+    os.environ.update(environment(folder, installation_file(folder, **changes)))
+    _forget()
+    try:
+        given = preparation.read_settings()
+        with supervision.installation(given):
+            preparation.all_of(given)
+            demo_data.lay(given, desks)
+            with supervision.running(given, processes.all_of(given)) as supervisor:
+                supervisor.wait_until_ready()
+                yield Product(given, supervisor, desks)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        _forget()
+
+
+def _forget() -> None:
+    """Settings and the engine are made once a process; a product of a test has its own."""
+    settings.cache_clear()
+    database.engine.cache_clear()
