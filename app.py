@@ -19,7 +19,7 @@ PROCESSES = {
 """Command → its room, whose `main()` runs until the process is told to end."""
 TOOLS = {
     "protocol": ("ivr.officer", "check | draw | table | approve NAME: the officers' triage protocols."),
-    "prompts": ("ivr.speech.prompts", "Render what callers hear, ahead of their calls."),
+    "prompts": ("ivr.speech.prompt_set", "Render what callers hear, ahead of their calls."),
     "verify": ("hotline.ledger", "Prove that calls = tickets = recordings; name what is missing or changed."),
     "bench": ("tests.bench", "Load beside a bare dialplan; see docs/benchmarks.md."),
 }
@@ -58,6 +58,16 @@ def doctor() -> None:
 def migrate() -> None:
     """Bring the database to this version's tables."""
     import_module("hotline.database").migrate()
+
+
+@app.command()
+@click.argument("name")
+def phone(name: str) -> None:
+    """The SIP password of desk phone NAME, for a softphone or a desk set."""
+    from hotline.secrets import secret
+    from hotline.settings import settings
+
+    click.echo(secret(settings().var, f"phone:{name}"))
 
 
 def _process(name: str, room: str, words: str) -> None:
