@@ -1,0 +1,61 @@
+"""Every way a carrier writes a number, and any text at all."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hotline.installation import read
+from hotline.numbers import CallerNumber, NumberKind, caller, hotline_for
+from hotline.settings import PROJECT
+
+with (Path(__file__).parent.parent / "data" / "phone_cases.csv").open(encoding="utf-8") as file:
+    CASES = list(csv.DictReader(file))
+CALLERS = [case for case in CASES if case["role"] == "CLI"]
+CALLED = [case for case in CASES if case["role"] == "DNIS"]
+ALIASES = read(PROJECT / "installation" / "demo.toml").aliases
+
+
+def test_all_rows_are_here() -> None:
+    assert len(CALLERS) + len(CALLED) == 32
+
+
+@pytest.mark.parametrize("case", CALLED, ids=lambda case: case["input"])
+def test_a_called_number_finds_its_hotline(case: dict[str, str]) -> None:
+    expected = case["kind"].partition(":")[2] or "the trunk's"
+    assert hotline_for(case["input"], "the trunk's", ALIASES) == expected
+
+
+@pytest.mark.parametrize("case", CALLERS, ids=lambda case: case["input"])
+def test_a_caller_is_known_however_the_carrier_writes_the_number(case: dict[str, str]) -> None:
+    kind, _, area = case["kind"].partition(":")
+    expected = CallerNumber(NumberKind(kind), case["e164"], case["national"], area.rstrip("?"))
+    assert caller(case["input"]) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["Anonymous", "restricted", "unavailable", "UNKNOWN", "private", "", "  "], ids=repr
+)
+def test_a_withheld_number_is_not_an_invalid_one(text: str) -> None:
+    assert caller(text).kind == NumberKind.WITHHELD
+
+
+def test_an_unknown_called_number_is_the_trunks_hotline() -> None:
+    assert hotline_for("0999999999", "binhduong", ALIASES) == "binhduong"
+
+
+def test_the_same_person_is_one_number_in_every_writing() -> None:
+    writings = ("0912345678", "84912345678", "+84912345678", "0084912345678", "912345678", "0912.345.678")
+    assert {caller(text).e164 for text in writings} == {"+84912345678"}
+
+
+@given(st.text(max_size=6000) | st.from_regex(r"[+0]?[0-9]{1,15}", fullmatch=True))
+def test_any_text_is_some_kind_of_caller(text: str) -> None:
+    found = caller(text)
+    assert found.kind in NumberKind
+    assert bool(found.e164) == (found.kind in (NumberKind.MOBILE, NumberKind.LANDLINE, NumberKind.FOREIGN))
+    if found.e164:
+        assert caller(found.e164) == found
+    assert hotline_for(text, "binhphuoc", ALIASES) in ("binhphuoc", "binhduong")
