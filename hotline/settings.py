@@ -45,6 +45,8 @@ class Settings(BaseSettings):
 
     book_within_s: float = Field(default=0.15, gt=0)
     """How long a call may wait for the database before its fact goes to the local journal, seconds."""
+    gtts: bool = True
+    """Prompts are spoken by gTTS while the internet is there; False keeps to espeak-ng."""
     log_level: str = "INFO"
     demo: bool = False
     """Shown on every page when the simulated outside world is calling."""

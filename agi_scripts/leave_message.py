@@ -1,0 +1,76 @@
+"""A caller leaves a spoken message: it lies in the recording of the call, and the hotline owes them a call."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from agi_scripts.session import CallerHungUp, Session
+from agi_scripts.triage_call import House
+from hotline import events as e
+from hotline import numbers
+from hotline.acuity import FAILSAFE, Acuity
+from hotline.calls import EndReason
+from ivr.speech.prompts import sound_path
+
+MESSAGE_AT_MOST_S = 120.0
+
+
+def leave_message(session: Session, house: House) -> None:
+    """Ask for a message, wait for # or the hang-up. Key 1 in the announcement is an emergency: NEXT=line at RED."""
+    hotline, language, number, acuity = session.values("HOTLINE", "LANGUAGE_CODE", "CALLER", "ACUITY")
+    language = language or "vi"
+    session.set("TRIAGE_DONE", "")  # until this script is through, a break leads to the fallback
+
+    def say(prompt: str, keys: str = "") -> str | None:
+        return session.play(sound_path(house.given.prompts, prompt, language, hotline), keys)
+
+    left = False
+    try:
+        house.record.tell(e.MessageStarted(call_id=session.call_id))
+        if say("no-operator", "1") == "1":
+            house.record.write(
+                e.AcuityRaised(call_id=session.call_id, acuity=Acuity.RED, why="phím 1 khi để lại lời nhắn")
+            )
+            for name, value in (
+                ("ACUITY_REACHED", "RED"),
+                ("ACUITY", "RED"),
+                ("NEXT", "line"),
+                ("TRIAGE_DONE", "1"),
+            ):
+                session.set(name, value)
+            return
+        say("after-beep")
+        say("beep")
+        _until_hash(session)
+        _left(session, house, hotline, number, acuity)
+        left = True
+        say("message-thanks")
+    except CallerHungUp:
+        if not left:
+            _left(session, house, hotline, number, acuity)
+        raise
+    session.set("NEXT", "done")
+    session.set("TRIAGE_DONE", "1")
+
+
+def _until_hash(session: Session) -> None:
+    left_s = MESSAGE_AT_MOST_S
+    began = session.heard_s
+    while left_s > 0 and session.listen(left_s) not in ("#", None):
+        left_s = MESSAGE_AT_MOST_S - (session.heard_s - began)
+
+
+def _left(session: Session, house: House, hotline: str, number: str, acuity: str) -> None:
+    """The end of the call and the recall it is owed."""
+    owed = Acuity(acuity) if acuity in Acuity.__members__ else FAILSAFE
+    told = numbers.caller(number)
+    house.record.tell(
+        e.CallEnded(call_id=session.call_id, reason=EndReason.LEFT_MESSAGE, heard_s=session.heard_s)
+    )
+    if told.e164:
+        due = e.now() + timedelta(seconds=owed.callback_within_s)
+        house.record.tell(
+            e.RecallDue(
+                call_id=session.call_id, hotline=hotline, number=told.e164, acuity=owed, why="asked", due_at=due
+            )
+        )  # fmt: skip

@@ -1,0 +1,324 @@
+"""One caller's triage: the protocol's questions by key, then the variables that tell the dialplan where the call goes.
+
+TRIAGE_DONE is set last: whatever stops this script earlier, the dialplan takes the caller to a human at the higher of the
+failsafe and ACUITY_REACHED.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotInTime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from agi_scripts.session import CallerHungUp, Session
+from hotline import events as e
+from hotline import numbers
+from hotline.acuity import Acuity
+from hotline.calls import Call, EndReason
+from hotline.database import make_engine, reading
+from hotline.installation import Hotline, Installation
+from hotline.record import Record, ticket_id_of
+from hotline.settings import Settings
+from hotline.tickets import Ticket, TicketState
+from ivr import recall
+from ivr.approved import ApprovedProtocols
+from ivr.protocol import Kind, Protocol
+from ivr.speech.prompt_set import prompt_id, sounds_of
+from ivr.speech.prompts import sound_path
+from ivr.triage import Asking, Decision, Step, answer, during_message, start
+
+AFTER_MESSAGE_S = 3.0
+"""Keys 0 and 1 still work so long after a GREEN message."""
+DIGIT_WITHIN_S = 6.0
+CALLBACK_DIGITS = 11
+CALLBACK_TRIES = 2
+BRANCH = {Kind.ROOT: "root", Kind.MEDICAL: "medical", Kind.SERVICES: "nonmedical"}
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class House:
+    """What the scripts of this process work with."""
+
+    given: Settings
+    province: Installation
+    record: Record
+    protocols: ApprovedProtocols
+    engine: Engine
+    """For looking up earlier calls; gives up on a lock sooner than a caller would notice."""
+    readers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, "history"))
+
+    @classmethod
+    def of(cls, given: Settings, province: Installation, engine: Engine, record: Record) -> House:
+        def ready(protocol: Protocol) -> bool:
+            try:
+                for hotline in province.hotlines:
+                    sounds_of(protocol, given.prompts, hotline.key)
+            except LookupError:
+                return False
+            return True
+
+        names = [hotline.protocol for hotline in province.hotlines]
+        protocols = ApprovedProtocols(
+            make_engine(given.database, busy_s=2.0), names, given.var / "approved", ready=ready
+        )
+        return cls(given, province, record, protocols, engine)
+
+
+@dataclass
+class _Caller:
+    """One call on its way through the questions."""
+
+    session: Session
+    house: House
+    hotline: Hotline
+    protocol: Protocol
+    number: numbers.CallerNumber
+    history: tuple[recall.Contact, ...] = ()
+    times: list[datetime] = field(default_factory=list)
+    """When each step of the path was taken."""
+    at: Asking | Decision | None = None
+    """Where the caller is."""
+    callback_number: str = ""
+
+    @property
+    def call_id(self) -> str:
+        return self.session.call_id
+
+    @property
+    def e164(self) -> str:
+        return self.number.e164 or ""
+
+    def sound(self, prompt: str, language: str) -> Path:
+        return sound_path(self.house.given.prompts, prompt, language, self.hotline.key)
+
+    def spoken(self, prompt: str, language: str) -> Path:
+        """One of the protocol's own prompts."""
+        return self.sound(prompt_id(self.protocol, prompt), language)
+
+
+def triage_call(session: Session, house: House) -> None:
+    """Ask, decide, tell. Raises CallerHungUp after a hang-up was put on record."""
+    key, trunk, called, number = session.values("HOTLINE", "TRUNK", "CALLED", "CALLER")
+    hotline = house.province.hotline(key)
+    told = numbers.caller(number)
+    caller = _Caller(session, house, hotline, house.protocols.protocol(hotline.protocol), told)
+    arrived = e.CallArrived(
+        call_id=session.call_id, hotline=hotline.key, node=house.given.node, trunk=trunk,
+        called_number=called, caller_number=caller.e164, caller_kind=str(told.kind),
+    )  # fmt: skip
+    house.record.tell(arrived)
+    try:
+        caller.history = _history(caller)
+        decision = _decide(caller)
+        decision, heard = _before_the_line(caller, decision)
+        _tell(caller, decision, heard)
+        if session.hung_up and not heard:
+            raise CallerHungUp
+    except CallerHungUp:
+        _gone(caller)
+        raise
+
+
+# Asking
+
+
+def _decide(caller: _Caller) -> Decision:
+    """Walk the protocol with the caller's keys; ACUITY_REACHED is set at each key, before the next prompt."""
+    running = recall.straight_to_line(
+        caller.e164 or None, caller.history, e.now(), caller.hotline.shared_numbers
+    )
+    if running is not None:
+        caller.at = decision = recall.rejoin(caller.protocol, running)
+        caller.session.set("ACUITY_REACHED", decision.acuity)
+        call_id = running.ticket.removeprefix("t-")
+        caller.house.record.tell(
+            e.RecallChanged(recall_id=f"r-{call_id}", call_id=call_id, state="cancelled")
+        )
+        return decision
+    now: Asking | Decision = start(caller.protocol)
+    while isinstance(now, Asking):
+        caller.at = now
+        key = caller.session.ask(caller.spoken(now.prompt, now.language), caller.protocol.answer_within_s)
+        now = answer(now, key)
+        caller.times.append(e.now())
+        if isinstance(now, Decision):
+            now = recall.repeat_caller(
+                now, caller.e164 or None, caller.history, e.now(), caller.hotline.shared_numbers
+            )
+        reached = now.acuity_reached if isinstance(now, Asking) else now.acuity
+        if key or isinstance(now, Decision):
+            caller.session.set("ACUITY_REACHED", reached)
+    caller.at = now
+    return now
+
+
+def _before_the_line(caller: _Caller, decision: Decision) -> tuple[Decision, bool]:
+    """What a caller below ORANGE still does with the machine, and whether a GREEN one heard it all."""
+    if caller.number.kind == "withheld" and decision.acuity in (Acuity.YELLOW, Acuity.GREEN):
+        _ask_callback_number(caller, decision.language)
+    if not decision.human_only_if_asked or decision.prompt is None:
+        return decision, False
+    key = caller.session.play(caller.spoken(decision.prompt, decision.language), "01")
+    key = key or caller.session.listen(AFTER_MESSAGE_S)
+    after = during_message(decision, key)
+    if after is decision:
+        return decision, True
+    caller.times.append(e.now())
+    caller.at = after
+    caller.session.set("ACUITY_REACHED", after.acuity)
+    return after, False
+
+
+def _ask_callback_number(caller: _Caller, language: str) -> None:
+    """A number to ring back for somebody who hides theirs; 0 or silence skips it."""
+    for _ in range(CALLBACK_TRIES):
+        keys = caller.session.ask(
+            caller.sound("callback-ask-number", language), DIGIT_WITHIN_S,
+            keys_at_most=CALLBACK_DIGITS, keys_within_s=CALLBACK_DIGITS * DIGIT_WITHIN_S,
+        )  # fmt: skip
+        if keys in (None, "#", "0"):
+            return
+        told = numbers.caller(keys)
+        if keys and len(keys) in (10, 11) and told.kind in ("mobile", "landline") and told.e164:
+            caller.callback_number = told.e164
+            caller.house.record.tell(e.CallbackNumberGiven(call_id=caller.call_id, number=told.e164))
+            return
+
+
+# Telling
+
+
+def _tell(caller: _Caller, decision: Decision, heard: bool) -> None:
+    """The decision on record and in the channel's variables, TRIAGE_DONE last."""
+    done = decision.human_only_if_asked and heard
+    caller.house.record.write(_triaged(caller, decision, decision.acuity))
+    if done:
+        caller.house.record.write(_ended(caller, EndReason.SELF_CARE))
+    message = prompt_id(caller.protocol, decision.prompt) if decision.prompt else ""
+    for name, value in (
+        ("ACUITY_REACHED", decision.acuity.value),
+        ("BRANCH", BRANCH[decision.kind]),
+        ("MESSAGE", message),
+        ("QUEUE", decision.queue),
+        ("TICKET", ticket_id_of(caller.call_id)),
+        ("LANGUAGE_CODE", decision.language),
+        ("CALLER", caller.e164),
+        ("NEXT", "done" if done else "line"),
+        ("ACUITY", decision.acuity.value),
+        ("TRIAGE_DONE", "1"),
+    ):
+        caller.session.set(name, value)
+
+
+def _gone(caller: _Caller) -> None:
+    """A hang-up in the machine: the level reached, the end, and the call the hotline now owes."""
+    at, heard_s = caller.at, caller.session.heard_s
+    decided = isinstance(at, Decision)
+    pressed = at is not None and (decided or any(step.key for step in at.path))
+    reached = None
+    if at is not None and pressed:
+        reached = at.acuity if isinstance(at, Decision) else at.acuity_reached
+    kind = at.kind if at is not None else Kind.ROOT
+    ended = recall.Ended(False, heard_s, kind, reached, decided)
+    owed = recall.recall_acuity(ended)
+    # Nobody is left at the ORANGE of a call that said nothing: the redial would skip the questions.
+    level = owed or Acuity.YELLOW
+    caller.house.record.tell(_triaged(caller, at, level))
+    reason = EndReason.ABANDONED if owed else EndReason.TOO_SHORT
+    caller.house.record.tell(_ended(caller, reason))
+    number = caller.callback_number or caller.e164
+    if owed and number:
+        due = e.now() + timedelta(seconds=owed.callback_within_s)
+        caller.house.record.tell(
+            e.RecallDue(
+                call_id=caller.call_id, hotline=caller.hotline.key, number=number, acuity=owed, why="lost", due_at=due
+            )
+        )  # fmt: skip
+    _log.info(
+        "a caller left the machine", acuity=level.value, lost=owed is not None, heard_s=round(heard_s, 1)
+    )
+
+
+def _ended(caller: _Caller, reason: EndReason) -> e.CallEnded:
+    return e.CallEnded(call_id=caller.call_id, reason=reason, heard_s=caller.session.heard_s)
+
+
+def _triaged(caller: _Caller, at: Asking | Decision | None, acuity: Acuity) -> e.CallTriaged:
+    decided = at if isinstance(at, Decision) else None
+    reason = decided.reason if decided else {"vi": "người gọi gác máy khi đang trả lời"}
+    return e.CallTriaged(
+        call_id=caller.call_id,
+        hotline=caller.hotline.key,
+        acuity=acuity,
+        branch=BRANCH[at.kind if at is not None else Kind.ROOT],
+        reason=reason.get("vi", next(iter(reason.values()), ""))[:200],
+        language=at.language if at is not None else caller.protocol.languages[0],
+        path=_path(at.path if at is not None else (), caller.times),
+        protocol_id=caller.protocol.id,
+        protocol_version=caller.protocol.version,
+        protocol_digest=caller.protocol.digest,
+        is_repeat=decided is not None and decided.repeat,
+    )
+
+
+def _path(steps: tuple[Step, ...], times: list[datetime]) -> tuple[dict[str, Any], ...]:
+    return tuple(
+        {
+            "question": step.question,
+            "key": step.key,
+            "said": step.said.get("vi", next(iter(step.said.values()), "")),
+            "at": at.isoformat(),
+        }
+        for step, at in zip(steps, times, strict=False)
+    )
+
+
+# Earlier calls
+
+
+def _history(caller: _Caller) -> tuple[recall.Contact, ...]:
+    """The number's calls of the last 48 hours; none when the database is slower than the caller may notice."""
+    if recall.matches_nobody(caller.e164 or None, caller.hotline.shared_numbers):
+        return ()
+    asked = caller.house.readers.submit(_read_history, caller.house.engine, caller.e164, caller.call_id)
+    try:
+        return asked.result(caller.house.given.book_within_s)
+    except NotInTime:
+        asked.cancel()
+        _log.warning("earlier calls were not read in time")
+    except SQLAlchemyError as failure:
+        _log.warning("earlier calls could not be read", reason=type(failure).__name__)
+    return ()
+
+
+def _read_history(engine: Engine, number: str, call_id: str) -> tuple[recall.Contact, ...]:
+    since = e.now() - recall.REPEAT_WITHIN
+    query = (
+        select(Call.arrived_at, Call.acuity, Call.branch, Call.operator_id, Ticket.id, Ticket.state)
+        .join(Ticket, Ticket.id == Call.ticket_id)
+        # Without a branch it was not triaged: its acuity is only the failsafe.
+        .where(Call.caller_number == number, Call.arrived_at >= since, Call.id != call_id, Call.branch != "")
+        .order_by(Call.arrived_at.desc())
+        .limit(20)
+    )
+    with reading(engine) as session:
+        return tuple(
+            recall.Contact(
+                at=at,
+                acuity=Acuity(acuity),
+                medical=branch == "medical",
+                open=state != TicketState.CLOSED,
+                ticket=ticket,
+                operator=str(operator) if operator is not None else None,
+            )
+            for at, acuity, branch, operator, ticket, state in session.execute(query)
+        )

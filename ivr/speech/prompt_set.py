@@ -1,0 +1,147 @@
+"""Everything this installation says: the system's sentences, its protocols and its units, rendered ahead of the calls."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import shutil
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from hotline import installation
+from hotline.database import make_engine
+from hotline.settings import Settings
+from hotline.settings import settings as own_settings
+from ivr import approved
+from ivr.protocol import Protocol, read
+from ivr.protocol_faults import ProtocolFaults
+from ivr.speech import prompts, voice
+from ivr.speech.engines import Program, program_in_root
+from ivr.speech.prompts import Prompt, sound_path, system_texts, unit_texts
+
+
+def spoken_id(prompt: str, texts: Mapping[str, str]) -> str:
+    """The name under which a protocol's prompt is rendered: with a mark of its words.
+
+    So a draft never overwrites the sounds of the approved version, two protocols may use the same names, and a
+    recorded voice stays with every version that says the same.
+    """
+    words = "\n".join(f"{language}:{texts[language]}" for language in sorted(texts))
+    return f"{prompt}-{hashlib.sha256(words.encode()).hexdigest()[:8]}"
+
+
+def prompt_id(protocol: Protocol, prompt: str) -> str:
+    """The rendered name of one of a protocol's prompts ("question-A1", "message-RED"). Raises KeyError for others."""
+    return spoken_id(prompt, protocol.prompts()[prompt])
+
+
+def sounds_of(protocol: Protocol, folder: Path, hotline: str) -> dict[tuple[str, str], Path]:
+    """Where each prompt's sound lies, by (prompt, language), as Asterisk plays it. Raises LookupError for a missing one."""
+    return {
+        (prompt, language): sound_path(folder, spoken_id(prompt, texts), language, hotline)
+        for prompt, texts in protocol.prompts().items()
+        for language in texts
+    }
+
+
+def wanted(given: Settings) -> list[Prompt]:
+    """Every prompt this installation needs. Raises InstallationFaults or BadPrompts with all that is wrong."""
+    province = installation.read(given.installation)
+    words = {
+        hotline.key: {"tinh": hotline.tinh, "province": hotline.province} for hotline in province.hotlines
+    }
+    texts = {
+        # Under their plain names too: what is said when no protocol chose the words.
+        **approved.emergency_only().prompts(),
+        **system_texts(),
+        **unit_texts(*_unit_names(province)),
+    }
+    for protocol in _protocols(given, province):
+        texts |= {spoken_id(name, spoken): spoken for name, spoken in protocol.prompts().items()}
+    return prompts.prompts_of(texts, words)
+
+
+def voices(given: Settings) -> voice.VoiceSettings:
+    return voice.VoiceSettings(
+        sox=_program(given, "sox"),
+        espeak=_program(given, "espeak-ng"),
+        uploaded=given.prompts / "uploaded",
+        cache=given.var / "cache" / "voice",
+        use_gtts=given.gtts,
+    )
+
+
+def render(given: Settings, improve: bool = False) -> voice.RenderReport:
+    """Bring the folder of prompts up to date; what could not be said is in the report's faults."""
+    return voice.render(wanted(given), voices(given), given.prompts, improve=improve)
+
+
+def check(given: Settings) -> list[voice.Fault]:
+    """A fault for each prompt that is missing, damaged or says an earlier text."""
+    return voice.check(wanted(given), given.prompts)
+
+
+def main(words: list[str]) -> int:
+    """`render [--improve]` (also without a word) or `check`; 1 when something is wrong."""
+    if words not in ([], ["render"], ["render", "--improve"], ["--improve"], ["check"]):
+        sys.stderr.write("Dùng: ./run prompts [render [--improve] | check]\n")
+        return 2
+    try:
+        if words == ["check"]:
+            faults = check(own_settings())
+        else:
+            report = render(own_settings(), improve="--improve" in words)
+            faults = list(report.faults)
+            sys.stdout.write(
+                f"{len(report.rendered)} câu được thu, {len(report.unchanged)} câu đã có, "
+                f"{report.seconds:.1f} s; {dict(report.by_provider)}\n"
+            )
+    except (installation.InstallationFaults, prompts.BadPrompts) as wrong:
+        sys.stderr.write(f"{wrong}\n")
+        return 1
+    for fault in faults:
+        sys.stderr.write(f"{fault}\n")
+    return 1 if faults else 0
+
+
+def _protocols(given: Settings, province: installation.Installation) -> list[Protocol]:
+    """The emergency one, each approved one, and each file that can be read: approving it is then instant."""
+    names = sorted({hotline.protocol for hotline in province.hotlines})
+    found = [approved.emergency_only()]
+    # Before the first migration, or with the database away, the files are what there is.
+    with suppress(SQLAlchemyError):
+        found += approved.approved(make_engine(given.database, busy_s=2.0), names).values()
+    for name in names:
+        try:
+            path = approved.file_of(name)
+            found.append(read(path.read_text(encoding="utf-8"), path.name))
+        except (approved.NoSuchProtocol, ProtocolFaults):
+            continue  # named by `protocol check` and by doctor; it is nobody's approved protocol
+    return found
+
+
+def _unit_names(province: installation.Installation) -> tuple[dict[str, str], dict[str, str]]:
+    """The districts of the hotlines' provinces: full Vietnamese names by code, and short ones for English."""
+    parents = {hotline.units_parent for hotline in province.hotlines} - {""}
+    full: dict[str, str] = {}
+    short: dict[str, str] = {}
+    for path in province.units:
+        if not path.exists():
+            continue
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                if row.get("level") == "district" and row.get("parent_code") in parents:
+                    full[row["code"]] = row.get("full_name") or row["name"]
+                    short[row["code"]] = row["name"]
+    return full, short
+
+
+def _program(given: Settings, name: str) -> Program:
+    """The privately fetched program, else the machine's own."""
+    if (given.parts / "usr" / "bin" / name).exists():
+        return program_in_root(given.parts, name)
+    return Program((shutil.which(name) or name,))
