@@ -1,0 +1,107 @@
+"""The benchmark's command line: rounds of every variant in turn, the search for the highest rate, the table."""
+
+import asyncio
+import json
+import resource
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from tests.bench import load, measuring, processor, report
+from tests.bench.dialogue import lay_prompts
+from tests.bench.exchange import Exchange
+from tests.bench.measuring import Bench, Window
+from tests.bench.variants import VARIANTS, Variant, possible, servers
+
+
+@click.command(name="bench", context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--rate", default=20.0, show_default=True, help="Calls a second of the fixed load.")
+@click.option("--seconds", default=8.0, show_default=True, help="Length of one window.")
+@click.option("--rounds", default=3, show_default=True, help="How often every variant is measured, in turn.")
+@click.option("--witnesses", default=3.0, show_default=True, help="Of the rate, calls a second with ears.")
+@click.option("--highest/--no-highest", default=True, show_default=True, help="Search the highest rate too.")
+@click.option("--only", multiple=True, help="Only these variants, beside the bare dialplan.")
+@click.option(
+    "--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the numbers there."
+)
+def _command(
+    rate: float,
+    seconds: float,
+    rounds: int,
+    witnesses: float,
+    highest: bool,
+    only: tuple[str, ...],
+    file: Path | None,
+) -> int:
+    """The same three questions asked in five ways under the same load; about 5 minutes."""
+    _many_files()
+    try:
+        chosen = possible(only)
+    except LookupError as error:
+        raise click.UsageError(str(error.args[0])) from error
+    found = report.Report(processor.model(), rate, rounds)
+    found.notes += [f"not in this tree, left out: {v.name}" for v in VARIANTS if not only and v not in chosen]
+    with tempfile.TemporaryDirectory(prefix="bench-1022-") as name, ExitStack() as stack:
+        folder = Path(name)
+        prompts = lay_prompts(folder / "prompts")
+        pids = stack.enter_context(servers(chosen, folder, prompts.folder))
+        exchange = Exchange(folder / "asterisk", prompts)
+        stack.callback(exchange.stop)
+        exchange.folder.mkdir()
+        exchange.start()
+        bench = Bench(exchange, pids, load.write_scenario(folder / "load.xml"))
+        stack.enter_context(load.sink())
+        found.rows = asyncio.run(_measure(bench, chosen, rate, seconds, rounds, witnesses, highest))
+    click.echo(found.as_text())
+    if file is not None:
+        file.write_text(json.dumps(found.as_dict(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    ours = found.row("ours")
+    return 1 if ours is not None and ours.cpu_ratio > report.MUST_RATIO else 0
+
+
+async def _measure(
+    bench: Bench,
+    chosen: tuple[Variant, ...],
+    rate: float,
+    seconds: float,
+    rounds: int,
+    witnesses: float,
+    highest: bool,
+) -> list[report.Row]:
+    for variant in chosen:  # caches are warm and lazy imports done before anything counts
+        await measuring.window(bench, variant.key, 5, 1.0, 1)
+    windows = []
+    for n in range(rounds):
+        windows.append([await _window(bench, v, rate, seconds, witnesses) for v in chosen])
+        for window in windows[-1]:
+            click.echo(
+                f"round {n + 1}: {window.variant} {window.cpu_ms:.2f} ms/call, {window.lost} lost", err=True
+            )
+    tops: dict[str, int] = {}
+    for variant in chosen if highest else ():
+        tops[variant.key] = await measuring.highest(bench, variant.key)
+        click.echo(f"highest: {variant.key} {tops[variant.key]} calls/s", err=True)
+    return [report.row_of(variant, windows, tops.get(variant.key)) for variant in chosen]
+
+
+async def _window(bench: Bench, variant: Variant, rate: float, seconds: float, witnesses: float) -> Window:
+    rate = min(rate, variant.rate_at_most)
+    return await measuring.window(bench, variant.key, rate, seconds, min(witnesses, rate / 2))
+
+
+def _many_files() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def bench(words: list[str]) -> int:
+    """Run by its words; the exit status: 1 when ours costs more than it must."""
+    status = _command.main(words, prog_name="./run bench", standalone_mode=False)
+    return int(status or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(bench(sys.argv[1:]))

@@ -1,0 +1,74 @@
+"""One measurement: a variant under a load, what it cost and what its callers met."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench import load, processor, witness
+from tests.bench.exchange import Exchange
+
+LADDER = (5, 10, 15, 20, 30, 40, 60, 80, 100, 125, 150, 175, 200, 230, 260)
+"""Calls a second that the search for the highest may try."""
+STEP_S = 5.0
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all measurements share."""
+
+    exchange: Exchange
+    pids: dict[str, list[int]]
+    scenario: Path
+
+
+@dataclass(frozen=True)
+class Window:
+    """One variant for some seconds at one rate."""
+
+    variant: str
+    rate: float
+    good: int
+    lost: int
+    asterisk_ms: float
+    """Processor milliseconds of Asterisk and the children it reaped, a call."""
+    python_ms: float
+    """The same of the variant's own server."""
+    latencies_ms: tuple[float, ...]
+
+    @property
+    def cpu_ms(self) -> float:
+        return self.asterisk_ms + self.python_ms
+
+
+async def window(bench: Bench, variant: str, rate: float, for_s: float, witnesses: float) -> Window:
+    """SIPp and the witnesses together place `rate` calls a second; the cost is taken when all is quiet again."""
+    asterisk, python = [bench.exchange.pid], bench.pids[variant]
+    before = processor.used_s(asterisk), processor.used_s(python)
+    sipp, heard = await asyncio.gather(
+        load.run(bench.scenario, variant, rate - witnesses, for_s), witness.run(variant, witnesses, for_s)
+    )
+    await _until_quiet(bench.exchange)
+    after = processor.used_s(asterisk), processor.used_s(python)
+    good, lost = sipp.good + heard.good, sipp.lost + heard.lost
+    a_call = 1000 / max(good + lost, 1)
+    return Window(
+        variant, rate, good, lost, (after[0] - before[0]) * a_call, (after[1] - before[1]) * a_call,
+        tuple(1000 * latency for latency in heard.latencies_s),
+    )  # fmt: skip
+
+
+async def highest(bench: Bench, variant: str, ladder: Sequence[int] = LADDER) -> int:
+    """The highest rate of the ladder at which no call of `STEP_S` was lost, by halving; 0 when even the lowest lost one."""
+    good, bad = -1, len(ladder)
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        result = await load.run(bench.scenario, variant, ladder[middle], STEP_S)
+        await _until_quiet(bench.exchange)
+        good, bad = (middle, bad) if not result.lost else (good, middle)
+    return ladder[good] if good >= 0 else 0
+
+
+async def _until_quiet(exchange: Exchange) -> None:
+    await asyncio.sleep(0.7)  # what was handed over at the last call's end is written by then
+    await asyncio.to_thread(exchange.until_quiet)
