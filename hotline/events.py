@@ -3,7 +3,7 @@
 Each fact is a frozen dataclass with an id (so that a fact told twice counts once), the call or operator it is about, and the time.
 """
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -186,20 +186,37 @@ class RecordingKept(Event):
     sha256: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class RecordingMissing(Event):
+    """A minute after the call's end its sound is not where the dialplan writes it."""
+
+    call_id: str
+    node: str
+    path: str
+
+
 EVENTS: dict[str, type[Event]] = {
     c.__name__: c
     for c in (
         CallArrived, CallTriaged, CallQueued, AcuityRaised, LegDialled, LegEnded, CallAnswered, CallWaitsAgain,
         CallLeftToDialplan, MessageStarted, UnitChosen, CallbackNumberGiven, CallEnded, RecallDue, RecallChanged,
-        OperatorChanged, RecordingKept,
+        OperatorChanged, RecordingKept, RecordingMissing,
     )
 }  # fmt: skip
 
 
+_FIELDS: dict[type[Event], tuple[str, ...]] = {
+    kind: tuple(f.name for f in fields(kind)) for kind in EVENTS.values()
+}
+
+
 def to_plain(event: Event) -> dict[str, Any]:
     """The event as JSON-ready values, with its name under "event"."""
-    plain = {k: v.isoformat() if isinstance(v, datetime) else v for k, v in asdict(event).items()}
-    return {"event": type(event).__name__, **plain}
+    plain: dict[str, Any] = {"event": type(event).__name__}
+    for name in _FIELDS[type(event)]:
+        value = getattr(event, name)
+        plain[name] = value.isoformat() if isinstance(value, datetime) else value
+    return plain
 
 
 def from_plain(plain: dict[str, Any]) -> Event:

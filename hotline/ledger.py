@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, String, UniqueConstraint, select
+from sqlalchemy import JSON, String, UniqueConstraint, bindparam, event, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotline.calls import Call
@@ -49,21 +50,74 @@ def line_hash(previous: str, hotline: str, seq: int, kind: str, subject: str, bo
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+_HEAD_TABLE = LedgerHead.metadata.tables[LedgerHead.__tablename__]
+_HEADS = {
+    "sqlite": sqlite.insert(_HEAD_TABLE).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(_HEAD_TABLE).on_conflict_do_nothing(),
+}
+_HEAD = (
+    select(_HEAD_TABLE.c.seq, _HEAD_TABLE.c.hash)
+    .where(_HEAD_TABLE.c.hotline == bindparam("hotline"))
+    .with_for_update()
+)
+_MOVE = (
+    update(_HEAD_TABLE)
+    .where(_HEAD_TABLE.c.hotline == bindparam("of"))
+    .values(seq=bindparam("to_seq"), hash=bindparam("to_hash"))
+)
+_LINE = insert(LedgerEntry.metadata.tables[LedgerEntry.__tablename__])
+
+
 def append(
     session: Session, hotline: str, kind: str, subject: str, body: dict[str, Any], at: datetime
-) -> LedgerEntry:
-    """Add a line in the caller's transaction."""
-    head = session.scalar(select(LedgerHead).where(LedgerHead.hotline == hotline).with_for_update())
-    if head is None:
-        head = LedgerHead(hotline=hotline, seq=0, hash=FIRST)
-        session.add(head)
-    head.seq += 1
-    head.hash = line_hash(head.hash, hotline, head.seq, kind, subject, body)
-    entry = LedgerEntry(
-        hotline=hotline, seq=head.seq, at=at, kind=kind, subject=subject, body=body, hash=head.hash
+) -> None:
+    """Add a line in the caller's transaction and lock the hotline's ledger until its end; `write` (or the commit) stores it."""
+    heads: dict[str, tuple[int, str]] = session.info.setdefault("ledger_heads", {})
+    if hotline not in heads:
+        connection = session.connection()
+        row = connection.execute(_HEAD, {"hotline": hotline}).first()
+        if row is None:
+            first = {"hotline": hotline, "seq": 0, "hash": FIRST}
+            connection.execute(_HEADS[connection.dialect.name], first)
+            row = connection.execute(_HEAD, {"hotline": hotline}).one()
+        heads[hotline] = (row.seq, row.hash)
+    seq, previous = heads[hotline]
+    seq += 1
+    hash_ = line_hash(previous, hotline, seq, kind, subject, body)
+    heads[hotline] = (seq, hash_)
+    session.info.setdefault("ledger_lines", []).append(
+        {
+            "hotline": hotline,
+            "seq": seq,
+            "at": at,
+            "kind": kind,
+            "subject": subject,
+            "body": body,
+            "hash": hash_,
+        }
     )
-    session.add(entry)
-    return entry
+
+
+def write(session: Session) -> None:
+    """Store the lines that were appended in this transaction so far."""
+    lines: list[dict[str, Any]] = session.info.pop("ledger_lines", [])
+    heads: dict[str, tuple[int, str]] = session.info.pop("ledger_heads", {})
+    if lines:
+        session.connection().execute(_LINE, lines)
+        moved = [{"of": hotline, "to_seq": seq, "to_hash": hash_} for hotline, (seq, hash_) in heads.items()]
+        session.connection().execute(_MOVE, moved)
+
+
+@event.listens_for(Session, "before_commit")
+def _write_before_commit(session: Session) -> None:
+    if "ledger_lines" in session.info and not session.in_nested_transaction():
+        write(session)
+
+
+@event.listens_for(Session, "after_rollback")
+def _forget(session: Session) -> None:
+    session.info.pop("ledger_lines", None)
+    session.info.pop("ledger_heads", None)
 
 
 def verify(session: Session, recordings: Path, now_at: datetime, settle_s: float = 60.0) -> Iterator[str]:

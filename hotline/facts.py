@@ -1,0 +1,440 @@
+"""Facts become rows: each with its ticket entry, ledger line and outbox message in the same transaction.
+
+Facts may come twice, late, or in another order than they happened: every fact has an id that is remembered, and each
+function below accepts a call it has not heard of. A late fact never reopens a call and never lowers its acuity.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import String, bindparam, func, insert, select
+from sqlalchemy import event as sqlalchemy_event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from hotline import events as e
+from hotline import ledger
+from hotline.acuity import Acuity, higher
+from hotline.bus import LIVE, announce
+from hotline.calls import FOLLOWS, Call, CallState, Leg
+from hotline.database import Base, Moment
+from hotline.operators import OperatorEntry, OperatorPresence
+from hotline.recalls import FOLLOWS as RECALL_FOLLOWS
+from hotline.recalls import Recall, RecallState
+from hotline.recordings import Recording, Retention
+from hotline.tickets import Ticket
+
+
+class Told(Base):
+    """Ids of the facts already in the record, so that a replay changes nothing."""
+
+    __tablename__ = "told"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    at: Mapped[datetime] = mapped_column(Moment)
+
+
+def ticket_id_of(call_id: str) -> str:
+    return f"t-{call_id}"
+
+
+def _move(call: Call, to: CallState) -> None:
+    """Change a call's state if the table allows it; a late fact never reopens or rewinds a call."""
+    if to in FOLLOWS[CallState(call.state)]:
+        call.state = to
+
+
+_CALL = select(Call).where(Call.id == bindparam("call_id"))
+_TICKET = select(Ticket).where(Ticket.id == bindparam("ticket_id"))
+
+
+def _known(session: Session, call_id: str) -> Call | None:
+    """The call if there is one, looked up once a transaction."""
+    calls: dict[str, Call | None] = session.info.setdefault("calls", {})
+    if call_id not in calls:
+        calls[call_id] = session.scalar(_CALL, {"call_id": call_id})
+    return calls[call_id]
+
+
+def _ticket(session: Session, call: Call) -> Ticket | None:
+    tickets: dict[str, Ticket | None] = session.info.setdefault("tickets", {})
+    if tickets.get(call.ticket_id) is None:
+        tickets[call.ticket_id] = session.scalar(_TICKET, {"ticket_id": call.ticket_id})
+    return tickets[call.ticket_id]
+
+
+def _call(session: Session, event: Any) -> Call:
+    """The event's call; a shell of it when the fact that opens it has not come yet."""
+    call = _known(session, event.call_id)
+    if call is None:
+        opening = e.CallArrived(
+            at=event.at,
+            call_id=event.call_id,
+            hotline=getattr(event, "hotline", "") or UNKNOWN,
+            node=event.call_id.partition("-")[0],
+        )
+        call = _call_arrived(session, opening)
+    return call
+
+
+@sqlalchemy_event.listens_for(Session, "after_commit")
+@sqlalchemy_event.listens_for(Session, "after_rollback")
+def _forget(session: Session) -> None:
+    session.info.pop("calls", None)
+    session.info.pop("tickets", None)
+
+
+UNKNOWN = "unknown"
+"""The hotline of a call whose arrival was not told yet."""
+
+
+def _call_arrived(session: Session, event: e.CallArrived) -> Call:
+    call = _known(session, event.call_id)
+    if call is not None:
+        return _arrival_came_late(session, call, event)
+    ticket_id = event.ticket_id or ticket_id_of(event.call_id)
+    call = Call(
+        id=event.call_id, node=event.node, direction=event.direction, hotline=event.hotline, trunk=event.trunk[:32],
+        called_number=event.called_number[:40], caller_number=event.caller_number[:40], caller_kind=event.caller_kind,
+        state=event.state, acuity="ORANGE", ticket_id=ticket_id, arrived_at=event.at,
+    )  # fmt: skip
+    body = {"ticket_id": ticket_id, "caller_number": call.caller_number, "direction": event.direction}
+    # The ledger's head is locked first: it orders the writers, so that no two tickets get one number.
+    ledger.append(session, event.hotline, "call_opened", event.call_id, body, event.at)
+    session.add(call)
+    session.info.setdefault("calls", {})[call.id] = call
+    if not event.ticket_id or session.get(Ticket, ticket_id) is None:
+        ticket = Ticket(
+            id=ticket_id, hotline=event.hotline, number=_next_number(session, event.hotline), call_id=event.call_id,
+            acuity="ORANGE", caller_number=call.caller_number, opened_at=event.at, path=[], version=1,
+        )  # fmt: skip
+        session.add(ticket)
+        session.info.setdefault("tickets", {})[ticket_id] = ticket
+    return call
+
+
+_TICKETS = Base.metadata.tables["ticket"]
+_LAST_NUMBER = select(func.max(_TICKETS.c.number)).where(_TICKETS.c.hotline == bindparam("hotline"))
+
+
+def _next_number(session: Session, hotline: str) -> int:
+    session.flush()  # tickets of this transaction count
+    return (session.connection().scalar(_LAST_NUMBER, {"hotline": hotline}) or 0) + 1
+
+
+def _arrival_came_late(session: Session, call: Call, event: e.CallArrived) -> Call:
+    """A shell was made first: fill in what it lacked, and say so in the ledger."""
+    before = (call.hotline, call.caller_number)
+    for name, most in (("trunk", 32), ("called_number", 40), ("caller_number", 40), ("caller_kind", 16)):
+        setattr(call, name, getattr(call, name) or getattr(event, name)[:most])
+    call.arrived_at = min(call.arrived_at, event.at)
+    ticket = _ticket(session, call)
+    moved = call.hotline == UNKNOWN != event.hotline
+    if moved:
+        call.hotline = event.hotline
+    if before != (call.hotline, call.caller_number):
+        body = {"ticket_id": call.ticket_id, "caller_number": call.caller_number, "direction": call.direction}
+        ledger.append(session, call.hotline, "call_known", call.id, body, event.at)
+        if ticket is not None and ticket.call_id == call.id:
+            ticket.caller_number = ticket.caller_number or call.caller_number
+            if moved:
+                ticket.number, ticket.hotline = _next_number(session, call.hotline), call.hotline
+            ticket.version += 1
+    return call
+
+
+def _call_triaged(session: Session, event: e.CallTriaged) -> Call:
+    call = _call(session, event)
+    # In the line already: a decision that comes late may raise the call, not undo a key 1 pressed since.
+    acuity = (
+        event.acuity if call.queued_at is None else higher(Acuity(call.acuity), Acuity(event.acuity)).value
+    )
+    call.acuity, call.branch, call.language = acuity, event.branch, event.language
+    call.reason = event.reason[:200]
+    ticket = _ticket(session, call)
+    if ticket is not None:
+        ticket.acuity, ticket.branch, ticket.reason = acuity, event.branch, call.reason
+        ticket.path, ticket.is_repeat = list(event.path), event.is_repeat
+        ticket.protocol_id, ticket.protocol_version = event.protocol_id, event.protocol_version
+        ticket.protocol_digest = event.protocol_digest
+        ticket.version += 1
+    return call
+
+
+def _call_queued(session: Session, event: e.CallQueued) -> Call:
+    call = _call(session, event)
+    if call.queued_at is None:
+        call.queued_at = event.at
+        _set_acuity(session, call, event.acuity)
+    else:
+        _raise(session, call, event.acuity)
+    _move(call, CallState.WAITING)
+    return call
+
+
+def _set_acuity(session: Session, call: Call, acuity: str) -> None:
+    call.acuity = acuity
+    ticket = _ticket(session, call)
+    if ticket is not None and ticket.acuity != acuity:
+        ticket.acuity = acuity
+        ticket.version += 1
+
+
+def _raise(session: Session, call: Call, acuity: str) -> None:
+    if Acuity(acuity) > Acuity(call.acuity):
+        _set_acuity(session, call, acuity)
+
+
+def _acuity_raised(session: Session, event: e.AcuityRaised) -> Call:
+    call = _call(session, event)
+    # Before the line a call stands at its failsafe, which is no judgement to compare with.
+    _raise(session, call, event.acuity) if call.queued_at else _set_acuity(session, call, event.acuity)
+    return call
+
+
+def _leg_dialled(session: Session, event: e.LegDialled) -> Call:
+    call = _call(session, event)
+    if session.get(Leg, event.leg_id) is None:
+        session.add(
+            Leg(
+                id=event.leg_id, call_id=event.call_id, node=event.node, role=event.role, endpoint=event.endpoint,
+                operator_id=event.operator_id, dialled_at=event.at,
+            )
+        )  # fmt: skip
+    _move(call, CallState.RINGING)
+    return call
+
+
+def _leg_ended(session: Session, event: e.LegEnded) -> Call:
+    leg = session.get(Leg, event.leg_id)
+    if leg is not None:
+        leg.ended_at, leg.outcome = event.at, event.outcome
+    call = _call(session, event)
+    still = select(Leg).where(Leg.call_id == call.id, Leg.ended_at.is_(None), Leg.id != event.leg_id)
+    if call.state == CallState.RINGING and session.scalar(still) is None:
+        _move(call, CallState.WAITING)
+    return call
+
+
+def _call_answered(session: Session, event: e.CallAnswered) -> Call:
+    call = _call(session, event)
+    call.human_at = call.human_at or event.at
+    call.answered_by, call.operator_id = event.answered_by, event.operator_id
+    leg = session.get(Leg, event.leg_id)
+    if leg is not None:
+        leg.answered_at, leg.outcome = event.at, "answered"
+    _move(call, CallState.TALKING)
+    return call
+
+
+def _call_waits_again(session: Session, event: e.CallWaitsAgain) -> Call:
+    call = _call(session, event)
+    _move(call, CallState.WAITING)
+    return call
+
+
+def _call_left_to_dialplan(session: Session, event: e.CallLeftToDialplan) -> Call:
+    call = _call(session, event)
+    _move(call, CallState.FALLBACK)
+    return call
+
+
+def _message_started(session: Session, event: e.MessageStarted) -> Call:
+    call = _call(session, event)
+    _move(call, CallState.MESSAGE)
+    return call
+
+
+def _unit_chosen(session: Session, event: e.UnitChosen) -> Call:
+    call = _call(session, event)
+    ticket = _ticket(session, call)
+    if ticket is not None:
+        ticket.unit_code = event.unit_code
+        ticket.version += 1
+    return call
+
+
+def _callback_number_given(session: Session, event: e.CallbackNumberGiven) -> Call:
+    call = _call(session, event)
+    ticket = _ticket(session, call)
+    if ticket is not None:
+        ticket.callback_number = event.number
+        ticket.version += 1
+    return call
+
+
+def _call_ended(session: Session, event: e.CallEnded) -> Call:
+    call = _call(session, event)
+    if call.state == CallState.ENDED:
+        return call
+    _move(call, CallState.ENDED)
+    call.ended_at, call.end_reason = event.at, event.reason
+    body = {
+        "reason": event.reason,
+        "acuity": call.acuity,
+        "answered_by": call.answered_by,
+        "heard_s": round(event.heard_s, 1),
+    }
+    ledger.append(session, call.hotline, "call_closed", call.id, body, event.at)
+    return call
+
+
+def _recall_due(session: Session, event: e.RecallDue) -> Call:
+    call = _call(session, event)
+    recall_id = f"r-{event.call_id}"
+    if session.get(Recall, recall_id) is None:
+        session.add(
+            Recall(
+                id=recall_id, call_id=event.call_id, ticket_id=call.ticket_id, hotline=event.hotline,
+                number=event.number, acuity=event.acuity, why=event.why, state=RecallState.DUE, due_at=event.due_at,
+                next_try_at=event.at, tries=0, made_at=event.at,
+            )
+        )  # fmt: skip
+    return call
+
+
+def _recall_changed(session: Session, event: e.RecallChanged) -> Call | None:
+    recall = session.get(Recall, event.recall_id)
+    if recall is None:
+        return None
+    to = RecallState(event.state)
+    if to in RECALL_FOLLOWS[RecallState(recall.state)]:
+        recall.state = to
+        if to == RecallState.DIALLING:
+            recall.tries += 1
+        recall.next_try_at = event.next_try_at or recall.next_try_at
+    return session.get(Call, recall.call_id)
+
+
+def _recording_kept(session: Session, event: e.RecordingKept) -> Call:
+    call = _call(session, event)
+    if session.get(Recording, event.call_id) is None:
+        critical = call.acuity in ("RED", "ORANGE")
+        session.add(
+            Recording(
+                call_id=event.call_id, node=event.node, ticket_id=call.ticket_id, path=event.path, length_s=event.length_s,
+                size_bytes=event.size_bytes, sha256=event.sha256, kept_at=event.at,
+                retention=Retention.CRITICAL if critical else Retention.STANDARD,
+            )
+        )  # fmt: skip
+        body = {
+            "path": event.path,
+            "length_s": event.length_s,
+            "size_bytes": event.size_bytes,
+            "sha256": event.sha256,
+        }
+        ledger.append(session, call.hotline, "recording_kept", event.call_id, body, event.at)
+    return call
+
+
+def _recording_missing(session: Session, event: e.RecordingMissing) -> Call:
+    call = _call(session, event)
+    if session.get(Recording, event.call_id) is None:
+        ledger.append(session, call.hotline, "recording_missing", call.id, {"path": event.path}, event.at)
+    return call
+
+
+def _operator_changed(session: Session, event: e.OperatorChanged) -> None:
+    presence = session.get(OperatorPresence, event.operator_id)
+    if presence is None:
+        presence = OperatorPresence(operator_id=event.operator_id, since=event.at)
+        session.add(presence)
+    if event.at >= presence.since:  # a late fact is history only
+        presence.state, presence.reason, presence.since = event.state, event.reason[:64], event.at
+        presence.call_id = event.call_id
+        presence.phone = event.phone if event.phone or event.state == "offline" else presence.phone
+    session.add(
+        OperatorEntry(
+            operator_id=event.operator_id, at=event.at, state=event.state, reason=event.reason[:64], call_id=event.call_id
+        )
+    )  # fmt: skip
+
+
+APPLY: dict[type[e.Event], Callable[[Session, Any], Call | None]] = {
+    e.CallArrived: _call_arrived,
+    e.CallTriaged: _call_triaged,
+    e.CallQueued: _call_queued,
+    e.AcuityRaised: _acuity_raised,
+    e.LegDialled: _leg_dialled,
+    e.LegEnded: _leg_ended,
+    e.CallAnswered: _call_answered,
+    e.CallWaitsAgain: _call_waits_again,
+    e.CallLeftToDialplan: _call_left_to_dialplan,
+    e.MessageStarted: _message_started,
+    e.UnitChosen: _unit_chosen,
+    e.CallbackNumberGiven: _callback_number_given,
+    e.CallEnded: _call_ended,
+    e.RecallDue: _recall_due,
+    e.RecallChanged: _recall_changed,
+    e.RecordingKept: _recording_kept,
+    e.RecordingMissing: _recording_missing,
+    e.OperatorChanged: _operator_changed,
+}
+
+NOT_IN_ENTRIES = {"event", "id", "at", "call_id", "hotline", "node", "path"}
+NAMES = {kind: re.sub(r"(?<!^)([A-Z])", r"_\1", kind.__name__).lower() for kind in APPLY}
+"""call_queued and so on: what entries and the live page call a fact."""
+
+_TABLES = Base.metadata.tables
+_TELL = {
+    name: dialect.insert(_TABLES["told"]).on_conflict_do_nothing().returning(_TABLES["told"].c.id)
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
+_ENTER = insert(_TABLES["ticket_entry"])
+
+
+def apply(session: Session, event: e.Event, actor: str = "") -> bool:
+    """Put one fact in the record, in the caller's transaction; False when it was there already."""
+    return apply_all(session, [event], actor) == 1
+
+
+def apply_all(session: Session, events: Sequence[e.Event], actor: str = "") -> int:
+    """Put facts in the record in their order, in the caller's transaction; how many were new."""
+    once = {event.id: event for event in events}
+    connection = session.connection()
+    ids = [{"id": id_[:32], "at": event.at} for id_, event in once.items()]
+    new = set(connection.scalars(_TELL[connection.dialect.name], ids))
+    entries = []
+    for event in once.values():
+        if event.id[:32] not in new:
+            continue
+        call = APPLY[type(event)](session, event)
+        plain = e.to_plain(event)
+        name = NAMES[type(event)]
+        if call is not None:
+            body = {k: v for k, v in plain.items() if k not in NOT_IN_ENTRIES}
+            entries.append(
+                {
+                    "ticket_id": call.ticket_id,
+                    "at": event.at,
+                    "kind": name,
+                    "actor": actor,
+                    "text": "",
+                    "body": body,
+                }
+            )
+        # The live page re-reads what changed, with its reader's rights: the message says only which.
+        about = {"event": name, "call_id": plain.get("call_id", ""), "operator_id": plain.get("operator_id")}
+        announce(session, LIVE, about)
+    session.flush()  # tickets before their entries
+    if entries:
+        connection.execute(_ENTER, entries)
+    ledger.write(session)
+    return len(new)
+
+
+def readable(event: e.Event) -> e.Event:
+    """The event as every database takes it: without NUL and broken characters."""
+    return replace(event, **{f.name: _readable(getattr(event, f.name)) for f in fields(event)})
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode().replace("\x00", "")
+    if isinstance(value, dict):
+        return {_readable(k): _readable(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_readable(v) for v in value)
+    return value
