@@ -163,7 +163,7 @@ def _decide(caller: _Caller) -> Decision:
 
 def _before_the_line(caller: _Caller, decision: Decision) -> tuple[Decision, bool]:
     """What a caller below ORANGE still does with the machine, and whether a GREEN one heard it all."""
-    if caller.number.kind == "withheld" and decision.acuity in (Acuity.YELLOW, Acuity.GREEN):
+    if not caller.e164 and decision.acuity in (Acuity.YELLOW, Acuity.GREEN):
         _ask_callback_number(caller, decision.language)
     if not decision.human_only_if_asked or decision.prompt is None:
         return decision, False
