@@ -66,6 +66,19 @@ def database() -> None:
             raise Fault(f"The database {_without_password(where)} cannot be used ({said}).") from None
 
 
+def units(given: Settings) -> None:
+    """Loads the province's administrative units. Raises Fault with every fault of the files."""
+    from hotline import unit_files
+    from hotline.database import transaction
+
+    with timed("Administrative units"):
+        try:
+            with transaction() as session:
+                unit_files.load(session, province(given).units)
+        except unit_files.UnitFaults as wrong:
+            raise Fault(str(wrong)) from None
+
+
 def first_administrator() -> str | None:
     """Makes the first administrator, from the environment or by asking; the name, None when there was one."""
     from sqlalchemy import select
@@ -135,5 +148,6 @@ def all_of(given: Settings) -> None:
     """Everything but people."""
     asterisk()
     database()
+    units(given)
     prompts(given)
     configuration(given)
