@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, String, UniqueConstraint, bindparam, event, insert, select, update
+import click
+from sqlalchemy import JSON, String, UniqueConstraint, bindparam, event, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -146,6 +147,7 @@ def verify(session: Session, recordings: Path, now_at: datetime, settle_s: float
             if call_id not in closed:
                 yield f"Call {call_id} has ended but the ledger never closed it."
             settled = call.ended_at is not None and (now_at - call.ended_at).total_seconds() > settle_s
+            settled = settled and (call.direction == "in" or call.human_at is not None)
             if settled and call_id not in kept and call_id not in missing:
                 yield f"Call {call_id} has no recording."
     for call_id in calls.keys() - opened.keys():
@@ -168,7 +170,7 @@ def _chain_faults(
     kept: dict[str, LedgerEntry],
     missing: set[str],
 ) -> Iterator[str]:
-    by_kind = {"call_opened": opened, "call_closed": closed, "recording_kept": kept}
+    by_kind = {"call_opened": opened, "call_known": opened, "call_closed": closed, "recording_kept": kept}
     heads = {h.hotline: h for h in session.scalars(select(LedgerHead))}
     last: dict[str, tuple[int, str]] = {}
     for line in session.scalars(select(LedgerEntry).order_by(LedgerEntry.hotline, LedgerEntry.seq)):
@@ -197,3 +199,33 @@ def _sound_faults(call_id: str, line: LedgerEntry, recordings: Path) -> Iterator
         with path.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != line.body["sha256"]:
                 yield f"The recording of call {call_id} was altered: its SHA-256 differs."
+
+
+def main(words: list[str]) -> int:
+    """`verify`: print each fault as a sentence; 1 when there is any."""
+    from hotline.database import reading
+    from hotline.events import now
+    from hotline.settings import settings
+
+    if words:
+        click.echo("Usage: ./run verify")
+        return 2
+    with reading() as session:
+        faults = 0
+        for fault in verify(session, settings().recordings, now()):
+            click.echo(fault)
+            faults += 1
+        calls, tickets, kept = counts(session)
+    click.echo(
+        f"calls = tickets = recordings: {calls} = {tickets} = {kept}"
+        + (f"; {faults} faults" if faults else "")
+    )
+    return 1 if faults else 0
+
+
+def counts(session: Session) -> tuple[int, int, int]:
+    """Calls that came in, those of them with a ticket, and those with a recording."""
+    came = select(func.count()).select_from(Call).where(Call.direction == "in")
+    ticketed = came.where(Call.ticket_id.in_(select(Ticket.id)))
+    recorded = came.where(Call.id.in_(select(Recording.call_id)))
+    return (session.scalar(came) or 0, session.scalar(ticketed) or 0, session.scalar(recorded) or 0)

@@ -1,0 +1,229 @@
+"""Calls that Asterisk served without any program of ours, told from its own call detail records.
+
+Every call of the carrier becomes a call, a ticket and a recording, also when every Python process was dead.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import structlog
+from sqlalchemy import Engine, select
+
+from hotline import events as e
+from hotline import numbers
+from hotline.acuity import FAILSAFE, Acuity
+from hotline.calls import Call, CallState, EndReason
+from hotline.database import reading
+from hotline.record import Record
+
+log = structlog.get_logger(__name__)
+
+GRACE_S = 10.0
+"""So long after its end a call is left to the programs that looked after it."""
+TOO_SHORT_S = 5.0
+NAMES = uuid.UUID("b7b4f1c2-6d0e-5a53-9b53-0d5b1d6f1022")
+"""Under which the facts get their ids: told twice they count once."""
+
+
+@dataclass(frozen=True)
+class Party:
+    """One line of Asterisk's list: a caller and one party they met (or nobody)."""
+
+    call_id: str
+    hotline: str
+    trunk: str
+    called: str
+    caller: str
+    acuity: str
+    served_by: str
+    """dialplan or message when the fallback looked after the caller, else empty."""
+    started_at: datetime
+    answered_at: datetime | None
+    ended_at: datetime
+    disposition: str
+    lastapp: str
+    dstchannel: str
+
+    @property
+    def human(self) -> str:
+        """Who spoke with the caller, "phone:101"; empty when nobody did."""
+        if self.served_by != "dialplan" or not self.dstchannel or self.disposition != "ANSWERED":
+            return ""
+        return "phone:" + self.dstchannel.partition("/")[2].rpartition("-")[0]
+
+
+@dataclass(frozen=True)
+class Served:
+    """One whole call as Asterisk tells it."""
+
+    parties: tuple[Party, ...]
+
+    @property
+    def first(self) -> Party:
+        return self.parties[0]
+
+    @property
+    def ended_at(self) -> datetime:
+        return max(party.ended_at for party in self.parties)
+
+    def facts(self, known: bool) -> Iterator[e.Event]:
+        """What to tell of it; `known` when somebody told of its arrival."""
+        first = self.first
+        if not known:
+            told = numbers.caller(first.caller)
+            yield e.CallArrived(
+                id=_id(first, "arrived"), at=first.started_at, call_id=first.call_id, hotline=first.hotline,
+                node=first.call_id.partition("-")[0], trunk=first.trunk, called_number=first.called,
+                caller_number=told.e164 or "", caller_kind=str(told.kind),
+            )  # fmt: skip
+        answered_at = first.answered_at or first.started_at
+        last = self.parties[-1]
+        acuity = last.acuity if last.acuity in set(Acuity) else str(FAILSAFE)
+        if any(party.served_by for party in self.parties):
+            why = "chương trình điều phối không hoạt động"
+            yield e.CallLeftToDialplan(
+                id=_id(first, "dialplan"), at=answered_at, call_id=first.call_id, why=why
+            )
+            yield e.CallQueued(
+                id=_id(first, "queued"), at=answered_at, call_id=first.call_id, hotline=first.hotline, acuity=acuity
+            )  # fmt: skip
+        human = next((party for party in self.parties if party.human), None)
+        if human is not None:
+            yield e.CallAnswered(
+                id=_id(first, "human"), at=human.answered_at or human.started_at, call_id=first.call_id,
+                leg_id=human.dstchannel, answered_by=human.human,
+            )  # fmt: skip
+        heard_s = (self.ended_at - answered_at).total_seconds()
+        reason = self._reason(human is not None, heard_s)
+        yield e.CallEnded(
+            id=_id(first, "ended"), at=self.ended_at, call_id=first.call_id, reason=reason, heard_s=heard_s
+        )
+        number = numbers.caller(first.caller).e164
+        if number and reason in (EndReason.ABANDONED, EndReason.LEFT_MESSAGE):
+            due_at = self.ended_at + timedelta(seconds=Acuity(acuity).callback_within_s)
+            yield e.RecallDue(
+                id=_id(first, "recall"), at=self.ended_at, call_id=first.call_id, hotline=first.hotline, number=number,
+                acuity=acuity, why="lost" if reason == EndReason.ABANDONED else "asked", due_at=due_at,
+            )  # fmt: skip
+
+    def _reason(self, human: bool, heard_s: float) -> EndReason:
+        if human:
+            return EndReason.SERVED
+        if any(party.served_by == "message" for party in self.parties):
+            return EndReason.LEFT_MESSAGE
+        return EndReason.TOO_SHORT if heard_s < TOO_SHORT_S else EndReason.ABANDONED
+
+
+def _id(party: Party, fact: str) -> str:
+    return uuid.uuid5(NAMES, f"{party.call_id} {fact}").hex
+
+
+@dataclass
+class DialplanCalls:
+    """Follows Asterisk's list; `look` reads what is new and tells of the calls that nobody else closed."""
+
+    engine: Engine
+    record: Record
+    path: Path
+    columns: Sequence[str]
+    place: Path
+    """A small file of ours that remembers how far the list was read."""
+    _waiting: dict[str, list[Party]] = field(default_factory=dict)
+    _from: dict[str, int] = field(default_factory=dict)
+    """Call id → where its first line begins: reading starts there after a restart."""
+    _offset: int | None = None
+
+    def look(self) -> int:
+        """Read new lines, tell of calls whose end is GRACE_S old and that are not closed; how many were told."""
+        self._read()
+        before = e.now() - timedelta(seconds=GRACE_S)
+        ready = [Served(tuple(parties)) for parties in self._waiting.values()]
+        ready = [served for served in ready if served.ended_at < before]
+        told = 0
+        with reading(self.engine) as session:
+            wanted = [served.first.call_id for served in ready]
+            states = dict(
+                session.execute(select(Call.id, Call.state).where(Call.id.in_(wanted))).tuples().all()
+            )
+        for served in ready:
+            call_id = served.first.call_id
+            state = states.get(call_id)
+            if state != CallState.ENDED:
+                for fact in served.facts(known=state is not None):
+                    self.record.write(fact)
+                told += 1
+                log.info("a call of the dialplan alone was told", call_id=call_id, known=state is not None)
+            del self._waiting[call_id], self._from[call_id]
+        self._remember()
+        return told
+
+    def _read(self) -> None:
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return
+        if self._offset is None:
+            self._offset = self._remembered(found.st_ino)
+        if found.st_size < self._offset:
+            self._offset = 0  # the list was rotated
+        if found.st_size == self._offset:
+            return
+        with self.path.open("rb") as file:
+            file.seek(self._offset)
+            text = file.read()
+        for line in text[: text.rfind(b"\n") + 1].splitlines(keepends=True):
+            party = self._party(line)
+            if party is not None:
+                self._from.setdefault(party.call_id, self._offset)
+                self._waiting.setdefault(party.call_id, []).append(party)
+            self._offset += len(line)
+
+    def _party(self, line: bytes) -> Party | None:
+        """One line; None when it is no caller's (a leg of ours, a caller never answered) or cannot be read."""
+        values = next(csv.reader([line.decode("utf-8", "replace")]), [])
+        row: Mapping[str, str] = dict(zip(self.columns, values, strict=False))
+        if len(values) != len(self.columns):
+            log.warning("a line of Asterisk's list cannot be read", columns=len(values))
+            return None
+        answered_at, ended_at = _time(row["answer"]), _time(row["end"])
+        if not row["hotline"] or answered_at is None or ended_at is None:
+            return None
+        return Party(
+            call_id=row["uniqueid"], hotline=row["hotline"], trunk=row["trunk"], called=row["called"],
+            caller=row["caller"], acuity=row["acuity"], served_by=row["served_by"],
+            started_at=_time(row["start"]) or answered_at, answered_at=answered_at, ended_at=ended_at,
+            disposition=row["disposition"], lastapp=row["lastapp"], dstchannel=row["dstchannel"],
+        )  # fmt: skip
+
+    def _remembered(self, inode: int) -> int:
+        try:
+            known = json.loads(self.place.read_text())
+        except (FileNotFoundError, ValueError):
+            return 0
+        return int(known["offset"]) if known["inode"] == inode else 0
+
+    def _remember(self) -> None:
+        if self._offset is None:
+            return
+        offset = min(self._from.values(), default=self._offset)
+        text = json.dumps({"inode": self.path.stat().st_ino, "offset": offset})
+        if not self.place.exists() or self.place.read_text() != text:
+            fresh = self.place.with_suffix(".fresh")
+            fresh.write_text(text)
+            fresh.replace(self.place)
+
+
+def _time(text: str) -> datetime | None:
+    """Epoch seconds with fractions; 0 and nothing are no time."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None

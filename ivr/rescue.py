@@ -1,0 +1,213 @@
+"""Saves the callers of a Stasis application that is gone or hung: kills the hung one, hands its waiting callers to the dialplan.
+
+Small on purpose: the standard library, Asterisk on loopback, two files in var/run; neither database nor Redis.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from hotline.secrets import secret
+from hotline.settings import Settings, settings
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY_S = 0.5
+STALE_S = 5.0
+"""A heartbeat older than this: the application hangs and is killed; the supervisor starts it again."""
+ORPHANED_S = 8.0
+"""No heartbeat for so long: whoever waits is handed to the fallback."""
+APP = "hotline"
+FALLBACK = "fallback"
+SWITCH_WITHIN_S = 1.0
+"""How long one question to Asterisk may take."""
+
+
+class SwitchAway(Exception):  # noqa: N818 - exceptions are named by the fact
+    """Asterisk does not answer."""
+
+
+@dataclass(frozen=True)
+class Switch:
+    """Asterisk's REST interface."""
+
+    address: str
+    """http://127.0.0.1:<port>/ari"""
+    password: str
+    user: str = "hotline"
+
+    def ask(self, method: str, path: str, **query: str) -> tuple[int, Any]:
+        """Status and JSON body (None without one); SwitchAway when nothing comes back."""
+        address = f"{self.address}/{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
+        request = urllib.request.Request(address, method=method)  # noqa: S310 - our own loopback address
+        words = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+        request.add_header("Authorization", f"Basic {words}")
+        try:
+            with urllib.request.urlopen(request, timeout=SWITCH_WITHIN_S) as answer:  # noqa: S310 - see above
+                body = answer.read()
+                return answer.status, json.loads(body) if body else None
+        except urllib.error.HTTPError as error:
+            return error.code, None
+        except (OSError, ValueError) as error:
+            raise SwitchAway(str(error)) from error
+
+    def value(self, expression: str) -> str:
+        """A global variable, or a dialplan function that needs no channel; empty when there is none."""
+        status, body = self.ask("GET", "asterisk/variable", variable=expression)
+        return str(body["value"]) if status == 200 and body else ""
+
+
+def orphans(channels: Sequence[Mapping[str, Any]], bridges: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The callers in our application who hear nobody: in no bridge, or in one without another party.
+
+    Music and announcements may play to them; whoever talks with somebody is left alone.
+    """
+    ours = {
+        str(channel["id"])
+        for channel in channels
+        if channel["dialplan"].get("app_name") == "Stasis"
+        and str(channel["dialplan"].get("app_data", "")).split(",")[:2] == [APP, "caller"]
+    }
+    up = {str(channel["id"]) for channel in channels if channel["state"] == "Up"}
+    parties = {str(p) for channel in channels for p in [channel["id"]] if _is_party(channel)}
+    talking: set[str] = set()
+    for bridge in bridges:
+        present = [str(member) for member in bridge["channels"]]
+        others = [member for member in present if member in parties and member in up]
+        talking.update(member for member in present if len(set(others) - {member}) > 0)
+    return sorted(ours - talking)
+
+
+def _is_party(channel: Mapping[str, Any]) -> bool:
+    """Whether a person is behind this channel: announcers, recorders and snoops are Asterisk's own."""
+    return str(channel["name"]).partition("/")[0] not in ("Announcer", "Recorder", "Snoop", "CBAnn", "CBRec")
+
+
+@dataclass
+class Rescue:
+    """What was seen so far; `look` once, every LOOK_EVERY_S."""
+
+    switch: Switch
+    run: Path
+    """The folder of calls.pid and calls.beat."""
+    _beat: str = ""
+    _fresh_s: float = field(default_factory=time.monotonic)
+    """When the heartbeat last changed, on our own clock: a change of the wall clock kills nobody."""
+    _killed: int = 0
+    _handed: set[str] = field(default_factory=set)
+    _away: bool = False
+
+    def look(self) -> None:
+        """One look at the heartbeat, and what follows from it."""
+        now_s = time.monotonic()
+        try:
+            beat = self._beat_now()
+        except SwitchAway:
+            if not self._away:
+                log.warning("asterisk is away; the rescue waits for it")
+            self._away = True
+            self._fresh_s = now_s  # without Asterisk the application cannot beat either
+            return
+        if self._away:
+            log.info("asterisk is back")
+            self._away, self._fresh_s = False, now_s
+        if beat != self._beat:
+            self._beat, self._fresh_s = beat, now_s
+            self._handed.clear()
+        silent_s = now_s - self._fresh_s
+        if silent_s >= STALE_S - LOOK_EVERY_S:
+            self._kill()
+        if silent_s >= ORPHANED_S - LOOK_EVERY_S:
+            self._hand_over()
+
+    def _beat_now(self) -> str:
+        """The heartbeat in Asterisk and the one in the file: either is a sign of life."""
+        value = self.switch.value("HOTLINE_BEAT")
+        try:
+            return f"{value} {(self.run / 'calls.beat').stat().st_mtime_ns}"
+        except FileNotFoundError:
+            return value
+
+    def _kill(self) -> None:
+        """SIGKILL to the application, once for each process, if the pid is still its own."""
+        try:
+            pid = int((self.run / "calls.pid").read_text())
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except (OSError, ValueError):
+            return
+        if pid == self._killed or not _is_calls(words):
+            return
+        self._killed = pid
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        log.error("the calls process hung and was killed", pid=pid)
+
+    def _hand_over(self) -> None:
+        try:
+            _, channels = self.switch.ask("GET", "channels")
+            _, bridges = self.switch.ask("GET", "bridges")
+            left = [one for one in orphans(channels or [], bridges or []) if one not in self._handed]
+            if not left or not self._fallback_is_there():
+                return
+            for channel in left:
+                self._handed.add(channel)
+                path = f"channels/{urllib.parse.quote(channel, safe='')}/continue"
+                status, _ = self.switch.ask("POST", path, context=FALLBACK, extension="s", priority="1")
+                log.error("an orphaned caller was handed to the fallback", call_id=channel, status=status)
+                self._end_legs(channel, channels or [])
+        except SwitchAway:
+            log.warning("asterisk is away; the rescue waits for it")
+
+    def _end_legs(self, caller: str, channels: Sequence[Mapping[str, Any]]) -> None:
+        """Desks that rang for this caller stop ringing, so that the fallback's queue can ring them."""
+        for channel in channels:
+            if str(channel["id"]).startswith((f"op-{caller}-", f"chain-{caller}-")):
+                self.switch.ask("DELETE", f"channels/{urllib.parse.quote(channel['id'], safe='')}")
+
+    def _fallback_is_there(self) -> bool:
+        """Continuing into a context that does not exist answers 204 and loses the call: ask first."""
+        there = self.switch.value(f"DIALPLAN_EXISTS({FALLBACK},s,1)") == "1"
+        if not there:
+            log.error("asterisk has no fallback context: waiting callers cannot be handed over")
+        return there
+
+
+def _is_calls(words: Sequence[bytes]) -> bool:
+    """Whether a command line is `app.py calls`."""
+    return any(word.endswith(b"app.py") for word in words) and b"calls" in words
+
+
+def rescue(given: Settings) -> Rescue:
+    switch = Switch(f"http://127.0.0.1:{given.ari_port}/ari", secret(given.var, "ari"))
+    return Rescue(switch, given.var / "run")
+
+
+def main() -> None:
+    """Run until SIGTERM."""
+    ends = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ends.set())
+    watch = rescue(settings())
+    log.info("the rescue watches")
+    while not ends.wait(LOOK_EVERY_S):
+        try:
+            watch.look()
+        except Exception:
+            # The last guard must outlive any fault of its own.
+            log.exception("the rescue stumbled")

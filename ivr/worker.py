@@ -1,0 +1,81 @@
+"""The clocks' process: publishes what stayed behind, keeps recordings, tells of the calls that the dialplan served alone."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+
+import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.blocking import BlockingScheduler
+from sqlalchemy.exc import SQLAlchemyError
+
+from hotline import bus
+from hotline.database import make_engine
+from hotline.journal import Journal
+from hotline.record import Record
+from hotline.settings import Settings, settings
+from ivr.dialplan_calls import DialplanCalls
+from ivr.kept_recordings import KeptRecordings
+
+log = structlog.get_logger(__name__)
+
+WRITES_WITHIN_S = 2.0
+"""Nobody waits for the worker: a busy database gets more time than in a call."""
+
+
+def main() -> None:
+    """Run until SIGTERM."""
+    given = settings()
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    engine = make_engine(given.database, busy_s=WRITES_WITHIN_S)
+    record = Record(engine, Journal(given.journal, "worker"), "worker", WRITES_WITHIN_S)
+    dialplan = Record(engine, Journal(given.journal, "dialplan"), "dialplan", WRITES_WITHIN_S)
+    scheduler = BlockingScheduler(
+        timezone="UTC",
+        executors={"default": ThreadPoolExecutor(4)},
+        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+    )
+    recordings = KeptRecordings(engine, record, given.recordings, given.node)
+    for name, work, every_s in (
+        ("sweep", partial(bus.sweep, engine), 1),
+        ("trim", partial(bus.trim, engine), 3600),
+        ("recordings", recordings.look, 1),
+        ("dialplan calls", _dialplan_calls(given, dialplan).look, 1),
+    ):
+        scheduler.add_job(_survives, "interval", [name, work], seconds=every_s, id=name)
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        scheduler.shutdown(wait=False)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    log.info("the worker runs")
+    scheduler.start()
+    record.close()
+    dialplan.close()
+    log.info("the worker has stopped")
+
+
+def _dialplan_calls(given: Settings, record: Record) -> DialplanCalls:
+    from asterisk_conf import CDR_COLUMNS, cdr_path
+
+    place = given.journal / "dialplan-calls.place"
+    engine = make_engine(given.database, busy_s=WRITES_WITHIN_S)
+    return DialplanCalls(engine, record, cdr_path(given), CDR_COLUMNS, place)
+
+
+def _survives(name: str, work: Callable[[], int]) -> None:
+    """One run of a job; what fails now is tried again at the next second."""
+    try:
+        done = work()
+    except (SQLAlchemyError, OSError) as error:
+        log.warning("a job could not be done now", job=name, error=type(error).__name__)
+    except Exception:
+        log.exception("a job failed", job=name)
+    else:
+        if done:
+            log.info("a job was done", job=name, count=done)
