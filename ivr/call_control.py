@@ -1,0 +1,266 @@
+"""The call control: the Stasis application "hotline", only writer of bridges and of operators' presence.
+
+`main` connects everything: Asterisk's events go to the visit they are about, each second time goes on for all, and whenever
+anything changes the whole waiting line is looked at again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import structlog
+
+from hotline.acuity import Acuity
+from hotline.database import engine, make_engine
+from hotline.installation import read
+from hotline.journal import Journal
+from hotline.record import Record
+from hotline.secrets import secret
+from hotline.settings import Settings, settings
+from ivr.ari import Ari, AriEvent, Superseded
+from ivr.caller import Caller
+from ivr.desk import Desks
+from ivr.desk_commands import DeskCommands
+from ivr.floor import Floor, Visit
+from ivr.leg import call_and_role
+from ivr.queue_members import Manager, QueueMembers
+from ivr.recall_dialler import RecallDialler
+from ivr.reconcile import end_vanished, open_calls, reconcile
+from ivr.waiting_line import Waiting, in_order, to_release, who_rings
+
+log = structlog.get_logger(__name__)
+
+APP = "hotline"
+BEAT_EVERY_S = 1.0
+TICK_S = 0.25
+VANISHED_EVERY_S = 30.0
+
+
+class CallControl:
+    """The application's one object: routes events, serves the line, keeps the beat."""
+
+    def __init__(self, floor: Floor, var: Path) -> None:
+        self.floor = floor
+        self._run = var / "run"
+        self._serve_soon = False
+        floor.serve = self.serve
+
+    # -- events --
+
+    def heard(self, event: AriEvent) -> None:
+        """One event, in Asterisk's order; a fault in one call's affairs reaches no other call."""
+        try:
+            self._route(event)
+        except Exception:
+            # Logged with the call's id; the application must go on for everybody else.
+            log.exception("an event failed", kind=event.kind, channel=event.channel and event.channel.id)
+
+    def _route(self, event: AriEvent) -> None:
+        if event.channel is None:
+            return
+        call_id, role = call_and_role(event.channel.id)
+        visit = self.floor.visits.get(call_id)
+        if visit is not None:
+            visit.heard(event)
+        elif event.kind == "StasisStart" and event.args[:1] == ("caller",):
+            hotline = event.args[1] if len(event.args) > 1 else self.floor.installation.hotlines[0].key
+            Caller.from_channel(self.floor, event.channel, hotline).enter()
+            self.serve()
+        elif role != "caller" and event.kind in ("StasisStart", "PlaybackFinished", "ChannelStateChange"):
+            # A leg whose caller is gone: nobody will ever join it.
+            self.floor.spawn(self.floor.quietly(self.floor.ari.hang_up(event.channel.id)))
+
+    async def reconcile(self) -> None:
+        started_at = await self.floor.ari.started_at()
+        note = self._run / "asterisk.started"
+        before = await asyncio.to_thread(_text_of, note)
+        restarted = before not in ("", started_at)
+        if restarted:
+            log.warning("Asterisk was restarted", before=before, now=started_at)
+        await reconcile(self.floor, asterisk_restarted=restarted)
+        await asyncio.to_thread(note.write_text, started_at)
+        await self._beat()
+        self.serve()
+
+    # -- the line --
+
+    def serve(self) -> None:
+        """Look at the whole line once more, as soon as what is happening now is taken in."""
+        if not self._serve_soon:
+            self._serve_soon = True
+            asyncio.get_running_loop().call_soon(self._serve)
+
+    def _serve(self) -> None:
+        self._serve_soon = False
+        line = in_order(self.floor.line())
+        reds = [waiting for waiting in line if waiting.acuity is Acuity.RED]
+        self._serve_reds(reds)
+        for waiting in line:
+            visit = self.floor.visits.get(waiting.id)
+            if visit is None or waiting.acuity is Acuity.RED or visit.rung():
+                continue
+            if waiting.acuity.urgent and not self._can_ring(waiting):
+                self._take_from_below(waiting, one=True)
+            self._ring_for(waiting, visit)
+
+    def _can_ring(self, waiting: Waiting) -> bool:
+        return bool(who_rings(waiting, self.floor.free(), self.floor.on_duty(waiting.hotline)))
+
+    def _ring_for(self, waiting: Waiting, visit: Visit) -> None:
+        for chosen in who_rings(waiting, self.floor.free(), self.floor.on_duty(waiting.hotline)):
+            desk = self.floor.desks.of(chosen.operator_id)
+            if desk is not None:
+                visit.ring(desk)
+
+    def _serve_reds(self, reds: list[Waiting]) -> None:
+        """All free desks ring for RED; with more RED callers than one, each gets a share, at least one if there are enough."""
+        for waiting in reds:
+            self._take_from_below(waiting, one=False)
+        for free in sorted(self.floor.free(also_in_wrap_up=True), key=lambda f: -f.idle_s):
+            wanting = [w for w in reds if who_rings(w, [free])]
+            if wanting and (desk := self.floor.desks.of(free.operator_id)) is not None:
+                fewest = min(wanting, key=lambda w: len(self.floor.visits[w.id].rung()))
+                self.floor.visits[fewest.id].ring(desk)
+        for waiting in reds:
+            visit = self.floor.visits[waiting.id]
+            if visit.rung():
+                continue
+            richest = max((self.floor.visits[w.id] for w in reds), key=lambda v: len(v.rung()))
+            desks = [d for d in richest.rung() if d.serves(waiting.hotline)]
+            if len(richest.rung()) > 1 and desks:
+                richest.let_go(desks[-1])
+                visit.ring(desks[-1])
+
+    def _take_from_below(self, waiting: Waiting, *, one: bool) -> None:
+        """Desks that ring for somebody less urgent stop doing so."""
+        below = [w for w in self.floor.line() if w.acuity < waiting.acuity]
+        for other in reversed(in_order(below)):
+            visit = self.floor.visits[other.id]
+            for desk in visit.rung():
+                if desk.serves(waiting.hotline):
+                    visit.let_go(desk)
+                    if one:
+                        return
+
+    # -- time --
+
+    async def tick_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            if not self.floor.ari.connected:
+                continue
+            if self.floor.desks.end_wrap_ups():
+                self.serve()
+            for visit in list(self.floor.visits.values()):
+                try:
+                    visit.tick()
+                except Exception:
+                    # The clock goes on for everybody else.
+                    log.exception("a tick failed", call_id=visit.id)
+
+    async def beat_for_ever(self) -> None:
+        """The heartbeat the dialplan and the rescue look at, and the count of each trunk's channels."""
+        while True:
+            await asyncio.to_thread((self._run / "calls.beat").touch)
+            if self.floor.ari.connected:
+                await self.floor.quietly(self._beat(), self._count_channels())
+            await asyncio.sleep(BEAT_EVERY_S)
+
+    async def _beat(self) -> None:
+        await self.floor.ari.set_global("HOTLINE_BEAT", str(int(time.time())))
+
+    async def _count_channels(self) -> None:
+        names = Counter(
+            c.name.rpartition("-")[0].removeprefix("PJSIP/trunk-")
+            for c in await self.floor.ari.channels()
+            if c.name.startswith("PJSIP/trunk-")
+        )
+        self.floor.in_use = dict(names)
+        for trunk in self.floor.installation.trunks:
+            here = [v for v in self.floor.visits.values() if isinstance(v, Caller) and v.trunk == trunk.key]
+            line = [place for v in here if (place := v.in_line()) is not None]
+            leaving = sum(1 for v in here if v.leaving is not None)
+            share = self.floor.installation.reserve_share
+            for call_id in to_release(line, trunk.channels, names[trunk.key], share, leaving):
+                log.warning("a caller is let go for the reserve", call_id=call_id, trunk=trunk.key)
+                next(v for v in here if v.id == call_id).release()
+
+    async def find_vanished_for_ever(self) -> None:
+        """Calls that the database believes open and Asterisk does not have: ended here when nobody else does."""
+        while True:
+            await asyncio.sleep(VANISHED_EVERY_S)
+            if not self.floor.ari.connected:
+                continue
+            try:
+                known = await asyncio.to_thread(open_calls, self.floor.node)
+                await asyncio.sleep(2.0)  # facts on their way are in by then
+                channels = {c.id for c in await self.floor.ari.channels()}
+                still = await asyncio.to_thread(open_calls, self.floor.node)
+            except Exception as error:
+                log.warning("open calls could not be compared", error=type(error).__name__)
+                continue
+            both = {k: v for k, v in still.items() if k in known}
+            end_vanished(self.floor, both, channels, asterisk_restarted=False)
+
+
+def _text_of(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+async def run(given: Settings) -> None:
+    """Serve until told to end, or until another process takes the application over (Superseded)."""
+    installation = read(given.installation)
+    (given.var / "run").mkdir(parents=True, exist_ok=True)
+    journal = Journal(given.journal, "calls")
+    record = Record(make_engine(given.database), journal, "calls", given.book_within_s)
+    manager = Manager(given.ami_port, APP, secret(given.var, "ami"))
+    members = QueueMembers(manager, installation)
+    async with Ari(given.ari_port, APP, secret(given.var, "ari"), APP) as ari:
+        desks = Desks(lambda event: floor.tell(event), members.mirror, wrap_up_s=installation.wrap_up_s)
+        floor = Floor(
+            ari=ari, record=record, installation=installation, prompts=given.prompts,
+            node=given.node, desks=desks, mix_monitor=manager.mix_monitor,
+        )  # fmt: skip
+        control = CallControl(floor, given.var)
+        commands = DeskCommands(floor, given.redis)
+        recalls = RecallDialler(floor, given.recordings)
+        works = [
+            ari.run(control.reconcile, control.heard),
+            control.tick_for_ever(),
+            control.beat_for_ever(),
+            control.find_vanished_for_ever(),
+            commands.run(),
+            recalls.run(),
+            manager.run(),
+            members.run(),
+        ]
+        told = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, told.set)
+        tasks = [asyncio.create_task(work) for work in works]
+        ending = asyncio.create_task(told.wait())
+        done, _ = await asyncio.wait({ending, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (*tasks, ending):
+            task.cancel()
+        await asyncio.gather(*tasks, ending, return_exceptions=True)
+        record.close()
+        for task in done - {ending}:
+            task.result()
+
+
+def main() -> None:
+    """The calls process; talkers go on talking and waiters waiting when it ends, and the next one takes them over."""
+    engine()
+    try:
+        asyncio.run(run(settings()))
+    except Superseded:
+        log.error("another calls process has taken over; this one ends")
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

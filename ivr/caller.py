@@ -1,0 +1,536 @@
+"""A caller in the line: waits, is comforted, is answered, and is never left alone in silence.
+
+The caller owns the bridge `call-<id>`, which lives as long as they do; operators and duty numbers are legs that come and go.
+What happened is taken in at once and in order; what Asterisk must then do is done by one task a caller, in the same order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from hotline import events as e
+from hotline.acuity import Acuity, higher
+from hotline.calls import EndReason
+from hotline.operators import Presence
+from ivr.ari import AriError, AriEvent, Channel
+from ivr.chain import Chain
+from ivr.desk import Desk
+from ivr.floor import Floor
+from ivr.leg import Leg, bridge_of, call_and_role, left_by_itself, outcome
+from ivr.speech.prompts import say_position
+from ivr.waiting_line import Waiting, position
+
+log = structlog.get_logger(__name__)
+
+COMFORT_EVERY_S = 20.0
+OFFER_S = 8.0
+"""Silence after an offer in which a key may still come."""
+CHAIN_AFTER_S = {Acuity.RED: 10.0, Acuity.ORANGE: 60.0}
+RING_RED_S = 300
+"""A RED call's desks ring until somebody answers; Asterisk must not give up before us."""
+
+
+@dataclass
+class Caller:
+    floor: Floor
+    id: str
+    hotline: str
+    trunk: str = ""
+    number: str = ""
+    """E.164, empty when withheld."""
+    acuity: Acuity = Acuity.ORANGE
+    branch: str = ""
+    language: str = "vi"
+    message: str = ""
+    """Prompt the caller hears while the first phone rings."""
+    queued_s: float = 0.0
+    answered_by_machine_s: float = 0.0
+    red_since_s: float | None = None
+    front: bool = False
+    talking: Leg | None = None
+    human_answered: bool = False
+    legs: dict[str, Leg] = field(default_factory=dict)
+    leaving: EndReason | None = None
+    """Set when the caller goes another way than to a human; their goodbye is playing."""
+    over: bool = False
+    chain: Chain = field(init=False)
+    _asked_number: str | None = None
+    _leg_count: int = 0
+    _playback: str = ""
+    _playback_count: int = 0
+    _after_playback: Callable[[], None] | None = None
+    _said_s: float = 0.0
+    _comforts: int = 0
+    _offered_s: float | None = None
+    _steps: asyncio.Queue[Coroutine[Any, Any, None]] = field(default_factory=asyncio.Queue)
+
+    def __post_init__(self) -> None:
+        self.chain = Chain(self.floor, self)
+
+    @property
+    def bridge(self) -> str:
+        return bridge_of(self.id)
+
+    @property
+    def waits(self) -> bool:
+        return self.talking is None and self.leaving is None and not self.over
+
+    # -- beginning --
+
+    @classmethod
+    def from_channel(cls, floor: Floor, channel: Channel, hotline: str, waited_s: float = 0.0) -> Caller:
+        """What the channel's variables say; an unfinished triage counts with the higher of failsafe and level reached."""
+        said = channel.variables
+        reached = [_acuity(said.get(name)) for name in ("ACUITY", "ACUITY_REACHED")]
+        if said.get("TRIAGE_DONE") == "1":
+            acuity = reached[0] or Acuity.ORANGE
+        else:
+            acuity = higher(reached[0] or Acuity.ORANGE, reached[1] or Acuity.NONMED)
+        now_s = floor.clock()
+        caller = cls(
+            floor=floor, id=channel.id, hotline=said.get("HOTLINE") or hotline, trunk=said.get("TRUNK", ""),
+            number=said.get("CALLER") or channel.caller_number, acuity=acuity, branch=_branch(said),
+            language=said.get("LANGUAGE_CODE") or "vi", message=said.get("MESSAGE", ""),
+            queued_s=now_s - waited_s, answered_by_machine_s=now_s - channel.age_s, _said_s=now_s,
+        )  # fmt: skip
+        caller.red_since_s = caller.queued_s if acuity is Acuity.RED else None
+        floor.visits[caller.id] = caller
+        floor.spawn(caller._work())
+        return caller
+
+    def enter(self) -> None:
+        """The channel has come from the dialplan: it gets its bridge and music, hears its message, and is in the line."""
+        self.floor.tell(e.CallQueued(call_id=self.id, hotline=self.hotline, acuity=self.acuity))
+        self._do(self._enter())
+
+    async def _enter(self) -> None:
+        ari = self.floor.ari
+        # The dead-man timer first: it is what rescues the caller if this process hangs before it gets here.
+        await ari.set_variable(self.id, "TIMEOUT(absolute)", "0")
+        await asyncio.gather(ari.watch(f"channel:{self.id}"), ari.make_bridge(self.bridge))
+        await ari.join(self.bridge, self.id)
+        if self.talking is None:
+            await ari.start_music(self.bridge)
+            if self.waits and not self._playback:
+                self.say([self.message] if self.message else ["please-hold"])
+
+    # -- what happens --
+
+    def heard(self, event: AriEvent) -> None:
+        if event.channel is None or self.over:
+            return
+        channel = event.channel
+        _, role = call_and_role(channel.id)
+        if role != "caller":
+            leg = self.legs.get(channel.id)
+            if leg is not None:
+                self._leg_heard(leg, event)
+            return
+        if event.kind == "ChannelDtmfReceived":
+            self.key(event.digit)
+        elif event.kind == "PlaybackFinished" and event.playback == self._playback:
+            self._playback_over()
+        elif event.kind in ("ChannelDestroyed", "StasisEnd", "ChannelHangupRequest"):
+            self._gone()
+
+    def key(self, digit: str) -> None:
+        """Key 1 while waiting is an emergency, from anywhere; key 2 below ORANGE asks for a callback."""
+        if self.talking is not None or self.over:
+            return
+        if self._asked_number is not None:
+            self._number_key(digit)
+        elif digit == "1":
+            self.raise_to(Acuity.RED, "key 1")
+        elif digit == "2" and self.leaving is not EndReason.CALLBACK_ASKED and not self.acuity.urgent:
+            self._ask_callback()
+
+    def raise_to(self, acuity: Acuity, why: str) -> bool:
+        """More urgent from now on; False when it is so already or the caller has gone."""
+        if self.over or acuity <= self.acuity:
+            return False
+        self.acuity = acuity
+        self.floor.tell(e.AcuityRaised(call_id=self.id, acuity=acuity, why=why))
+        if acuity is Acuity.RED:
+            self.red_since_s = self.floor.clock()
+        # For the dialplan's own fallback, and for the process after this one.
+        self._do(self.floor.ari.set_variable(self.id, "ACUITY", acuity))
+        if acuity.urgent and self.leaving is not None:
+            self.leaving = None  # an emergency is never let go, and never sent to a message
+            self.floor.tell(e.RecallChanged(recall_id=f"r-{self.id}", call_id=self.id, state="cancelled"))
+        if self.talking is None:
+            self.say(["raised-to-red" if acuity is Acuity.RED else "please-hold"])
+        self.floor.serve()
+        return True
+
+    def tick(self) -> None:
+        """Comfort, missed rings, the chain, and the end of patience below ORANGE."""
+        if not self.waits:
+            return
+        now_s = self.floor.clock()
+        for leg in list(self.legs.values()):
+            patient = leg.role != "operator" or leg.up or self.acuity is Acuity.RED
+            if not patient and now_s - leg.dialled_s > self.floor.installation.ring_s:
+                self.cancel(leg, "no_answer")
+        after_s = CHAIN_AFTER_S.get(self.acuity)
+        if after_s is not None:
+            since_s = self.red_since_s if self.red_since_s is not None else self.queued_s
+            nobody = self.acuity is Acuity.RED and not self.floor.desks.on_duty(self.hotline)
+            if self.chain.begun or nobody or now_s - since_s >= after_s:
+                self.chain.tick(now_s)
+        else:
+            self._offer_if_hopeless(now_s)
+        if self.waits and not self._playback and now_s - self._said_s >= COMFORT_EVERY_S:
+            self._comfort()
+
+    def in_line(self) -> Waiting | None:
+        if not self.waits:
+            return None
+        waited_s = self.floor.clock() - self.queued_s
+        return Waiting(self.id, self.hotline, self.acuity, waited_s, self.branch, self.language, self.front)
+
+    # -- what the caller hears --
+
+    def say(self, prompts: list[str], then: Callable[[], None] | None = None) -> None:
+        """Play prompts over the music, in place of what is playing; `then` is called at their end."""
+        self._said_s = self.floor.clock()
+        before, sounds = self._playback, self.floor.sounds(prompts, self.language, self.hotline)
+        self._playback_count += 1
+        self._playback = f"say-{self.id}-{self._playback_count}" if sounds else ""
+        self._after_playback = then
+        self._do(self._say(before, self._playback, sounds))
+        if not sounds:
+            self._playback_over()
+
+    async def _say(self, before: str, playback: str, sounds: list[str]) -> None:
+        ari = self.floor.ari
+        if before:
+            await self.floor.quietly(ari.stop_playing(before))
+        if sounds and playback == self._playback and self.talking is None:
+            try:
+                await ari.play(self.id, playback, sounds)
+            except AriError as error:
+                if playback == self._playback:
+                    self._playback_over()
+                if not error.is_gone:
+                    raise
+
+    def _playback_over(self) -> None:
+        then, self._after_playback, self._playback = self._after_playback, None, ""
+        self._said_s = self.floor.clock()
+        if then is not None:
+            then()
+
+    def _comfort(self) -> None:
+        self._comforts += 1
+        if self.acuity.urgent:
+            self.say(["red-hold"])
+            return
+        place = position(self.floor.line(), self.id)
+        offer = ["callback-offer"] if self._comforts % 2 == 0 else ["comfort"]
+        self.say([*(say_position(place) if place else ()), *offer])
+
+    # -- other ways than a human --
+
+    def _offer_if_hopeless(self, now_s: float) -> None:
+        hotline = self.floor.installation.hotline(self.hotline)
+        nobody = not self.floor.desks.on_duty(self.hotline)
+        if self._playback or not (nobody or now_s - self.queued_s > hotline.wait_limit_s):
+            return
+        if self._offered_s is None:
+            self._offered_s = now_s
+            self.say(["callback-offer", "no-operator"] if nobody else ["callback-offer"])
+        elif now_s - self._said_s >= OFFER_S:
+            self.leave_message()
+
+    def leave_message(self) -> None:
+        """To the dialplan's message recorder; the AGI there tells the rest of the story."""
+        self.leaving = EndReason.LEFT_MESSAGE
+        self._end_legs("cancelled")
+        self._do(self._to_message())
+
+    async def _to_message(self) -> None:
+        ari = self.floor.ari
+        self._forget()
+        await self.floor.quietly(ari.go_on_in_dialplan(self.id, "message", "s"))
+        await self.floor.quietly(ari.end_bridge(self.bridge))
+
+    def release(self) -> None:
+        """The channel is needed for an emergency: promise a callback and let go, unless key 1 makes this one."""
+        self._promise(EndReason.RELEASED, "released", ["channels-full"])
+
+    def _ask_callback(self) -> None:
+        if not _can_be_rung(self.number):
+            self._asked_number = ""
+            self.leaving = EndReason.CALLBACK_ASKED
+            self.say(["callback-ask-number"])
+            return
+        self._promise(EndReason.CALLBACK_ASKED, "asked", ["callback-confirmed"])
+
+    def _number_key(self, digit: str) -> None:
+        number = self._asked_number or ""
+        if digit != "#" and len(number) < 15:
+            self._asked_number = number + digit if digit.isdigit() else number
+            return
+        given, self._asked_number = number, None
+        if len(given) < 8:
+            self._ask_callback()
+            return
+        self.number = "+84" + given.removeprefix("0") if given.startswith("0") else given
+        self.floor.tell(e.CallbackNumberGiven(call_id=self.id, number=self.number))
+        self._promise(EndReason.CALLBACK_ASKED, "asked", ["callback-confirmed"])
+
+    def _promise(self, reason: EndReason, why: str, prompts: list[str]) -> None:
+        self.leaving = reason
+        self._end_legs("cancelled")
+        self._owe(why)
+        self.say(prompts, then=lambda: self._goodbye(reason))
+        self.floor.serve()
+
+    def _goodbye(self, reason: EndReason) -> None:
+        if self.leaving is reason:
+            self.end(reason)
+
+    def _owe(self, why: str) -> None:
+        if not _can_be_rung(self.number):
+            return
+        at = e.now()
+        due_at = at + timedelta(seconds=self.acuity.callback_within_s)
+        self.floor.tell(
+            e.RecallDue(
+                call_id=self.id, hotline=self.hotline, number=self.number, acuity=self.acuity, why=why, at=at,
+                due_at=due_at,
+            )
+        )  # fmt: skip
+
+    # -- legs --
+
+    def ring(self, desk: Desk) -> None:
+        if not self.floor.desks.change(desk, Presence.RINGING, call_id=self.id):
+            return
+        leg = self.new_leg("op", "operator", f"PJSIP/{desk.phone}", desk.username, desk.operator_id)
+        limit_s = RING_RED_S if self.acuity is Acuity.RED else self.floor.installation.ring_s + 30
+        self.floor.spawn(self.dial(leg, self.number, limit_s))
+
+    def new_leg(
+        self, prefix: str, role: str, endpoint: str, name: str, operator_id: int | None = None
+    ) -> Leg:
+        self._leg_count += 1
+        leg_id = f"{prefix}-{self.id}-{self._leg_count}"
+        leg = self.legs[leg_id] = Leg(leg_id, role, endpoint, name, self.floor.clock(), operator_id)
+        return leg
+
+    async def dial(self, leg: Leg, shown_number: str, limit_s: int) -> None:
+        """Write the intent, then ring; a phone that is not there ends the leg at once."""
+        ari = self.floor.ari
+        await self.floor.keep(
+            e.LegDialled(
+                call_id=self.id, leg_id=leg.id, node=self.floor.node, role=leg.role, endpoint=leg.endpoint,
+                operator_id=leg.operator_id,
+            )
+        )  # fmt: skip
+        if leg.over or leg.ending:
+            self._leg_over(leg, leg.ending or "cancelled")
+            return
+        leg.limit_s = limit_s
+        variables = {"PJSIP_HEADER(add,X-Call-Id)": self.id, "CALLERID(num)": shown_number}
+        try:
+            await ari.create(leg.id, leg.endpoint, f"{leg.role},{self.id}", self.id, variables)
+        except AriError as error:
+            log.info("a phone cannot be rung", call_id=self.id, endpoint=leg.endpoint, error=str(error))
+            await self.floor.quietly(ari.hang_up(leg.id))
+            self._leg_over(leg, leg.ending or "unavailable")
+            return
+        if leg.ending or self.over:
+            await self.floor.quietly(ari.hang_up(leg.id))
+
+    def took_over(self, leg: Leg) -> None:
+        """A leg that an earlier process dialled."""
+        self.legs[leg.id] = leg
+        number = leg.id.rpartition("-")[2]
+        self._leg_count = max(self._leg_count, int(number) if number.isdigit() else 0)
+
+    def lost(self) -> None:
+        """The channel is not there any more, and nobody heard it go."""
+        self._gone()
+
+    def rung(self) -> list[Desk]:
+        desks = (self.floor.desks.of(leg.operator_id) for leg in self.legs.values() if not leg.ending)
+        return [desk for desk in desks if desk is not None and desk.state is Presence.RINGING]
+
+    def let_go(self, desk: Desk) -> None:
+        for leg in list(self.legs.values()):
+            if leg.operator_id == desk.operator_id and leg is not self.talking:
+                self.cancel(leg, "cancelled")
+
+    def cancel(self, leg: Leg, why: str, reason: str = "normal") -> None:
+        """Stop ringing one phone; its desk is free at once (or paused, when it was missed)."""
+        if leg.ending or leg.over:
+            return
+        leg.ending = why
+        self.floor.spawn(self.floor.quietly(self.floor.ari.hang_up(leg.id, reason)))
+        self._leg_over(leg, why)
+
+    def _end_legs(self, why: str, reason: str = "normal") -> None:
+        for leg in list(self.legs.values()):
+            self.cancel(leg, why, reason)
+
+    def _leg_heard(self, leg: Leg, event: AriEvent) -> None:
+        state = event.channel.state if event.channel else ""
+        if event.kind == "StasisStart":
+            self.floor.spawn(self.floor.ari.dial(leg.id, leg.limit_s))
+        elif event.kind == "ChannelStateChange" and state == "Ringing":
+            leg.ringing = True
+        elif event.kind == "ChannelStateChange" and state == "Up" and not leg.up:
+            leg.up = True
+            if leg.role == "operator":
+                self.answered(leg)
+            else:
+                self.chain.announce(leg)
+        elif event.kind == "ChannelDestroyed":
+            self._leg_ended(leg, event.cause, event.tech_cause)
+        elif leg.role == "chain":
+            self.chain.heard(leg, event)
+
+    def answered(self, leg: Leg) -> None:
+        """A human is there: the first one wins, every other phone stops ringing."""
+        if not self.waits or leg.ending:
+            if not leg.ending:
+                self.cancel(leg, "cancelled")
+            return
+        self.talking, self.human_answered, self.front = leg, True, True
+        desk = self.floor.desks.of(leg.operator_id)
+        if desk is not None:
+            self.floor.desks.change(desk, Presence.TALKING, call_id=self.id)
+        self._do(self._connect(leg))
+        for other in list(self.legs.values()):
+            if other is not leg:
+                self._taken(other)
+        self.floor.serve()
+
+    def _taken(self, other: Leg) -> None:
+        if other.role == "chain" and other.up:
+            self.chain.already_taken(other)
+        else:
+            self.cancel(other, "cancelled", "answered_elsewhere")
+
+    async def _connect(self, leg: Leg) -> None:
+        ari, playing, self._playback = self.floor.ari, self._playback, ""
+        requests = [ari.join(self.bridge, leg.id), ari.stop_music(self.bridge)]
+        await self.floor.quietly(*requests, *([ari.stop_playing(playing)] if playing else []))
+        self.floor.tell(
+            e.CallAnswered(call_id=self.id, leg_id=leg.id, answered_by=leg.name, operator_id=leg.operator_id)
+        )
+
+    def _leg_ended(self, leg: Leg, cause: int, tech_cause: int) -> None:
+        was_talking = self.talking is leg
+        self._leg_over(leg, outcome(leg, cause, tech_cause))
+        if not was_talking or self.over:
+            return
+        if left_by_itself(cause):
+            self.end(EndReason.SERVED)
+            return
+        self.wait_again(f"line lost, cause {cause}")
+
+    def wait_again(self, why: str) -> None:
+        """The human is gone and the caller is not: front of the line, with music and a word of explanation."""
+        self.talking = None
+        self.front = True
+        self.floor.tell(e.CallWaitsAgain(call_id=self.id, why=why))
+        self._do(self.floor.ari.start_music(self.bridge))
+        self.say(["operator-lost"])
+        self.floor.serve()
+
+    def _leg_over(self, leg: Leg, what: str) -> None:
+        if leg.over:
+            return
+        leg.over = True
+        self.legs.pop(leg.id, None)
+        self.floor.tell(e.LegEnded(call_id=self.id, leg_id=leg.id, outcome=what))
+        desk = self.floor.desks.of(leg.operator_id)
+        if desk is not None and desk.call_id == self.id:
+            missed = {"no_answer": "missed", "declined": "declined", "busy": "busy", "unavailable": "phone"}
+            if desk.state is Presence.RINGING and what in missed and not desk.signing_out:
+                self.floor.desks.change(desk, Presence.PAUSED, missed[what])
+            else:
+                self.floor.desks.freed(desk, self.id)
+        self.floor.serve()
+
+    # -- the end --
+
+    def _gone(self) -> None:
+        """The caller hung up, or the dialplan's own end came."""
+        if self.leaving is EndReason.LEFT_MESSAGE:
+            return
+        if self.human_answered:
+            self.end(EndReason.SERVED, hang_up=False)
+        elif self.leaving is not None:
+            self.end(self.leaving, hang_up=False)
+        else:
+            self._owe("lost")
+            self.end(EndReason.ABANDONED, hang_up=False)
+
+    def end(self, reason: EndReason, *, hang_up: bool = True) -> None:
+        """The visit is over: every leg and the bridge go with it."""
+        if self.over:
+            return
+        heard_s = self.floor.clock() - self.answered_by_machine_s
+        talking = self.talking
+        self._end_legs("answered" if talking is not None else "cancelled")
+        self.over = True
+        self.floor.tell(e.CallEnded(call_id=self.id, reason=reason, heard_s=round(heard_s, 1)))
+        self._do(self._clear(hang_up))
+        self._forget()
+        self.floor.serve()
+
+    async def _clear(self, hang_up: bool) -> None:
+        ari = self.floor.ari
+        if hang_up:
+            await self.floor.quietly(ari.hang_up(self.id))
+        await self.floor.quietly(ari.end_bridge(self.bridge))
+
+    def _forget(self) -> None:
+        self.over = True
+        self.floor.visits.pop(self.id, None)
+
+    # -- one task a caller --
+
+    def _do(self, step: Coroutine[Any, Any, None]) -> None:
+        self._steps.put_nowait(step)
+
+    async def _work(self) -> None:
+        while not self.over or not self._steps.empty():
+            try:
+                step = await asyncio.wait_for(self._steps.get(), 5.0)
+            except TimeoutError:
+                continue
+            try:
+                await step
+            except AriError as error:
+                (log.info if error.is_gone else log.warning)(
+                    "Asterisk refused", call_id=self.id, error=str(error)
+                )
+            except Exception:
+                # A fault in one step must not stop the steps after it: the caller still has to be joined, or freed.
+                log.exception("a step failed", call_id=self.id)
+
+
+def _acuity(text: str | None) -> Acuity | None:
+    try:
+        return Acuity(text) if text else None
+    except ValueError:
+        return None
+
+
+def _branch(said: Any) -> str:
+    word = str(said.get("QUEUE") or said.get("BRANCH") or "")
+    return {"services": "nonmedical", "nonmedical": "nonmedical", "medical": "medical"}.get(word, "")
+
+
+def _can_be_rung(number: str) -> bool:
+    return number.startswith("+") and number[1:].isdigit() and len(number) >= 9

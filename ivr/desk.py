@@ -1,0 +1,170 @@
+"""The desks: which operator is where, in which state, and what the desks ask for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import structlog
+
+from hotline.events import Event, OperatorChanged
+from hotline.operators import FOLLOWS, Operator, OperatorPresence, Presence
+from ivr.waiting_line import Free
+
+log = structlog.get_logger(__name__)
+
+P = Presence
+ON_DUTY = frozenset({P.AVAILABLE, P.RINGING, P.TALKING, P.WRAP_UP})
+"""Who will take a call sooner or later; a paused operator may never."""
+
+
+class NotPossible(Exception):  # noqa: N818 - exceptions are named by the fact
+    """A desk asked for what cannot be done now; the text is what the operator reads."""
+
+
+@dataclass
+class Desk:
+    """One operator and the phone they sit at."""
+
+    operator_id: int
+    username: str
+    hotlines: frozenset[str] = frozenset()
+    skills: frozenset[str] = frozenset()
+    phone: str = ""
+    state: Presence = P.OFFLINE
+    reason: str = ""
+    call_id: str = ""
+    since_s: float = 0.0
+    idle_since_s: float = 0.0
+    """When the last talk or absence ended; rings that came to nothing do not count."""
+    signing_out: bool = False
+    """Wants to leave when the present talk is over."""
+
+    def as_free(self, now_s: float) -> Free:
+        return Free(self.operator_id, now_s - self.idle_since_s, self.hotlines, self.skills)
+
+    def serves(self, hotline: str) -> bool:
+        return not self.hotlines or hotline in self.hotlines
+
+
+@dataclass
+class Desks:
+    """All operators with a desk; every change is told as a fact and mirrored to the dialplan's own queue."""
+
+    tell: Callable[[Event], None]
+    mirror: Callable[[Desk], None] = lambda desk: None
+    clock: Callable[[], float] = time.monotonic
+    wrap_up_s: float = 30.0
+    _by_id: dict[int, Desk] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Desk]:
+        return iter(list(self._by_id.values()))
+
+    def of(self, operator_id: int | None) -> Desk | None:
+        return self._by_id.get(operator_id) if operator_id is not None else None
+
+    def at(self, phone: str) -> Desk | None:
+        return next((d for d in self._by_id.values() if d.phone == phone and d.state is not P.OFFLINE), None)
+
+    def learn(self, operator: Operator, presence: OperatorPresence | None = None) -> Desk:
+        """Take in what the database says of an operator; a desk known already keeps its state."""
+        desk = self._by_id.get(operator.id)
+        if desk is None:
+            desk = self._by_id[operator.id] = Desk(operator.id, operator.username)
+            desk.since_s = desk.idle_since_s = self.clock()
+            if presence is not None:
+                desk.state, desk.reason = Presence(presence.state), presence.reason
+                desk.phone, desk.call_id = presence.phone, presence.call_id
+        desk.hotlines, desk.skills = frozenset(operator.hotlines), frozenset(operator.skills)
+        return desk
+
+    def change(self, desk: Desk, to: Presence, reason: str = "", call_id: str = "") -> bool:
+        """Move a desk to another state, if the table allows it; False and logged when it does not."""
+        if to is desk.state and reason == desk.reason and call_id == desk.call_id:
+            return True
+        if to is not desk.state and to not in FOLLOWS[desk.state]:
+            log.warning("an operator cannot go there", operator=desk.username, at=desk.state, to=to)
+            return False
+        if to is P.AVAILABLE and desk.state is not P.RINGING:
+            desk.idle_since_s = self.clock()
+        desk.state, desk.reason, desk.call_id, desk.since_s = to, reason, call_id, self.clock()
+        phone = desk.phone
+        if to is P.OFFLINE:
+            desk.phone, desk.signing_out = "", False
+        self.tell(
+            OperatorChanged(
+                operator_id=desk.operator_id, state=to, reason=reason, phone=desk.phone, call_id=call_id
+            )
+        )
+        self.mirror(desk if desk.phone else _as_left(desk, phone))
+        return True
+
+    def freed(self, desk: Desk, call_id: str) -> None:
+        """A ring or a talk of this call is over."""
+        if desk.call_id != call_id:
+            return
+        if desk.signing_out:
+            self.change(desk, P.OFFLINE)
+        elif desk.state is P.TALKING and self.wrap_up_s > 0:
+            self.change(desk, P.WRAP_UP, call_id=call_id)
+        elif desk.state in (P.RINGING, P.TALKING):
+            self.change(desk, P.AVAILABLE)
+
+    def end_wrap_ups(self) -> bool:
+        """Whether anybody became available because their time was up."""
+        over = [d for d in self if d.state is P.WRAP_UP and self.clock() - d.since_s >= self.wrap_up_s]
+        for desk in over:
+            self.change(desk, P.AVAILABLE)
+        return bool(over)
+
+    def on_duty(self, hotline: str) -> list[Desk]:
+        return [d for d in self if d.state in ON_DUTY and d.serves(hotline)]
+
+    def free(self, *, also_in_wrap_up: bool = False) -> list[Desk]:
+        states = (P.AVAILABLE, P.WRAP_UP) if also_in_wrap_up else (P.AVAILABLE,)
+        return [d for d in self if d.state in states and d.phone]
+
+    # -- what a desk asks --
+
+    def sign_in(self, desk: Desk, phone: str, online: bool) -> None:
+        """The operator sits down at a phone; NotPossible when it is unknown, away or taken."""
+        if not phone:
+            raise NotPossible("Chưa chọn máy: hãy chọn số máy bàn rồi vào ca.")
+        if not online:
+            raise NotPossible(f"Máy {phone} chưa đăng ký với tổng đài: hãy bật máy rồi vào ca lại.")
+        other = self.at(phone)
+        if other is not None and other is not desk:
+            raise NotPossible(f"Máy {phone} đang có {other.username} trực: hãy chọn máy khác.")
+        if desk.state is P.OFFLINE:
+            desk.phone = phone
+            self.change(desk, P.AVAILABLE)
+        elif desk.phone != phone:
+            raise NotPossible(f"Đang trực ở máy {desk.phone}: hãy ra ca trước khi đổi máy.")
+
+    def sign_out(self, desk: Desk) -> None:
+        """Leaves now, or after the present call."""
+        if desk.state in (P.RINGING, P.TALKING):
+            desk.signing_out = True
+        elif desk.state is not P.OFFLINE:
+            self.change(desk, P.OFFLINE)
+
+    def pause(self, desk: Desk, reason: str) -> None:
+        if desk.state in (P.RINGING, P.TALKING):
+            raise NotPossible("Đang có cuộc gọi: tạm nghỉ được sau khi kết thúc cuộc gọi.")
+        if not self.change(desk, P.PAUSED, reason or "break"):
+            raise NotPossible("Chưa vào ca nên không tạm nghỉ được: hãy vào ca trước.")
+
+    def resume(self, desk: Desk) -> None:
+        if desk.state is P.OFFLINE:
+            raise NotPossible("Chưa vào ca: hãy vào ca trước.")
+        if desk.state is P.PAUSED:
+            self.change(desk, P.AVAILABLE)
+
+    def finish_wrap_up(self, desk: Desk) -> None:
+        if desk.state is P.WRAP_UP:
+            self.change(desk, P.AVAILABLE)
+
+
+def _as_left(desk: Desk, phone: str) -> Desk:
+    return Desk(desk.operator_id, desk.username, desk.hotlines, desk.skills, phone, P.OFFLINE)

@@ -1,0 +1,164 @@
+"""What desks ask for, carried out in order: rows of the database, looked at each second and whenever Redis wakes us."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import redis.asyncio
+import structlog
+from redis.exceptions import RedisError
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from hotline import commands, recalls
+from hotline import events as e
+from hotline.acuity import Acuity
+from hotline.commands import DeskCommand
+from hotline.database import reading, transaction
+from hotline.operators import Operator
+from ivr.ari import AriError
+from ivr.caller import Caller
+from ivr.desk import Desk, NotPossible
+from ivr.floor import Floor
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY_S = 1.0
+AT_ONCE = 100
+
+
+def asked() -> list[DeskCommand]:
+    """The commands not yet carried out, oldest first."""
+    with reading() as session:
+        rows = select(DeskCommand).where(DeskCommand.done_at.is_(None)).order_by(DeskCommand.id)
+        return list(session.scalars(rows.limit(AT_ONCE)))
+
+
+def _done(command_id: int, refused: str) -> None:
+    with transaction() as session:
+        command = session.get(DeskCommand, command_id)
+        if command is not None:
+            command.done_at, command.refused = e.now(), refused[:200]
+
+
+def _operator(operator_id: int) -> Operator | None:
+    with reading() as session:
+        return session.get(Operator, operator_id)
+
+
+def _recall(recall_id: str) -> recalls.Recall | None:
+    with reading() as session:
+        return session.get(recalls.Recall, recall_id)
+
+
+class DeskCommands:
+    """Carries out; a command that cannot be marked as done is remembered and not done twice."""
+
+    def __init__(self, floor: Floor, redis_url: str) -> None:
+        self._floor, self._redis_url = floor, redis_url
+        self._carried: dict[int, str] = {}
+        self._woken = asyncio.Event()
+
+    async def run(self) -> None:
+        waker = asyncio.create_task(self._wake_for_ever())
+        try:
+            while True:
+                if self._floor.ari.connected:
+                    await self.look()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), LOOK_EVERY_S)
+                self._woken.clear()
+        finally:
+            waker.cancel()
+
+    async def look(self) -> None:
+        """Carry out everything that was asked."""
+        try:
+            for command in await asyncio.to_thread(asked):
+                if command.id not in self._carried:
+                    self._carried[command.id] = await self._carry_out(command)
+                await asyncio.to_thread(_done, command.id, self._carried[command.id])
+                del self._carried[command.id]
+        except SQLAlchemyError as error:
+            log.warning("desk commands cannot be read or marked", error=type(error).__name__)
+
+    async def _wake_for_ever(self) -> None:
+        """Redis only says "look"; without it the table is looked at each second."""
+        last = "$"
+        while True:
+            try:
+                async with redis.asyncio.Redis.from_url(self._redis_url) as bus:
+                    while True:
+                        heard: Any = await bus.xread({commands.WAKE: last}, block=5000)
+                        if heard:
+                            last = heard[0][1][-1][0]
+                            self._woken.set()
+            except (RedisError, OSError) as error:
+                log.debug("redis is away", error=str(error))
+                await asyncio.sleep(1.0)
+
+    async def _carry_out(self, command: DeskCommand) -> str:
+        """Empty when done, else the sentence the operator reads."""
+        try:
+            desk = await self._desk(command.operator_id)
+            await self._do(command, desk)
+        except NotPossible as refused:
+            return str(refused)
+        except AriError as error:
+            log.warning("a desk command failed", kind=command.kind, error=str(error))
+            return "Tổng đài không trả lời: hãy thử lại sau vài giây."
+        self._floor.serve()
+        return ""
+
+    async def _desk(self, operator_id: int) -> Desk:
+        operator = await asyncio.to_thread(_operator, operator_id)
+        if operator is None or not operator.active:
+            raise NotPossible("Tài khoản này không còn hoạt động.")
+        return self._floor.desks.learn(operator)
+
+    async def _do(self, command: DeskCommand, desk: Desk) -> None:
+        desks, body = self._floor.desks, command.body
+        at_once: dict[str, Callable[[], Any]] = {
+            "sign_out": lambda: desks.sign_out(desk),
+            "pause": lambda: desks.pause(desk, str(body.get("reason", ""))),
+            "resume": lambda: desks.resume(desk),
+            "finish_wrap_up": lambda: desks.finish_wrap_up(desk),
+            "raise_acuity": lambda: self._raise(body, desk),
+        }
+        if command.kind in at_once:
+            at_once[command.kind]()
+        elif command.kind == "sign_in":
+            phone = str(body.get("phone", ""))
+            known = phone in {p.name for p in self._floor.installation.phones}
+            if phone and not known:
+                raise NotPossible(f"Không có máy {phone}: hãy chọn máy trong danh sách.")
+            online = bool(phone) and await self._floor.ari.endpoint_online(phone)
+            desks.sign_in(desk, phone, online)
+        else:
+            await self._recall(command)
+
+    def _raise(self, body: dict[str, Any], desk: Desk) -> None:
+        visit = self._floor.visits.get(str(body.get("call_id", "")))
+        try:
+            acuity = Acuity(str(body.get("acuity", "")))
+        except ValueError as error:
+            raise NotPossible("Mức độ khẩn cấp không hợp lệ.") from error
+        if not isinstance(visit, Caller):
+            raise NotPossible("Cuộc gọi này đã kết thúc.")
+        if not visit.raise_to(acuity, str(body.get("why", "")) or desk.username):
+            raise NotPossible(f"Cuộc gọi này đã ở mức {visit.acuity}.")
+
+    async def _recall(self, command: DeskCommand) -> None:
+        recall = await asyncio.to_thread(_recall, str(command.body.get("recall_id", "")))
+        if recall is None:
+            raise NotPossible("Không có yêu cầu gọi lại này.")
+        state = "cancelled" if command.kind == "recall_cancel" else "due"
+        possible = recalls.FOLLOWS[recalls.RecallState(recall.state)]
+        if recalls.RecallState(state) not in possible and not (state == "due" and recall.state == "due"):
+            raise NotPossible("Yêu cầu gọi lại này đã xong hoặc đang được gọi.")
+        await self._floor.keep(
+            e.RecallChanged(recall_id=recall.id, call_id=recall.call_id, state=state, next_try_at=e.now())
+        )

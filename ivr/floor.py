@@ -1,0 +1,131 @@
+"""The floor: what every caller, desk and recall of this process shares, and the hands to the record and to Asterisk."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import structlog
+
+from hotline.events import Event
+from hotline.installation import Installation
+from hotline.record import Record
+from ivr.ari import Ari, AriError, AriEvent
+from ivr.desk import Desk, Desks
+from ivr.speech.prompts import sound_path
+from ivr.waiting_line import Free, Waiting
+
+KEPT_WITHIN_S = 0.2
+"""The record settles every fact within its own 150 ms; this is for a disk that hangs as well."""
+
+log = structlog.get_logger(__name__)
+
+
+class Visit(Protocol):
+    """A call this process looks after: a caller in the line, or a recall."""
+
+    id: str
+
+    def heard(self, event: AriEvent) -> None:
+        """Something happened on one of its channels."""
+
+    def tick(self) -> None:
+        """Time went on."""
+
+    def in_line(self) -> Waiting | None:
+        """Its place in the waiting line; None when it wants nobody rung."""
+
+    def ring(self, desk: Desk) -> None:
+        """This desk was chosen for it."""
+
+    def rung(self) -> list[Desk]:
+        """The desks that ring for it now."""
+
+    def let_go(self, desk: Desk) -> None:
+        """Stop ringing this desk; somebody more urgent needs it."""
+
+
+@dataclass
+class Floor:
+    ari: Ari
+    record: Record
+    installation: Installation
+    prompts: Path
+    node: str
+    desks: Desks
+    visits: dict[str, Visit] = field(default_factory=dict)
+    in_use: dict[str, int] = field(default_factory=dict)
+    """Channels of each trunk that Asterisk has now."""
+    serve: Callable[[], None] = lambda: None
+    """Look at the whole line again; set by the call control."""
+    mix_monitor: Callable[[str, Path], Coroutine[Any, Any, None]] | None = None
+    """Record a channel (by name) into a file; set when the manager interface is there."""
+    clock: Callable[[], float] = time.monotonic
+    _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run beside everything else; a fault in it is logged and ends nothing but itself."""
+        task = asyncio.create_task(_guarded(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def tell(self, event: Event) -> None:
+        """Hand a fact to the record without waiting; the record journals what the database does not take in time."""
+        self.record.tell(event)
+
+    async def keep(self, event: Event) -> None:
+        """Hand a fact over and wait until the database or the journal has it, at most about 150 ms."""
+        kept = asyncio.wrap_future(self.record.tell(event))
+        try:
+            await asyncio.wait_for(asyncio.shield(kept), KEPT_WITHIN_S)
+        except TimeoutError:
+            log.error("the disk did not take a fact in time", event_name=type(event).__name__)
+
+    def sounds(self, prompts: tuple[str, ...] | list[str], language: str, hotline: str) -> list[str]:
+        """Paths of what is there; a missing prompt is logged and left out, never an error in a call."""
+        paths = []
+        for prompt in prompts:
+            try:
+                paths.append(str(sound_path(self.prompts, prompt, language, hotline)))
+            except LookupError:
+                log.warning("a prompt is missing", prompt=prompt, language=language, hotline=hotline)
+        return paths
+
+    def line(self) -> list[Waiting]:
+        """Everybody who waits for a human."""
+        places = (visit.in_line() for visit in list(self.visits.values()))
+        return [place for place in places if place is not None]
+
+    def free(self, *, also_in_wrap_up: bool = False) -> list[Free]:
+        now_s = self.clock()
+        return [desk.as_free(now_s) for desk in self.desks.free(also_in_wrap_up=also_in_wrap_up)]
+
+    def on_duty(self, hotline: str) -> list[Free]:
+        now_s = self.clock()
+        return [desk.as_free(now_s) for desk in self.desks.on_duty(hotline)]
+
+    async def quietly(self, *requests: Coroutine[Any, Any, Any]) -> bool:
+        """Make requests side by side about what may be gone already; False when any was refused."""
+        answers = await asyncio.gather(*requests, return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, AriError):
+                if not answer.is_gone:
+                    log.warning("Asterisk refused", error=str(answer))
+            elif isinstance(answer, BaseException):
+                raise answer
+        return not any(isinstance(answer, AriError) for answer in answers)
+
+
+async def _guarded(work: Coroutine[Any, Any, Any]) -> None:
+    try:
+        await work
+    except AriError as error:
+        (log.info if error.is_gone else log.warning)("Asterisk refused", error=str(error))
+    except Exception:
+        # One caller's fault must never reach another's call: it is logged here, once, and ends only this task.
+        log.exception("a task failed")

@@ -1,0 +1,62 @@
+"""A leg: one phone that is rung for a caller, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+BUSY, NO_SUCH_NUMBER, DECLINED = 17, 1, 21
+NORMAL, NOT_SAID = 16, 0
+"""A party's own hang-up: Asterisk gives 0 for a leg that was never in a bridge."""
+_OUTCOMES = {486: "busy", 600: "busy", 603: "declined", 404: "failed", 503: "failed", 480: "unavailable"}
+
+
+@dataclass
+class Leg:
+    id: str
+    """op-<call>-<n> or chain-<call>-<n>: also the channel's."""
+    role: str
+    """operator or chain."""
+    endpoint: str
+    """What Asterisk dials, e.g. PJSIP/101."""
+    name: str
+    """As CallAnswered.answered_by says it: an operator's username or chain:<name>."""
+    dialled_s: float
+    """Monotonic, as all `_s` marks of the live objects."""
+    operator_id: int | None = None
+    limit_s: int = 60
+    """When Asterisk itself gives up; ours come before."""
+    ringing: bool = False
+    up: bool = False
+    ending: str = ""
+    """The outcome we chose ourselves when we ended it; empty while it is wanted."""
+    over: bool = False
+    announced: int = 0
+    """How often a duty number has been told why it rings."""
+
+
+def call_and_role(channel_id: str) -> tuple[str, str]:
+    """The call a channel belongs to and its role in it, told by its id alone."""
+    for prefix, role in (("op-", "operator"), ("chain-", "chain")):
+        if channel_id.startswith(prefix):
+            return channel_id.removeprefix(prefix).rpartition("-")[0], role
+    return channel_id, "caller"
+
+
+def bridge_of(call_id: str) -> str:
+    return f"call-{call_id}"
+
+
+def outcome(leg: Leg, cause: int, tech_cause: int) -> str:
+    """How a leg ended, as `hotline.calls.Leg.outcome` has it."""
+    if leg.ending:
+        return leg.ending
+    if leg.up:
+        return "answered"
+    if tech_cause in _OUTCOMES:
+        return _OUTCOMES[tech_cause]
+    return {BUSY: "busy", DECLINED: "declined", NO_SUCH_NUMBER: "failed"}.get(cause, "unavailable")
+
+
+def left_by_itself(cause: int) -> bool:
+    """Whether a talking party hung up, rather than its line having died."""
+    return cause in (NORMAL, NOT_SAID)

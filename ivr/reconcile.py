@@ -1,0 +1,207 @@
+"""Reconciliation: after each connection, what Asterisk has is the truth; this process and the database are brought to it.
+
+Nothing that happened while nobody listened is told again, so every channel and bridge is asked for, calls are taken over in the
+phase that their bridges show, and calls that the database believes open but Asterisk does not have are ended and owed a recall.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from hotline import events as e
+from hotline.acuity import Acuity, higher
+from hotline.calls import Call, CallState, EndReason
+from hotline.database import reading
+from hotline.operators import Operator, OperatorPresence, Presence, Role
+from ivr.ari import Bridge, Channel
+from ivr.caller import Caller
+from ivr.floor import Floor
+from ivr.leg import Leg, bridge_of, call_and_role
+
+log = structlog.get_logger(__name__)
+
+STALE = timedelta(seconds=60)
+"""A call still in triage without a channel is the AGI's to end; after this long nobody will."""
+_OURS = frozenset({CallState.WAITING, CallState.RINGING, CallState.TALKING})
+
+
+@dataclass(frozen=True)
+class OpenCall:
+    """What the database says of a call that it believes open."""
+
+    id: str
+    hotline: str
+    state: CallState
+    acuity: Acuity
+    caller_number: str
+    direction: str
+    arrived_at: datetime
+    queued_at: datetime | None
+    human_at: datetime | None
+
+
+def open_calls(node: str) -> dict[str, OpenCall]:
+    with reading() as session:
+        rows = session.scalars(select(Call).where(Call.node == node, Call.state != CallState.ENDED))
+        return {
+            c.id: OpenCall(
+                c.id, c.hotline, CallState(c.state), Acuity(c.acuity), c.caller_number, c.direction, c.arrived_at,
+                c.queued_at, c.human_at,
+            )
+            for c in rows
+        }  # fmt: skip
+
+
+def operators() -> list[tuple[Operator, OperatorPresence | None]]:
+    """Everybody with a desk, and where the database last saw them."""
+    with reading() as session:
+        rows = session.execute(
+            select(Operator, OperatorPresence)
+            .outerjoin(OperatorPresence, OperatorPresence.operator_id == Operator.id)
+            .where(Operator.active, Operator.role != Role.ADMINISTRATOR)
+        )
+        return [(operator, presence) for operator, presence in rows]
+
+
+async def reconcile(floor: Floor, *, asterisk_restarted: bool) -> None:
+    """Bring desks, calls and the database to what Asterisk has."""
+    await learn_operators(floor)
+    channels = {channel.id: channel for channel in await floor.ari.channels()}
+    bridges = {bridge.id: bridge for bridge in await floor.ari.bridges()}
+    try:
+        known = await asyncio.to_thread(open_calls, floor.node)
+    except SQLAlchemyError as error:
+        log.warning("the database is away; calls are taken over without it", error=type(error).__name__)
+        known = {}
+    for call_id, visit in list(floor.visits.items()):
+        if call_id not in channels and isinstance(visit, Caller):
+            visit.lost()
+    for channel in channels.values():
+        if _is_caller(channel, floor.ari.app) and channel.id not in floor.visits:
+            await _take_over(floor, channel, channels, bridges, known.get(channel.id))
+    await _clear_leftovers(floor, channels, bridges)
+    settle_desks(floor)
+    end_vanished(floor, known, set(channels), asterisk_restarted=asterisk_restarted)
+
+
+async def learn_operators(floor: Floor) -> None:
+    try:
+        for operator, presence in await asyncio.to_thread(operators):
+            floor.desks.learn(operator, presence)
+    except SQLAlchemyError as error:
+        log.warning("operators cannot be read; those known go on", error=type(error).__name__)
+
+
+def _is_caller(channel: Channel, app: str) -> bool:
+    return channel.app == "Stasis" and channel.app_data.startswith(f"{app},caller")
+
+
+async def _take_over(
+    floor: Floor,
+    channel: Channel,
+    channels: Mapping[str, Channel],
+    bridges: Mapping[str, Bridge],
+    known: OpenCall | None,
+) -> None:
+    """Go on with a caller as if this process had never been away."""
+    queued_at = known.queued_at if known is not None and known.queued_at is not None else None
+    waited_s = (e.now() - queued_at).total_seconds() if queued_at else channel.age_s
+    caller = Caller.from_channel(floor, channel, channel.app_data.rpartition(",")[2], waited_s)
+    if known is not None:
+        caller.acuity = higher(caller.acuity, known.acuity)
+        caller.human_answered = known.human_at is not None
+        caller.front = caller.human_answered
+    if caller.acuity is Acuity.RED and caller.red_since_s is None:
+        caller.red_since_s = caller.queued_s
+    bridge = bridges.get(bridge_of(channel.id))
+    if bridge is None or channel.id not in bridge.channels:
+        caller.enter()  # died between the dialplan and the bridge: begin as if just come
+        return
+    legs = {i: c for i, c in channels.items() if i != channel.id and call_and_role(i)[0] == channel.id}
+    for leg_id, other in legs.items():
+        _take_over_leg(floor, caller, other, talking=leg_id in bridge.channels)
+    log.info("a call is taken over", call_id=caller.id, talking=caller.talking is not None)
+    await floor.quietly(floor.ari.watch(f"channel:{channel.id}"))
+    if caller.talking is None:
+        await floor.quietly(floor.ari.start_music(caller.bridge))
+        if caller.human_answered:
+            caller.wait_again("the operator left while nobody listened")
+
+
+def _take_over_leg(floor: Floor, caller: Caller, channel: Channel, *, talking: bool) -> None:
+    role = call_and_role(channel.id)[1]
+    phone = channel.name.removeprefix("PJSIP/").rpartition("-")[0]
+    desk = floor.desks.at(phone) if role == "operator" else None
+    leg = Leg(channel.id, role, f"PJSIP/{phone}", desk.username if desk else f"chain:{phone}", floor.clock())
+    leg.operator_id = desk.operator_id if desk else None
+    leg.up = channel.state == "Up"
+    caller.took_over(leg)
+    if channel.state == "Down":
+        caller.cancel(leg, "cancelled")
+        return
+    if desk is not None:
+        desk.call_id = caller.id
+        desk.state = Presence.TALKING if talking else Presence.RINGING
+    if talking:
+        caller.talking, caller.human_answered = leg, True
+    elif leg.up and role == "operator":
+        caller.answered(leg)
+    elif leg.up:
+        caller.chain.announce(leg)
+
+
+async def _clear_leftovers(
+    floor: Floor, channels: Mapping[str, Channel], bridges: Mapping[str, Bridge]
+) -> None:
+    """End legs and bridges whose caller is gone."""
+    for channel_id in channels:
+        call_id, role = call_and_role(channel_id)
+        if role != "caller" and call_id not in floor.visits:
+            await floor.quietly(floor.ari.hang_up(channel_id))
+    for bridge_id in bridges:
+        if bridge_id.startswith("call-") and bridge_id.removeprefix("call-") not in floor.visits:
+            await floor.quietly(floor.ari.end_bridge(bridge_id))
+
+
+def settle_desks(floor: Floor) -> None:
+    """Free the desks whose call does not exist any more; tell the dialplan's queues about all."""
+    for desk in floor.desks:
+        if desk.state in (Presence.RINGING, Presence.TALKING) and desk.call_id not in floor.visits:
+            floor.desks.freed(desk, desk.call_id)
+        floor.desks.mirror(desk)
+
+
+def end_vanished(
+    floor: Floor, known: Mapping[str, OpenCall], channels: set[str], *, asterisk_restarted: bool
+) -> None:
+    """End what the database believes open and Asterisk does not have; who was never answered is owed a call."""
+    now = e.now()
+    for call in known.values():
+        if call.id in channels or call.id in floor.visits:
+            continue
+        if not asterisk_restarted and call.state not in _OURS and now - call.arrived_at < STALE:
+            continue
+        if not asterisk_restarted and call.state in (CallState.FALLBACK, CallState.MESSAGE):
+            continue  # the dialplan's and the AGI's to end
+        answered = call.human_at is not None
+        cut_off = asterisk_restarted and call.state is CallState.TALKING and call.acuity.urgent
+        reason = EndReason.SERVED if answered else EndReason.ABANDONED
+        reason = EndReason.SWITCH_LOST if asterisk_restarted else reason
+        log.warning("a call ended while nobody listened", call_id=call.id, reason=reason)
+        if call.direction == "in" and call.caller_number and (cut_off or not answered):
+            floor.tell(
+                e.RecallDue(
+                    call_id=call.id, hotline=call.hotline, number=call.caller_number, acuity=call.acuity,
+                    why="switch_lost" if asterisk_restarted else "lost", at=now,
+                    due_at=now + timedelta(seconds=call.acuity.callback_within_s),
+                )
+            )  # fmt: skip
+        heard_s = (now - call.arrived_at).total_seconds()
+        floor.tell(e.CallEnded(call_id=call.id, reason=reason, heard_s=round(heard_s, 1)))

@@ -1,0 +1,263 @@
+"""The calls process on the product's real Asterisk, with a triage that has already decided; for live tests."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socketserver
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, select
+
+from asterisk_conf import Timing
+from hotline import commands, database
+from hotline.calls import Call, Leg
+from hotline.events import CallArrived, CallTriaged
+from hotline.installation import digits
+from hotline.journal import Journal
+from hotline.operators import Operator, OperatorPresence
+from hotline.recalls import Recall
+from hotline.record import Record
+from hotline.settings import PROJECT, Settings
+from ivr.speech.music import tone, write_music
+from ivr.speech.prompts import system_texts
+from ivr.speech.sound import write_pair
+from tests.asterisk_conf.switch import Switch
+
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+SHIFT = 10 * (WORKER % 2)
+TRUNK_PORTS = {"vnpt": 5348 + SHIFT, "viettel": 5349 + SHIFT}
+PROMPT_HZ = 1480
+"""Every prompt is half a second of this tone; music is what it is in the product."""
+ANNOUNCED_HZ = 1240
+PHONES = ("101", "102", "103", "104")
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What the triage would have said of a caller."""
+
+    acuity: str
+    branch: str = "medical"
+    message: str = ""
+    language: str = "vi"
+
+
+class _Triage(socketserver.ThreadingTCPServer):
+    """An AGI server that decides at once, by the caller's number, and tells the record as the real one does."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self, port: int, decided: dict[str, Decided], record: Record) -> None:
+        self.decided, self.record = decided, record
+        super().__init__(("127.0.0.1", port), _TriageCall)
+
+
+class _TriageCall(socketserver.StreamRequestHandler):
+    server: _Triage
+
+    def handle(self) -> None:
+        said: dict[str, str] = {}
+        while line := self.rfile.readline().decode().strip():
+            name, _, value = line.partition(": ")
+            said[name] = value
+        number, call_id = said["agi_callerid"], said["agi_uniqueid"]
+        hotline = self._ask("GET VARIABLE HOTLINE")
+        what = self.server.decided[number]
+        caller = "+84" + number.removeprefix("0")
+        self.server.record.write(
+            CallArrived(
+                call_id=call_id, hotline=hotline, node="n1", trunk="vnpt", caller_number=caller, called_number="1022"
+            )
+        )  # fmt: skip
+        self.server.record.write(
+            CallTriaged(
+                call_id=call_id, hotline=hotline, acuity=what.acuity, branch=what.branch, reason="", language="vi",
+                path=(), protocol_id="p", protocol_version="1", protocol_digest="d",
+            )
+        )  # fmt: skip
+        values = {
+            "ACUITY": what.acuity, "BRANCH": what.branch, "MESSAGE": what.message, "CALLER": caller,
+            "LANGUAGE_CODE": what.language, "NEXT": "line", "TRIAGE_DONE": "1",
+        }  # fmt: skip
+        for name, value in values.items():
+            self._ask(f'SET VARIABLE {name} "{value}"')
+
+    def _ask(self, command: str) -> str:
+        self.wfile.write(f"{command}\n".encode())
+        answer = self.rfile.readline().decode()
+        return answer.partition("(")[2].rpartition(")")[0]
+
+
+@dataclass
+class CallsHouse:
+    """Asterisk, the triage, the database and the calls process, each of which a test may end and start."""
+
+    settings: Settings
+    switch: Switch
+    record: Record
+    engine: Engine
+    decided: dict[str, Decided] = field(default_factory=dict)
+    child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return self.switch.address
+
+    def start_calls(self) -> None:
+        """Start the calls process and wait for its heartbeat."""
+        with (self.settings.var / "calls.log").open("ab") as log:
+            self.child = subprocess.Popen(
+                [sys.executable, str(PROJECT / "app.py"), "calls"],
+                env={**os.environ, **_environment(self.settings)},
+                stdout=log,
+                stderr=log,
+            )
+        self.until(lambda: self.beat_age_s() < 1.5, 10, "a heartbeat")
+
+    def beat_age_s(self) -> float:
+        said = self.switch.console("dialplan show globals")
+        beat = next((x.partition("=")[2] for x in said.splitlines() if "HOTLINE_BEAT" in x), "0")
+        return time.time() - float(beat or 0)
+
+    def kill_calls(self) -> None:
+        """SIGKILL: nothing is said, nothing is tidied."""
+        if self.child is not None:
+            self.child.send_signal(signal.SIGKILL)
+            self.child.wait(5)
+
+    def stop_calls(self) -> None:
+        if self.child is not None and self.child.poll() is None:
+            self.child.terminate()
+            self.child.wait(8)
+
+    def log(self) -> str:
+        return (self.settings.var / "calls.log").read_text(errors="replace")
+
+    def ask(self, username: str, kind: str, **body: Any) -> str:
+        """A desk's click; returns the refusal, or "" when done."""
+        with database.transaction(self.engine) as session:
+            operator = session.scalars(select(Operator).where(Operator.username == username)).one()
+            click = f"{kind}-{time.monotonic_ns()}"
+            row = commands.ask(session, operator.id, kind, click, body)
+        found: list[commands.DeskCommand] = []
+
+        def done() -> bool:
+            found[:] = self.rows(commands.DeskCommand, commands.DeskCommand.id == row.id)
+            return bool(found and found[0].done_at)
+
+        self.until(done, 3, f"{kind} carried out")
+        return found[0].refused
+
+    def presence(self, username: str) -> str:
+        """State and reason, as "paused missed"."""
+        with database.reading(self.engine) as session:
+            row = session.scalars(
+                select(OperatorPresence).join(Operator).where(Operator.username == username)
+            ).one_or_none()
+            return f"{row.state} {row.reason}".strip() if row else "offline"
+
+    def rows(self, kind: type[Any], *where: Any) -> list[Any]:
+        with database.reading(self.engine) as session:
+            return list(session.scalars(select(kind).where(*where)))
+
+    def call_of(self, number: str) -> Call | None:
+        rows = self.rows(Call, Call.caller_number == "+84" + number[1:])
+        return max(rows, key=lambda c: c.arrived_at, default=None)
+
+    def legs_of(self, number: str) -> list[Leg]:
+        call = self.call_of(number)
+        return self.rows(Leg, Leg.call_id == call.id) if call else []
+
+    def recalls_of(self, number: str) -> list[Recall]:
+        return self.rows(Recall, Recall.number == "+84" + number[1:])
+
+    def until(self, true: Callable[[], Any], within_s: float, what: str) -> Any:
+        end = time.monotonic() + within_s
+        while not (found := true()):
+            assert time.monotonic() < end, f"not within {within_s:.0f} s: {what}\n{self.log()[-3000:]}"
+            time.sleep(0.05)
+        return found
+
+
+def _environment(given: Settings) -> dict[str, str]:
+    names = ("var", "recordings", "installation", "sip_port", "ari_port", "ami_port", "agi_port", "redis_url")
+    return {f"HOTLINE_{name.upper()}": str(getattr(given, name)) for name in names}
+
+
+def _installation(folder: Path, changes: dict[str, str]) -> Path:
+    text = (PROJECT / "installation" / "demo.toml").read_text(encoding="utf-8")
+    text = text.replace("port = 5160", f"port = {TRUNK_PORTS['vnpt']}")
+    text = text.replace("port = 5161", f"port = {TRUNK_PORTS['viettel']}")
+    lines = text.splitlines()
+    lines = [
+        f"{n} = {changes[n]}" if (n := line.partition(" = ")[0]) in changes else line
+        for line in lines
+        if not line.startswith("units = ")
+    ]
+    path = folder / "installation.toml"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@contextlib.contextmanager
+def calls_house(folder: Path, **changes: str) -> Iterator[CallsHouse]:
+    """Everything running, nobody signed in; `changes` are fields of the installation file ("ring_s": "3")."""
+    given = Settings(
+        var=folder / "var",
+        recordings=folder / "recordings",
+        installation=_installation(folder, changes),
+        sip_host="127.0.0.1",
+        sip_port=5340 + SHIFT,
+        ami_port=5341 + SHIFT,
+        agi_port=4740 + SHIFT,
+        ari_port=8340 + SHIFT,
+        rtp_first=32000 + 250 * (WORKER % 2),
+        rtp_last=32249 + 250 * (WORKER % 2),
+        redis_url="unix:///nonexistent/redis.sock",
+    )
+    given.var.mkdir(parents=True)
+    database.migrate(given.database)
+    engine = database.make_engine(given.database, busy_s=2.0)
+    switch = Switch(given, Timing(), TRUNK_PORTS)
+    _lay_prompts(given, switch)
+    with database.transaction(engine) as session:
+        for name in ("lan", "minh", "hoa", "tuan"):
+            session.add(
+                Operator(
+                    username=name, full_name=name, role="operator", password_hash="x", language="vi", hotlines=[],
+                    skills=[], active=True, session_epoch=0,
+                )
+            )  # fmt: skip
+    record = Record(engine, Journal(given.journal, "agi"), "ivr", 1.0)
+    house = CallsHouse(given, switch, record, engine)
+    triage = _Triage(given.agi_port, house.decided, record)
+    threading.Thread(target=triage.serve_forever, daemon=True).start()
+    try:
+        switch.start()
+        house.start_calls()
+        yield house
+    finally:
+        house.stop_calls()
+        switch.stop()
+        triage.shutdown()
+        triage.server_close()
+        record.close()
+        engine.dispose()
+
+
+def _lay_prompts(given: Settings, switch: Switch) -> None:
+    write_music(given.prompts)
+    for name in (*system_texts(), "message-RED", "message-YELLOW"):
+        hz = ANNOUNCED_HZ if name == "chain-announcement" else PROMPT_HZ
+        write_pair(given.prompts / "vi" / "all" / name, tone(hz, 1.5 if hz == ANNOUNCED_HZ else 0.5))
+    assert digits(switch.installation.hotlines[0].emergency_number) == "115"
