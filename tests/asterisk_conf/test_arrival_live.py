@@ -1,0 +1,128 @@
+"""Who comes in: called numbers, strangers, full trunks, forged caller ids; a real Asterisk and no Python process of the product."""
+
+import pytest
+
+from tests.asterisk_conf.scene import PORTS, carrier, cdrs_of, desk, run
+from tests.asterisk_conf.switch import Switch
+from tests.world import Answering, Citizen, Phone
+from tests.world.messages import Message, new_tag
+from tests.world.sip import UserAgent
+
+pytestmark = pytest.mark.live
+
+
+@pytest.mark.parametrize(
+    ("trunk", "called", "hotline"),
+    [
+        ("vnpt", "1022", "binhphuoc"),
+        ("viettel", "1022", "binhduong"),
+        ("vnpt", "02711022", "binhphuoc"),
+        ("viettel", "0271.1022", "binhphuoc"),
+        ("viettel", "842711022", "binhphuoc"),
+        ("viettel", "+842711022", "binhphuoc"),
+        ("vnpt", "+842741022", "binhduong"),
+        ("vnpt", "0274.1022", "binhduong"),
+        ("viettel", "0999999999", "binhduong"),
+        ("vnpt", "hotline", "binhphuoc"),
+    ],
+)
+def test_a_called_number_reaches_its_hotline(switch: Switch, trunk: str, called: str, hotline: str) -> None:
+    caller = f"091{abs(hash((trunk, called))) % 10**7:07d}"
+
+    async def scene() -> None:
+        async with carrier(switch, trunk) as line:
+            leg = await Citizen(line, caller).call(called)
+            leg.hang_up()
+            await leg.until_ended()
+
+    run(scene())
+    [line, *_] = cdrs_of(switch, caller)
+    assert (line["hotline"], line["trunk"]) == (hotline, trunk)
+
+
+def test_a_stranger_meets_a_challenge_and_nothing_else(switch: Switch) -> None:
+    async def scene() -> list[tuple[str, int, str]]:
+        stranger = await UserAgent.open("127.0.0.9", 0)
+        met = []
+        for user in ("1022", "0912345678", "101", "no-such-phone"):
+            for method in ("INVITE", "OPTIONS", "REGISTER", "MESSAGE"):
+                request = Message(
+                    method=method,
+                    uri=f"sip:1022@{switch.address[0]}:{switch.address[1]}",
+                    headers=(
+                        stranger.via(),
+                        ("Max-Forwards", "70"),
+                        ("From", f"<sip:{user}@127.0.0.9>;tag={new_tag()}"),
+                        ("To", f"<sip:{user}@127.0.0.1>"),
+                        ("Call-ID", f"{new_tag()}@127.0.0.9"),
+                        ("CSeq", f"1 {method}"),
+                        stranger.contact(user),
+                    ),
+                )
+                reply = await stranger.ask(request, switch.address)
+                challenge = reply.header("www-authenticate")
+                met.append((method, reply.status, challenge.partition("realm=")[2].partition(",")[0]))
+        await stranger.finish()
+        return met
+
+    met = run(scene())
+    assert {(status, realm) for _, status, realm in met} == {(401, '"asterisk"')}
+    assert "0 active channels" in switch.console("core show channels")
+    security = (switch.settings.asterisk / "log" / "security.log").read_text()
+    assert 'RemoteAddress="IPV4/UDP/127.0.0.9' in security
+
+
+def test_a_trunk_with_no_free_channel_says_503(switch: Switch) -> None:
+    async def scene() -> int:
+        async with carrier(switch, "viettel") as line, desk(switch, "101", 620, Answering.rings_on()):
+            legs = [await Citizen(line, f"091300000{n}").call("1022") for n in range(2)]
+            third = Citizen(line, "0913000002").dial("1022")
+            await third.until_ended(within_s=5)
+            for leg in legs:
+                leg.hang_up()
+            return third.final_status
+
+    assert run(scene()) == 503
+
+
+@pytest.mark.parametrize(
+    ("from_header", "caller"),
+    [
+        (f'"{"Nguyễn " * 700}" <sip:0914000001@127.0.0.2>', "0914000001"),
+        ('"a\\"b, ${CHANNEL(hangup)}; evil" <sip:0914000002@127.0.0.2>', "0914000002"),
+        ("<sip:0914000003%0d%0aSET%20VARIABLE%20X%20Y@127.0.0.2>", "0914000003"),
+        ('"x" <sip:anonymous@anonymous.invalid>', ""),
+    ],
+    ids=["5000 characters", "quotes", "newline", "anonymous"],
+)
+def test_a_forged_caller_id_is_cut_down_to_its_digits(switch: Switch, from_header: str, caller: str) -> None:
+    async def scene() -> None:
+        async with carrier(switch) as line, desk(switch, "101", 620):
+            leg = Citizen(line, from_header=from_header).dial("02711022")
+            await leg.until_hears(620, within_s=8)
+            leg.hang_up()
+            await leg.until_ended()
+
+    run(scene())
+    assert cdrs_of(switch, caller)[-1]["hotline"] == "binhphuoc"
+    assert "PJSIP" not in switch.console("core show channels concise")
+
+
+def test_a_desk_phone_dials_its_echo_and_nothing_else(switch: Switch) -> None:
+    async def scene() -> tuple[dict[int, float], list[int]]:
+        async with Phone("104", switch.password("104"), switch.address, tone_hz=540, ports=PORTS) as phone:
+            echo = phone.dial("600")
+            await echo.until_hears(540)
+            heard = await echo.listen(1.0)
+            echo.hang_up()
+            await echo.until_ended()
+            refused = []
+            for number in ("0912345678", "115", "1022", "s", "fallback"):
+                leg = phone.dial(number)
+                await leg.until_ended(within_s=5)
+                refused.append(leg.final_status)
+            return heard, refused
+
+    heard, refused = run(scene())
+    assert heard[540] > 0.9
+    assert set(refused) == {404}

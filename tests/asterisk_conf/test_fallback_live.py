@@ -1,0 +1,216 @@
+"""What a caller meets when every Python process is gone, hung or wrong: tones measured at both ends."""
+
+import array
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from front_door.selftest import recorded_tones
+from hotline.recordings import BYTES_A_SECOND, relative_path
+from tests.asterisk_conf.scene import PORTS, agi, carrier, cdrs_of, desk, hangs, run, says
+from tests.asterisk_conf.switch import ANNOUNCEMENT_HZ, COMFORT_HZ, Switch
+from tests.world import Answering, Citizen, Phone
+
+FIRST_DUTY, SECOND_DUTY = "02713888001", "02713888002"
+
+pytestmark = pytest.mark.live
+
+
+def test_with_every_program_dead_the_signed_in_desks_ring_and_both_sides_hear_each_other(
+    switch: Switch,
+) -> None:
+    async def scene() -> tuple[dict[int, float], dict[int, float], list[int], float]:
+        async with (
+            carrier(switch) as line,
+            desk(switch, "101", 620) as first,
+            desk(switch, "102", 760, Answering.rings_on()) as second,
+            Phone("103", switch.password("103"), switch.address, ports=PORTS) as third,
+            Phone("104", switch.password("104"), switch.address, ports=PORTS) as fourth,
+        ):
+            asked = time.monotonic()
+            leg = await Citizen(line, "0912000001", tone_hz=440).call("02711022")
+            await second.until_rung(3)
+            rang_s = time.monotonic() - asked
+            operator = await first.until_talking()
+            await leg.until_hears(620, within_s=8)
+            await asyncio.sleep(2)
+            caller_heard, operator_heard = leg.heard(1.5), operator.heard(1.5)
+            leg.hang_up()
+            await leg.until_ended()
+            return caller_heard, operator_heard, [len(p.legs) for p in (second, third, fourth)], rang_s
+
+    caller_heard, operator_heard, rung, rang_s = run(scene())
+    assert caller_heard[620] > 0.9
+    assert operator_heard[440] > 0.9
+    assert rung == [1, 0, 0]
+    assert rang_s < 1
+
+
+def test_the_call_is_recorded_from_the_answer_with_the_caller_left_and_what_they_hear_right(
+    switch: Switch, tmp_path: Path
+) -> None:
+    async def scene() -> float:
+        async with carrier(switch) as line, desk(switch, "101", 440):
+            leg = await Citizen(line, "0912000002", tone_hz=1000).call("02711022")
+            await leg.until_hears(440, within_s=8)
+            await asyncio.sleep(3)
+            leg.hang_up()
+            await leg.until_ended()
+            assert leg.ended_s and leg.answered_s
+            return leg.ended_s - leg.answered_s
+
+    lasted_s = run(scene())
+    call_id = cdrs_of(switch, "0912000002")[0]["uniqueid"]
+    file = switch.settings.recordings / relative_path(call_id)
+    time.sleep(0.3)
+    sound = file.read_bytes()
+    assert abs(len(sound) / BYTES_A_SECOND - lasted_s) < 0.3
+    talk = tmp_path / "talk.raw"
+    talk.write_bytes(array.array("h", sound[-2 * BYTES_A_SECOND // 4 * 4 :]).tobytes())
+    assert recorded_tones(talk) == (1000, 440)
+
+
+def test_key_1_in_the_line_is_an_emergency_and_jumps_it(switch: Switch) -> None:
+    async def scene() -> str:
+        async with carrier(switch) as line, desk(switch, "101", 620) as operator:
+            talking = await Citizen(line, "0912000010").call("02711022")
+            await talking.until_hears(620, within_s=8)
+            await operator.until_rung()
+            earlier = await Citizen(line, "0912000011", tone_hz=460).call("02711022")
+            await asyncio.sleep(0.3)
+            emergency = await Citizen(line, "0912000012", tone_hz=480).call("02711022")
+            await emergency.until_sound()
+            await emergency.press("1")
+            await asyncio.sleep(0.3)
+            talking.hang_up()
+            rung = await operator.until_rung(6)
+            await emergency.until_hears(620, within_s=6)
+            for leg in (earlier, emergency):
+                leg.hang_up()
+            await emergency.until_ended()
+            return rung.caller_name
+
+    assert "0912000012" in run(scene())
+    assert cdrs_of(switch, "0912000012")[-1]["acuity"] == "RED"
+
+
+def test_desks_that_do_not_answer_are_followed_by_the_duty_number_that_presses_1(switch: Switch) -> None:
+    async def scene() -> tuple[dict[int, float], dict[int, float], float, float]:
+        async with carrier(switch) as line, desk(switch, "101", 620, Answering.rings_on()):
+            line.route(FIRST_DUTY, Answering.answers(0.3), tone_hz=1130, name="machine")
+            second = line.route(SECOND_DUTY, Answering.answers(0.3, keys="1"), tone_hz=1210)
+            leg = await Citizen(line, "0912000020", tone_hz=440).call("02711022")
+            station = await second.until_rung(30)
+            rung_s = time.monotonic()
+            await leg.until_hears(1210, within_s=8)
+            await asyncio.sleep(1.5)
+            caller_heard, station_heard = leg.heard(1.0), station.heard(1.0)
+            assert station.heard(until_s=rung_s + 2.5).get(ANNOUNCEMENT_HZ, 0) > 0
+            gap_s = leg.longest_gap_s()
+            station.hang_up()
+            await leg.until_ended(3)
+            return caller_heard, station_heard, gap_s, leg.heard().get(1130, 0)
+
+    caller_heard, station_heard, gap_s, machine = run(scene())
+    assert caller_heard[1210] > 0.9
+    assert station_heard[440] > 0.9
+    assert machine == 0, "an answering machine was connected to the caller"
+    assert gap_s < 2
+    parties = cdrs_of(switch, "0912000020")
+    assert [p["served_by"] for p in parties if p["disposition"] == "ANSWERED"][-1] == "dialplan"
+
+
+def test_with_nobody_anywhere_the_caller_leaves_a_message_and_is_never_left_in_silence(
+    switch: Switch,
+) -> None:
+    async def scene() -> tuple[float, dict[int, float]]:
+        async with carrier(switch) as line:
+            leg = await Citizen(line, "0912000030", tone_hz=440).call("02711022")
+            await leg.until_hears(COMFORT_HZ, within_s=5)
+            heard = await leg.listen(3.0)
+            await leg.until_ended(20)
+            return leg.ended_s or 0.0, heard
+
+    _, heard = run(scene())
+    assert heard[COMFORT_HZ] > 0.2
+    parties = cdrs_of(switch, "0912000030")
+    assert parties[-1]["served_by"] == "message"
+    size = (switch.settings.recordings / relative_path(parties[0]["uniqueid"])).stat().st_size
+    assert size / BYTES_A_SECOND > TALKED_AT_LEAST_S
+
+
+TALKED_AT_LEAST_S = 4.0
+
+
+@pytest.mark.parametrize(
+    ("script", "acuity", "within_s"),
+    [
+        (hangs, "ORANGE", 4.0),
+        (says({"ACUITY_REACHED": "RED"}), "RED", 2.0),
+        (says({"ACUITY": "GREEN", "ACUITY_REACHED": "YELLOW"}), "YELLOW", 2.0),
+        (says({"ACUITY": "YELLOW", "NEXT": "line", "TRIAGE_DONE": "1"}), "YELLOW", 2.0),
+    ],
+    ids=["hung", "died after the emergency key", "died before its end", "no Stasis application"],
+)
+def test_a_script_that_hangs_or_dies_leaves_the_caller_to_the_desks(
+    switch: Switch, script: Callable[..., None], acuity: str, within_s: float
+) -> None:
+    number = f"09130001{len(acuity):02d}{int(within_s)}"
+
+    async def scene() -> float:
+        async with carrier(switch) as line, desk(switch, "101", 620) as operator:
+            asked = time.monotonic()
+            leg = await Citizen(line, number).call("02711022")
+            await operator.until_rung(within_s + 2)
+            rang_s = time.monotonic() - asked
+            await leg.until_hears(620, within_s=4)
+            leg.hang_up()
+            await leg.until_ended()
+            return rang_s
+
+    switch.console(f"dialplan set global HOTLINE_BEAT {int(time.time()) + 3600}")
+    with agi(switch, script):
+        rang_s = run(scene())
+    assert rang_s < within_s
+    assert cdrs_of(switch, number)[-1]["acuity"] == acuity
+
+
+def test_a_caller_who_has_heard_it_all_is_let_go(switch: Switch) -> None:
+    async def scene() -> str:
+        async with carrier(switch) as line:
+            leg = await Citizen(line, "0913000200").call("02711022")
+            await leg.until_ended(3)
+            return leg.ended_by
+
+    with agi(switch, says({"ACUITY": "GREEN", "NEXT": "done", "TRIAGE_DONE": "1"})):
+        assert run(scene()) == "them"
+    [line] = cdrs_of(switch, "0913000200")
+    assert (line["acuity"], line["triaged"], line["served_by"]) == ("GREEN", "1", "")
+
+
+def test_with_every_prompt_and_the_music_missing_the_call_goes_on(switch: Switch) -> None:
+    hidden = switch.settings.prompts.with_name("hidden")
+
+    async def scene() -> tuple[dict[int, float], dict[int, float], str]:
+        async with carrier(switch) as line, desk(switch, "101", 620, Answering.rings_on()):
+            line.route(FIRST_DUTY, Answering.answers(1.5), tone_hz=1130)
+            leg = await Citizen(line, "0913000300").call("02711022")
+            await leg.until_hears(425, within_s=4)
+            ringing = leg.heard()
+            await leg.until_hears(1130, within_s=12)
+            duty = await leg.listen(1.0)
+            leg.hang_up()
+            await leg.until_ended()
+            return ringing, duty, leg.ended_by
+
+    switch.settings.prompts.rename(hidden)
+    try:
+        ringing, duty, ended_by = run(scene())
+    finally:
+        hidden.rename(switch.settings.prompts)
+    assert ringing[425] > 0
+    assert duty[1130] > 0.9
+    assert ended_by == "us"
