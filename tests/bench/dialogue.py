@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ivr.protocol import question_prompt
+from ivr.approved import emergency_only, file_of
+from ivr.protocol import Protocol, question_prompt, read
 from ivr.speech import music, sound
+from ivr.speech.prompt_set import prompt_id
 from ivr.speech.prompts import SHARED
 
+PROTOCOL = "covid-2021"
 KEYS = "221"
 """Root: symptoms; A1: no trouble breathing; A2: drowsy. The protocol calls it RED."""
 QUESTIONS = ("ROOT", "A1", "A2")
@@ -27,12 +30,20 @@ class Prompts:
     questions: tuple[Path, ...]
 
 
-def lay_prompts(folder: Path, others: tuple[str, ...] = ()) -> Prompts:
-    """Write the questions' tones, and a short tone for every other prompt that a server may look for."""
+def lay_prompts(folder: Path) -> Prompts:
+    """Write the questions' tones, and a short tone for every other prompt of the protocols that a server may run."""
+    protocol, fallback = shipped(), emergency_only()
     shared = folder / "vi" / SHARED
-    for question, tone_hz in zip(QUESTIONS, TONES_HZ, strict=True):
-        sound.write_pair(shared / question_prompt(question), music.tone(tone_hz, PROMPT_S))
-    for other in others:
-        if not (shared / f"{other}.alaw").exists():
-            sound.write_pair(shared / other, music.tone(OTHER_TONE_HZ, 1.0))
-    return Prompts(folder, tuple(shared / question_prompt(question) for question in QUESTIONS))
+    heard = dict(zip(map(question_prompt, QUESTIONS), TONES_HZ, strict=True))
+    for spoken_by in (protocol, fallback):
+        for prompt in spoken_by.prompts():
+            tone_hz = heard.get(prompt, OTHER_TONE_HZ) if spoken_by is protocol else OTHER_TONE_HZ
+            length_s = PROMPT_S if prompt in heard else 1.0
+            sound.write_pair(shared / prompt_id(spoken_by, prompt), music.tone(tone_hz, length_s))
+    return Prompts(folder, tuple(shared / prompt_id(protocol, question_prompt(q)) for q in QUESTIONS))
+
+
+def shipped() -> Protocol:
+    """The protocol whose questions are asked."""
+    path = file_of(PROTOCOL)
+    return read(path.read_text(encoding="utf-8"), path.name)

@@ -12,9 +12,8 @@ from hotline.approvals import Approval
 from hotline.ledger import LedgerEntry
 from hotline.operators import Operator
 from hotline.tickets import Ticket
-from ivr import protocol
-
-PROTOCOL = "covid-2021"
+from ivr.approved import file_of
+from tests.bench.dialogue import PROTOCOL, shipped
 
 
 def prepare(folder: Path, prompts: Path, port: int) -> tuple[list[str], dict[str, str]]:
@@ -43,8 +42,7 @@ def prepare(folder: Path, prompts: Path, port: int) -> tuple[list[str], dict[str
 
 
 def _approve(url: str) -> None:
-    text = (places.HOUSE / f"ivr/protocols/{PROTOCOL}.toml").read_text(encoding="utf-8")
-    read = protocol.read(text, PROTOCOL)
+    text, read = file_of(PROTOCOL).read_text(encoding="utf-8"), shipped()
     officer = Operator(
         username="officer", full_name="Cán bộ duyệt", role="administrator", password_hash="-", active=True
     )
