@@ -218,12 +218,16 @@ class Session(AGI):  # type: ignore[misc]  # pyst2 is untyped
         return " ".join([command, *map(self._quote, values)])
 
     def _two(self, arm: str, command: str, within_s: float) -> dict[str, tuple[str, str]]:
-        """Arm the dead-man timer and give the command in one breath: a key pressed between them would be lost."""
+        """Arm the dead-man timer, then give the command at once: a key pressed between them is lost.
+
+        Not in one write: Asterisk takes a second line that came with the first only when more arrives.
+        """
         if self.hung_up:
             raise CallerHungUp
         self._dead_man_at = time.monotonic() + within_s
-        self._send([arm, command])
+        self._send([arm])
         self.get_result()
+        self._send([command])
         self._connection.settimeout(within_s + self._within_s)
         try:
             return self.get_result()

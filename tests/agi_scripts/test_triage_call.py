@@ -102,6 +102,7 @@ def test_a_hang_up_in_the_questions_leaves_a_ticket_and_a_recall(running: Runnin
     assert (row.state, row.end_reason, row.acuity) == ("ended", "abandoned", "ORANGE")
     assert recall is not None
     assert (recall.number, recall.acuity, recall.why) == (E164, "ORANGE", "lost")
+    assert row.ended_at is not None
     assert recall.due_at - row.ended_at < timedelta(seconds=301)
     assert [step["key"] for step in running.ticket().path] == ["2", "2"]
 

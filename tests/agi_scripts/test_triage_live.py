@@ -1,0 +1,289 @@
+"""Triage on real calls: the product's Asterisk and AGI server, keys pressed into sounding prompts, the database afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Coroutine, Iterator
+from typing import Any, TypeVar
+
+import pytest
+from sqlalchemy import select
+
+from asterisk_conf import CDR_COLUMNS, Timing
+from front_door import parts
+from front_door.faults import Fault
+from hotline.calls import Call
+from hotline.database import make_engine, migrate, reading
+from hotline.recalls import Recall
+from hotline.settings import PROJECT, Settings
+from hotline.tickets import Ticket
+from ivr.review import Scenario, read_scenarios
+from ivr.speech import prompt_set
+from ivr.speech.music import tone, write_tones
+from ivr.speech.sound import write_pair
+from ivr.triage import Asking, Decision, answer, start
+from tests.agi_scripts.conftest import approve
+from tests.asterisk_conf.switch import COMFORT_HZ, Switch, settings_in
+from tests.ivr.protocols import FOLDER, covid
+from tests.world import Carrier, Citizen, Ports
+from tests.world.leg import Leg
+
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2
+FIRST_PORT = 4700 + 10 * WORKER
+RTP = (31500 + 250 * WORKER, 31639 + 250 * WORKER)
+PORTS = Ports(31640 + 250 * WORKER, 31738 + 250 * WORKER)
+PROMPT_S = 1.7
+MESSAGE_HZ = 400
+TONE_HZ = {name: 520 + 60 * n for n, name in enumerate(covid().questions)}
+"""Each question is a tone of its own, so that what a caller hears says where they are."""
+CASES = read_scenarios((FOLDER / "covid-2021.scenarios.toml").read_text(), "scenarios").each
+T = TypeVar("T")
+
+
+def run(work: Coroutine[object, object, T], within_s: float = 170.0) -> T:
+    return asyncio.run(asyncio.wait_for(work, within_s))
+
+
+class Machine:
+    """Asterisk, the AGI server, and what they left in the database."""
+
+    def __init__(self, given: Settings) -> None:
+        self.given = given
+        self.engine = make_engine(given.database, busy_s=2.0)
+        self.switch = Switch(given, Timing(), {"vnpt": FIRST_PORT + 5, "viettel": FIRST_PORT + 6})
+        self.agi: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        migrate(self.given.database)
+        self._lay_prompts()
+        approve(self.engine)
+        self.start_agi()
+        self.switch.start()
+
+    def _lay_prompts(self) -> None:
+        sounds: dict[str, Any] = {}
+        for prompt in prompt_set.wanted(self.given):
+            question = prompt.id.removeprefix("question-").partition("-")[0]
+            hz = TONE_HZ.get(question, MESSAGE_HZ) if prompt.id.startswith("question-") else MESSAGE_HZ
+            sounds.setdefault(str(hz), tone(hz, PROMPT_S))
+            write_pair(self.given.prompts / prompt.key, sounds[str(hz)])
+        write_tones(self.given.prompts / "vi" / "all")
+        self.switch.lay_prompts()
+
+    def start_agi(self) -> None:
+        names = ("var", "recordings", "installation", "agi_port")
+        environment = {f"HOTLINE_{name.upper()}": str(getattr(self.given, name)) for name in names}
+        with (self.given.var / "agi.log").open("ab") as log:
+            self.agi = subprocess.Popen(
+                [sys.executable, "app.py", "agi"],
+                cwd=PROJECT,
+                env={**os.environ, **environment},
+                stdout=log,
+                stderr=log,
+            )
+        until = time.monotonic() + 20
+        while b"callers are served" not in (self.given.var / "agi.log").read_bytes().rpartition(b"\0")[2]:
+            assert time.monotonic() < until, (self.given.var / "agi.log").read_text()
+            time.sleep(0.1)
+        with (self.given.var / "agi.log").open("ab") as log:
+            log.write(b"\0")  # what a next start says comes after this
+
+    def stop(self) -> None:
+        self.switch.stop()
+        if self.agi is not None:
+            self.agi.terminate()
+            self.agi.wait(10)
+        self.engine.dispose()
+
+    def carrier(self) -> Carrier:
+        trunk = next(t for t in self.switch.installation.trunks if t.key == "vnpt")
+        return Carrier(self.switch.address, trunk.host, trunk.port, ports=PORTS)
+
+    def rows(self, kind: type[T], number: str) -> list[T]:
+        column = kind.number if kind is Recall else kind.caller_number  # type: ignore[attr-defined]  # by its kind
+        with reading(self.engine) as session:
+            return list(session.scalars(select(kind).where(column == "+84" + number[1:])))
+
+    def ticket(self, number: str, within_s: float = 5.0) -> Ticket:
+        """The caller's ticket once triage is in it."""
+        until = time.monotonic() + within_s
+        while time.monotonic() < until:
+            if found := [ticket for ticket in self.rows(Ticket, number) if ticket.branch]:
+                return found[-1]
+            time.sleep(0.1)
+        raise AssertionError(f"no ticket of {number}: {(self.given.var / 'agi.log').read_text()[-2000:]}")
+
+    def cdr(self, number: str, within_s: float = 5.0) -> dict[str, str]:
+        until = time.monotonic() + within_s
+        while time.monotonic() < until:
+            rows = [dict(zip(CDR_COLUMNS, row, strict=True)) for row in csv.reader(self.switch.cdr_lines())]
+            if found := [row for row in rows if row["caller"] == number]:
+                return found[-1]
+            time.sleep(0.1)
+        raise AssertionError(f"no CDR of {number}")
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    try:
+        parts.program("asterisk")
+    except Fault:
+        pytest.skip("No Asterisk: let `./run test` fetch it.")
+    made = Machine(settings_in(tmp_path_factory.mktemp("m"), FIRST_PORT, RTP))
+    made.given.var.mkdir(parents=True, exist_ok=True)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+def questions_on(keys: tuple[str | None, ...]) -> list[str]:
+    """The question heard before each key."""
+    at: Asking | Decision = start(covid())
+    heard = []
+    for key in keys:
+        assert isinstance(at, Asking)
+        heard.append(at.question)
+        at = answer(at, key)
+    return heard
+
+
+async def press_through(leg: Leg, keys: tuple[str | None, ...]) -> None:
+    """Each key is pressed 0.3 s into its prompt."""
+    for question, key in zip(questions_on(keys), keys, strict=True):
+        await leg.until_hears(TONE_HZ[question], within_s=12, for_s=0.3)
+        if key is not None:
+            await leg.press(key)
+        else:
+            await leg.until_quiet(1.0)
+
+
+@pytest.mark.live
+def test_every_case_of_the_officers_comes_out_over_real_keys_on_real_calls(machine: Machine) -> None:
+    at_once = asyncio.Semaphore(8)
+
+    async def one(carrier: Carrier, number: str, case: Scenario) -> None:
+        async with at_once:
+            leg = await Citizen(carrier, number).call("02711022")
+            await press_through(leg, case.keys)
+            if case.acuity == "GREEN":
+                await leg.until_hears(MESSAGE_HZ, within_s=5)
+                await leg.until_ended(15)
+            else:
+                await asyncio.to_thread(machine.ticket, number)
+                await asyncio.sleep(0.3)
+                leg.hang_up()
+
+    async def scene() -> None:
+        async with machine.carrier() as carrier:
+            await asyncio.gather(*(one(carrier, f"09120000{n:02}", case) for n, case in enumerate(CASES)))
+
+    run(scene())
+    assert len(CASES) == 43
+    for n, case in enumerate(CASES):
+        number = f"09120000{n:02}"
+        ticket, cdr = machine.ticket(number), machine.cdr(number)
+        assert [step["key"] for step in ticket.path] == list(case.keys), case.written
+        assert (ticket.acuity, cdr["acuity"], cdr["triaged"]) == (case.acuity, case.acuity, "1"), case.written
+
+
+@pytest.mark.live
+def test_the_slowest_legal_caller_is_not_cut_off(machine: Machine) -> None:
+    number, keys = "0913000001", ("2", "2", "2", "3", "3", "3")
+
+    async def scene() -> float:
+        async with machine.carrier() as carrier:
+            leg = await Citizen(carrier, number).call("02711022")
+            for question, key in zip(questions_on(keys), keys, strict=True):
+                for pressed in ("*", "*", key):
+                    # Every prompt is heard three times to its end, and answered in the last half second.
+                    await leg.until_hears(TONE_HZ[question], within_s=6, for_s=0.3)
+                    ended = await leg.until_quiet(0.5)
+                    await asyncio.sleep(ended - 0.5 + 3.5 - time.monotonic())
+                    await leg.press(pressed)
+            await leg.until_hears(MESSAGE_HZ, within_s=5)
+            assert leg.answered_s is not None
+            return await leg.until_ended(15) - leg.answered_s
+
+    assert run(scene()) > 90
+    ticket = machine.ticket(number)
+    assert "".join(str(step["key"]) for step in ticket.path) == "**2**2**2**3**3**3"
+    assert (ticket.acuity, machine.cdr(number)["triaged"]) == ("GREEN", "1")
+
+
+@pytest.mark.live
+def test_a_hang_up_in_the_questions_leaves_a_ticket_and_a_recall(machine: Machine) -> None:
+    number = "0913000002"
+
+    async def scene() -> None:
+        async with machine.carrier() as carrier:
+            leg = await Citizen(carrier, number).call("02711022")
+            await press_through(leg, ("2", "2"))
+            await leg.until_hears(TONE_HZ["A2"], for_s=0.3)
+            leg.hang_up()
+            await asyncio.to_thread(machine.ticket, number)
+
+    run(scene())
+    ticket = machine.ticket(number)
+    assert [step["key"] for step in ticket.path] == ["2", "2"]
+    recall, call = machine.rows(Recall, number)[0], machine.rows(Call, number)[0]
+    assert (recall.acuity, recall.why, call.state, call.end_reason) == (
+        "ORANGE",
+        "lost",
+        "ended",
+        "abandoned",
+    )
+
+
+@pytest.mark.live
+def test_a_killed_server_in_a_prompt_hands_the_caller_to_the_fallback_at_the_level_reached(
+    machine: Machine,
+) -> None:
+    number = "0913000003"
+
+    async def scene() -> float:
+        async with machine.carrier() as carrier:
+            leg = await Citizen(carrier, number).call("02711022")
+            await press_through(leg, ("2", "2"))
+            await leg.until_hears(TONE_HZ["A2"], for_s=0.3)
+            assert machine.agi is not None
+            machine.agi.kill()
+            killed = time.monotonic()
+            # No desk and no duty number answers here, so the fallback comes to its message at once.
+            await leg.until_hears(COMFORT_HZ, within_s=3.0, for_s=0.3)
+            took = time.monotonic() - killed
+            assert leg.ended_s is None
+            leg.hang_up()
+            return took
+
+    try:
+        assert run(scene()) < 3.0
+    finally:
+        assert machine.agi is not None
+        machine.agi.wait(5)
+        machine.start_agi()
+    assert machine.cdr(number)["acuity"] == "ORANGE"
+
+
+@pytest.mark.live
+def test_with_no_server_at_all_the_caller_is_in_the_fallback_at_once(machine: Machine) -> None:
+    machine.agi.terminate()  # type: ignore[union-attr]  # it was started
+    machine.agi.wait(10)  # type: ignore[union-attr]
+    number = "0913000004"
+
+    async def scene() -> None:
+        async with machine.carrier() as carrier:
+            leg = await Citizen(carrier, number).call("02711022")
+            await leg.until_hears(COMFORT_HZ, within_s=3.0, for_s=0.3)
+            leg.hang_up()
+
+    try:
+        run(scene())
+    finally:
+        machine.start_agi()
