@@ -17,6 +17,7 @@ CHECKS = (
     ("ruff", "format", "--check", "."),
     ("mypy",),
     ("lint-imports",),
+    ("python", "-m", "asterisk_conf.check"),
 )
 
 
