@@ -182,6 +182,8 @@ def _chain_faults(
         last[line.hotline] = (line.seq, line.hash)
         if line.kind == "recording_missing":
             missing.add(line.subject)
+        elif line.kind == "call_opened" and line.subject in opened:
+            pass  # another hotline's ledger told already that the call's arrival came late
         elif line.kind in by_kind:
             by_kind[line.kind][line.subject] = line
     for hotline, head in heads.items():

@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from hotline import events as e
-from hotline.database import transaction
+from hotline.database import reading, transaction
 from hotline.facts import Told, apply, apply_all, readable, ticket_id_of
 from hotline.journal import Journal
 
@@ -111,6 +111,7 @@ class Record:
     # The writer's thread
 
     def _write(self) -> None:
+        self._warm_up()
         while True:
             with self._told:
                 self._busy_since = None
@@ -125,6 +126,14 @@ class Record:
                 # The writer must outlive any fault; the keeper journals what is overdue meanwhile.
                 log.exception("the record's writer stumbled")
                 time.sleep(REST_S)
+
+    def _warm_up(self) -> None:
+        """Connect and map before the first fact comes, so that it is as fast as the others."""
+        try:
+            with reading(self._engine) as session:
+                session.get(Told, "")
+        except SQLAlchemyError as error:
+            log.warning("the database is away", error=type(error).__name__)
 
     def _turn(self) -> None:
         if self._journal:  # keep the order: what waits in the journal goes first
@@ -166,7 +175,7 @@ class Record:
                 raise Away(type(error).__name__) from error
             except Exception as error:
                 # A fault of ours, or text that no database takes, must stop neither the writer nor the other facts.
-                log.exception("a fact could not be applied", tries_left=tries_left)
+                log.warning("a fact could not be applied", error=type(error).__name__, tries_left=tries_left)
                 why = f"{type(error).__name__}: {error}"
         if len(events) > 1:
             for event in events:

@@ -1,0 +1,133 @@
+"""The record: facts become rows once each, on both databases, whatever happens to the database meanwhile."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, func, select
+
+from hotline import events as e
+from hotline.calls import Call, Leg
+from hotline.database import reading, transaction
+from hotline.facts import Told
+from hotline.ledger import LedgerEntry
+from hotline.record import Record, apply
+from hotline.tickets import Ticket, TicketEntry
+from tests.hotline.facts import arrived, call_id, ended, triaged, whole_call
+
+Writer = Callable[..., Record]
+
+
+def test_a_call_s_facts_become_its_rows(database: Engine, writer: Writer) -> None:
+    record = writer()
+    for fact in whole_call(1):
+        assert record.write(fact)
+    with reading(database) as session:
+        call = session.get_one(Call, call_id(1))
+        ticket = session.get_one(Ticket, call.ticket_id)
+        kinds = session.scalars(
+            select(TicketEntry.kind).where(TicketEntry.ticket_id == ticket.id).order_by(TicketEntry.id)
+        ).all()
+        leg = session.get_one(Leg, f"op-{call_id(1)}-1")
+        lines = session.scalars(select(LedgerEntry.kind).order_by(LedgerEntry.seq)).all()
+    assert (call.state, call.acuity, call.answered_by, call.end_reason) == ("ended", "RED", "lan", "served")
+    assert (ticket.number, ticket.acuity, ticket.path[0]["key"]) == (1, "RED", "1")
+    assert kinds == [
+        "call_arrived", "call_triaged", "call_queued", "leg_dialled", "call_answered", "leg_ended", "call_ended",
+    ]  # fmt: skip
+    assert leg.outcome == "answered"
+    assert lines == ["call_opened", "call_closed"]
+
+
+def test_a_fact_told_twice_counts_once(database: Engine, writer: Writer) -> None:
+    record = writer()
+    for fact in whole_call(1):
+        record.write(fact)
+        record.write(fact)
+    with reading(database) as session:
+        assert session.scalar(select(func.count()).select_from(TicketEntry)) == 7
+        assert session.scalar(select(func.count()).select_from(LedgerEntry)) == 2
+
+
+def test_a_fact_in_one_batch_twice_counts_once(database: Engine) -> None:
+    fact = arrived(1)
+    with transaction(database) as session:
+        assert apply(session, fact)
+        assert not apply(session, fact)
+    with reading(database) as session:
+        assert session.scalar(select(func.count()).select_from(TicketEntry)) == 1
+
+
+def test_an_arrival_that_comes_late_fills_in_the_shell(database: Engine, writer: Writer) -> None:
+    record = writer()
+    record.write(e.CallWaitsAgain(call_id=call_id(1), why="operator gone"))
+    record.write(arrived(1))
+    record.write(arrived(2))
+    with reading(database) as session:
+        call = session.get_one(Call, call_id(1))
+        ticket = session.get_one(Ticket, call.ticket_id)
+        numbers = session.scalars(select(Ticket.number).order_by(Ticket.number)).all()
+    assert (call.hotline, call.caller_number) == ("binhphuoc", "+84910000001")
+    assert (ticket.hotline, ticket.caller_number) == ("binhphuoc", "+84910000001")
+    assert numbers == [1, 2]
+
+
+def test_a_decision_that_comes_late_does_not_undo_key_1(database: Engine, writer: Writer) -> None:
+    record = writer()
+    record.write(arrived(1))
+    record.write(e.CallQueued(call_id=call_id(1), hotline="binhphuoc", acuity="GREEN"))
+    record.write(e.AcuityRaised(call_id=call_id(1), acuity="RED", why="key 1"))
+    record.write(triaged(1, "GREEN"))
+    with reading(database) as session:
+        call = session.get_one(Call, call_id(1))
+        assert (call.acuity, session.get_one(Ticket, call.ticket_id).acuity) == ("RED", "RED")
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["+84912345678\x00'; drop table call; --", "\ud800broken", "9" * 5000, 'quo"te\nline'],
+    ids=range(4),
+)
+def test_a_forged_number_is_kept_as_far_as_it_can_be_and_stops_nobody(
+    number: str, database: Engine, writer: Writer
+) -> None:
+    record = writer()
+    record.write(arrived(1, caller_number=number, called_number=number))
+    record.write(arrived(2))
+    with reading(database) as session:
+        assert len(session.get_one(Call, call_id(1)).caller_number) <= 40
+        assert session.get(Call, call_id(2)) is not None
+
+
+def test_a_fact_that_no_database_takes_is_set_aside_and_the_next_ones_go_on(
+    database: Engine, writer: Writer, place: Path
+) -> None:
+    record = writer()
+    record.write(e.OperatorChanged(operator_id=999_999, state="available"))  # there is no such operator
+    assert record.write(arrived(1))
+    assert "OperatorChanged" in (place / "journal" / "test.refused.jsonl").read_text()
+
+
+def test_a_hundred_facts_told_at_once_keep_their_order(database: Engine, writer: Writer) -> None:
+    record = writer(within_s=10.0)
+    futures = [record.tell(fact) for n in range(15) for fact in whole_call(n)]
+    assert all(future.result(10) for future in futures)
+    with reading(database) as session:
+        states = session.scalars(select(Call.state)).all()
+        numbers = session.scalars(select(Ticket.number).order_by(Ticket.opened_at)).all()
+    assert set(states) == {"ended"}
+    assert numbers == list(range(1, 16))
+
+
+def test_redis_down_does_not_stop_a_call(database: Engine, writer: Writer) -> None:
+    record = writer(within_s=2.0)  # `place` has no Redis
+    longest_s = 0.0
+    for n in range(20):
+        for fact in (arrived(n), triaged(n), ended(n)):
+            began = time.monotonic()
+            assert record.write(fact)
+            longest_s = max(longest_s, time.monotonic() - began)
+    assert longest_s < 0.5
+    with reading(database) as session:
+        assert session.scalar(select(func.count()).select_from(Told)) == 60
