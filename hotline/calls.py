@@ -53,6 +53,8 @@ class EndReason(StrEnum):
     """The caller left before a human answered: recalled."""
     TOO_SHORT = "too_short"
     """Hung up within 5 s of the answer: counted, not recalled."""
+    NOT_REACHED = "not_reached"
+    """A recall that nobody took: no operator, or not the citizen."""
     SWITCH_LOST = "switch_lost"
     """Asterisk went away: recalled."""
 

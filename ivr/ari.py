@@ -303,11 +303,12 @@ class Ari:
             "POST", f"bridges/{bridge}/addChannel", channel=channel, inhibitConnectedLineUpdates="true"
         )
 
-    async def start_music(self, bridge: str) -> None:
-        await self.request("POST", f"bridges/{bridge}/moh")
+    async def start_music(self, channel: str) -> None:
+        """Music for one channel; inside a bridge it hears nothing else until `stop_music`."""
+        await self.request("POST", f"channels/{channel}/moh")
 
-    async def stop_music(self, bridge: str) -> None:
-        await self.request("DELETE", f"bridges/{bridge}/moh")
+    async def stop_music(self, channel: str) -> None:
+        await self.request("DELETE", f"channels/{channel}/moh")
 
 
 def _age_s(created: str) -> float:

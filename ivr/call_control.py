@@ -43,8 +43,8 @@ VANISHED_EVERY_S = 30.0
 class CallControl:
     """The application's one object: routes events, serves the line, keeps the beat."""
 
-    def __init__(self, floor: Floor, var: Path) -> None:
-        self.floor = floor
+    def __init__(self, floor: Floor, var: Path, recalls: RecallDialler) -> None:
+        self.floor, self._recalls = floor, recalls
         self._run = var / "run"
         self._serve_soon = False
         floor.serve = self.serve
@@ -81,7 +81,7 @@ class CallControl:
         restarted = before not in ("", started_at)
         if restarted:
             log.warning("Asterisk was restarted", before=before, now=started_at)
-        await reconcile(self.floor, asterisk_restarted=restarted)
+        await reconcile(self.floor, asterisk_restarted=restarted, take_over_recall=self._recalls.take_over)
         await asyncio.to_thread(note.write_text, started_at)
         await self._beat()
         self.serve()
@@ -225,9 +225,9 @@ async def run(given: Settings) -> None:
             ari=ari, record=record, installation=installation, prompts=given.prompts,
             node=given.node, desks=desks, mix_monitor=manager.mix_monitor,
         )  # fmt: skip
-        control = CallControl(floor, given.var)
         commands = DeskCommands(floor, given.redis)
         recalls = RecallDialler(floor, given.recordings)
+        control = CallControl(floor, given.var, recalls)
         works = [
             ari.run(control.reconcile, control.heard),
             control.tick_for_ever(),

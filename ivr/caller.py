@@ -7,7 +7,7 @@ What happened is taken in at once and in order; what Asterisk must then do is do
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from ivr.ari import AriError, AriEvent, Channel
 from ivr.chain import Chain
 from ivr.desk import Desk
 from ivr.floor import Floor
-from ivr.leg import Leg, bridge_of, call_and_role, left_by_itself, outcome
+from ivr.leg import MISSED, SHOWN, Leg, bridge_of, call_and_role, left_by_itself, outcome
 from ivr.speech.prompts import say_position
 from ivr.waiting_line import Waiting, position
 
@@ -32,6 +32,8 @@ COMFORT_EVERY_S = 20.0
 OFFER_S = 8.0
 """Silence after an offer in which a key may still come."""
 CHAIN_AFTER_S = {Acuity.RED: 10.0, Acuity.ORANGE: 60.0}
+UNHEARD = -1
+"""In place of a cause: nobody listened when a leg ended, so its party may not have meant to go."""
 RING_RED_S = 300
 """A RED call's desks ring until somebody answers; Asterisk must not give up before us."""
 
@@ -116,7 +118,7 @@ class Caller:
         await asyncio.gather(ari.watch(f"channel:{self.id}"), ari.make_bridge(self.bridge))
         await ari.join(self.bridge, self.id)
         if self.talking is None:
-            await ari.start_music(self.bridge)
+            await ari.start_music(self.id)
             if self.waits and not self._playback:
                 self.say([self.message] if self.message else ["please-hold"])
 
@@ -338,7 +340,7 @@ class Caller:
             self._leg_over(leg, leg.ending or "cancelled")
             return
         leg.limit_s = limit_s
-        variables = {"PJSIP_HEADER(add,X-Call-Id)": self.id, "CALLERID(num)": shown_number}
+        variables = {"PJSIP_HEADER(add,X-Call-Id)": self.id, SHOWN: shown_number}
         try:
             await ari.create(leg.id, leg.endpoint, f"{leg.role},{self.id}", self.id, variables)
         except AriError as error:
@@ -346,18 +348,26 @@ class Caller:
             await self.floor.quietly(ari.hang_up(leg.id))
             self._leg_over(leg, leg.ending or "unavailable")
             return
+        leg.created = True
         if leg.ending or self.over:
             await self.floor.quietly(ari.hang_up(leg.id))
 
     def took_over(self, leg: Leg) -> None:
         """A leg that an earlier process dialled."""
         self.legs[leg.id] = leg
+        leg.created = True
         number = leg.id.rpartition("-")[2]
         self._leg_count = max(self._leg_count, int(number) if number.isdigit() else 0)
 
     def lost(self) -> None:
-        """The channel is not there any more, and nobody heard it go."""
+        """Asterisk has the channel no more, and nobody heard it go."""
         self._gone()
+
+    def without(self, channels: Collection[str]) -> None:
+        """Asterisk has only these channels: legs that ended unheard are over."""
+        for leg in list(self.legs.values()):
+            if leg.id not in channels and leg.created:
+                self._leg_ended(leg, UNHEARD, 0)
 
     def rung(self) -> list[Desk]:
         desks = (self.floor.desks.of(leg.operator_id) for leg in self.legs.values() if not leg.ending)
@@ -421,7 +431,7 @@ class Caller:
 
     async def _connect(self, leg: Leg) -> None:
         ari, playing, self._playback = self.floor.ari, self._playback, ""
-        requests = [ari.join(self.bridge, leg.id), ari.stop_music(self.bridge)]
+        requests = [ari.join(self.bridge, leg.id), ari.stop_music(self.id)]
         await self.floor.quietly(*requests, *([ari.stop_playing(playing)] if playing else []))
         self.floor.tell(
             e.CallAnswered(call_id=self.id, leg_id=leg.id, answered_by=leg.name, operator_id=leg.operator_id)
@@ -442,7 +452,7 @@ class Caller:
         self.talking = None
         self.front = True
         self.floor.tell(e.CallWaitsAgain(call_id=self.id, why=why))
-        self._do(self.floor.ari.start_music(self.bridge))
+        self._do(self.floor.ari.start_music(self.id))
         self.say(["operator-lost"])
         self.floor.serve()
 
@@ -454,9 +464,8 @@ class Caller:
         self.floor.tell(e.LegEnded(call_id=self.id, leg_id=leg.id, outcome=what))
         desk = self.floor.desks.of(leg.operator_id)
         if desk is not None and desk.call_id == self.id:
-            missed = {"no_answer": "missed", "declined": "declined", "busy": "busy", "unavailable": "phone"}
-            if desk.state is Presence.RINGING and what in missed and not desk.signing_out:
-                self.floor.desks.change(desk, Presence.PAUSED, missed[what])
+            if desk.state is Presence.RINGING and what in MISSED and not desk.signing_out:
+                self.floor.desks.change(desk, Presence.PAUSED, MISSED[what])
             else:
                 self.floor.desks.freed(desk, self.id)
         self.floor.serve()

@@ -48,6 +48,9 @@ class Visit(Protocol):
     def let_go(self, desk: Desk) -> None:
         """Stop ringing this desk; somebody more urgent needs it."""
 
+    def lost(self) -> None:
+        """Asterisk has its channel no more, and nobody heard it go."""
+
 
 @dataclass
 class Floor:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SHOWN = "CONNECTEDLINE(num,i)"
+"""The channel variable whose number the rung phone shows: a created leg's other party, not its own caller id."""
 BUSY, NO_SUCH_NUMBER, DECLINED = 17, 1, 21
 NORMAL, NOT_SAID = 16, 0
 """A party's own hang-up: Asterisk gives 0 for a leg that was never in a bridge."""
+MISSED = {"no_answer": "missed", "declined": "missed", "busy": "missed", "unavailable": "phone"}
+"""Why a desk is paused whose ring ended so: otherwise it would be rung again at once."""
 _OUTCOMES = {486: "busy", 600: "busy", 603: "declined", 404: "failed", 503: "failed", 480: "unavailable"}
 
 
@@ -25,6 +29,8 @@ class Leg:
     operator_id: int | None = None
     limit_s: int = 60
     """When Asterisk itself gives up; ours come before."""
+    created: bool = False
+    """Asterisk has a channel for it."""
     ringing: bool = False
     up: bool = False
     ending: str = ""

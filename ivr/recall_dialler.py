@@ -1,22 +1,125 @@
-"""The recall dialler: rings an operator first, then the citizen whom the hotline owes a call, through the hotline's own number."""
+"""The recall dialler: each second, recalls that are due join the waiting line, where an operator is chosen for them."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
+import time
 from pathlib import Path
 
 import structlog
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
+from hotline import events as e
+from hotline.acuity import Acuity
+from hotline.database import reading
+from hotline.recalls import Recall, RecallState
+from ivr.ari import Channel
 from ivr.floor import Floor
+from ivr.leg import Leg
+from ivr.recall_call import Owed, RecallCall
 
 log = structlog.get_logger(__name__)
 
+LOOK_EVERY_S = 1.0
+AT_ONCE = 50
+OURS_FROM = 5_000_000
+"""Asterisk counts its own channels from 0 at each start: ids of ours must never meet them."""
+
+
+def due() -> list[Owed]:
+    """Recalls whose time has come, the oldest first."""
+    now = e.now()
+    with reading() as session:
+        rows = session.scalars(
+            select(Recall)
+            .where(Recall.state == RecallState.DUE, Recall.next_try_at <= now)
+            .order_by(Recall.due_at)
+            .limit(AT_ONCE)
+        )
+        return [_owed(row) for row in rows]
+
+
+def in_hand() -> list[Owed]:
+    """Recalls that some process was dialling."""
+    with reading() as session:
+        return [_owed(r) for r in session.scalars(select(Recall).where(Recall.state == RecallState.DIALLING))]
+
+
+def _owed(row: Recall) -> Owed:
+    waited_s = max((e.now() - row.made_at).total_seconds(), 0.0)
+    acuity = Acuity(row.acuity)
+    return Owed(row.id, row.call_id, row.ticket_id, row.hotline, row.number, acuity, row.tries, waited_s)
+
 
 class RecallDialler:
-    """Looks for due recalls each second."""
+    """Brings due recalls into the line, each once."""
 
     def __init__(self, floor: Floor, recordings: Path) -> None:
         self._floor, self._recordings = floor, recordings
+        self._count = itertools.count(OURS_FROM)
+        self._looked_after = False
 
     async def run(self) -> None:
-        await asyncio.Event().wait()
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            if not self._floor.ari.connected:
+                continue
+            try:
+                if not self._looked_after:
+                    await self._resume()
+                await self._look()
+            except SQLAlchemyError as error:
+                log.warning("recalls cannot be read", error=type(error).__name__)
+
+    async def _look(self) -> None:
+        owed = {one.id: one for one in await asyncio.to_thread(due)}
+        known = self._by_recall()
+        hotlines = {hotline.key for hotline in self._floor.installation.hotlines}
+        for recall_id, call in known.items():
+            if recall_id not in owed:
+                call.withdraw()
+        for recall_id, one in owed.items():
+            if recall_id not in known and one.hotline in hotlines:
+                self._begin(one)
+        self._floor.serve()
+
+    def _by_recall(self) -> dict[str, RecallCall]:
+        visits = self._floor.visits.values()
+        return {v.owed.id: v for v in visits if isinstance(v, RecallCall)}
+
+    def _begin(self, owed: Owed) -> None:
+        call_id = f"{self._floor.node}-{int(time.time())}.{next(self._count)}"
+        call = RecallCall(self._floor, call_id, owed, self._recordings, self._floor.clock())
+        self._floor.visits[call_id] = call
+
+    async def _resume(self) -> None:
+        """A recall that a dead process was dialling is due again, unless its talk goes on."""
+        known = self._by_recall()
+        for owed in await asyncio.to_thread(in_hand):
+            if owed.id not in known:
+                self._floor.tell(
+                    e.RecallChanged(
+                        recall_id=owed.id, call_id=owed.call_id, state=RecallState.DUE, next_try_at=e.now()
+                    )
+                )
+        self._looked_after = True
+
+    def take_over(self, channel: Channel, operator: Channel | None) -> bool:
+        """Go on with a talk that an earlier process joined; False when citizen and operator are not both there."""
+        _, _, rest = channel.app_data.partition(",citizen,")
+        hotline, _, recall_id = rest.partition(",")
+        if channel.state != "Up" or operator is None or operator.state != "Up":
+            return False
+        owed = Owed(recall_id, recall_id.removeprefix("r-"), "", hotline, "", Acuity.ORANGE, 0, 0.0)
+        call = RecallCall(self._floor, channel.id, owed, self._recordings, self._floor.clock())
+        call.begun = call.dialled = call.citizen_up = True
+        phone = operator.name.removeprefix("PJSIP/").rpartition("-")[0]
+        desk = self._floor.desks.at(phone)
+        call.leg = Leg(operator.id, "operator", f"PJSIP/{phone}", desk.username if desk else phone, 0.0)
+        call.leg.up = True
+        if desk is not None:
+            call.leg.operator_id = desk.operator_id
+        self._floor.visits[channel.id] = call
+        return True

@@ -7,7 +7,7 @@ phase that their bridges show, and calls that the database believes open but Ast
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -70,8 +70,13 @@ def operators() -> list[tuple[Operator, OperatorPresence | None]]:
         return [(operator, presence) for operator, presence in rows]
 
 
-async def reconcile(floor: Floor, *, asterisk_restarted: bool) -> None:
-    """Bring desks, calls and the database to what Asterisk has."""
+async def reconcile(
+    floor: Floor,
+    *,
+    asterisk_restarted: bool,
+    take_over_recall: Callable[[Channel, Channel | None], bool] = lambda citizen, operator: False,
+) -> None:
+    """Bring desks, calls and the database to what Asterisk has; a recall's talk goes on when `take_over_recall` says so."""
     await learn_operators(floor)
     channels = {channel.id: channel for channel in await floor.ari.channels()}
     bridges = {bridge.id: bridge for bridge in await floor.ari.bridges()}
@@ -81,11 +86,17 @@ async def reconcile(floor: Floor, *, asterisk_restarted: bool) -> None:
         log.warning("the database is away; calls are taken over without it", error=type(error).__name__)
         known = {}
     for call_id, visit in list(floor.visits.items()):
-        if call_id not in channels and isinstance(visit, Caller):
+        if call_id not in channels:
             visit.lost()
+        elif isinstance(visit, Caller):
+            visit.without(channels.keys())
     for channel in channels.values():
         if _is_caller(channel, floor.ari.app) and channel.id not in floor.visits:
             await _take_over(floor, channel, channels, bridges, known.get(channel.id))
+        elif channel.app_data.startswith(f"{floor.ari.app},citizen,") and channel.id not in floor.visits:
+            operators_legs = (c for i, c in channels.items() if call_and_role(i) == (channel.id, "operator"))
+            if not take_over_recall(channel, next(operators_legs, None)):
+                await floor.quietly(floor.ari.hang_up(channel.id))
     await _clear_leftovers(floor, channels, bridges)
     settle_desks(floor)
     end_vanished(floor, known, set(channels), asterisk_restarted=asterisk_restarted)
@@ -130,7 +141,7 @@ async def _take_over(
     log.info("a call is taken over", call_id=caller.id, talking=caller.talking is not None)
     await floor.quietly(floor.ari.watch(f"channel:{channel.id}"))
     if caller.talking is None:
-        await floor.quietly(floor.ari.start_music(caller.bridge))
+        await floor.quietly(floor.ari.start_music(caller.id))
         if caller.human_answered:
             caller.wait_again("the operator left while nobody listened")
 

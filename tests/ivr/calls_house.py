@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 
 from asterisk_conf import Timing
 from hotline import commands, database
@@ -90,7 +90,8 @@ class _TriageCall(socketserver.StreamRequestHandler):
             "LANGUAGE_CODE": what.language, "NEXT": "line", "TRIAGE_DONE": "1",
         }  # fmt: skip
         for name, value in values.items():
-            self._ask(f'SET VARIABLE {name} "{value}"')
+            with contextlib.suppress(BrokenPipeError):  # the caller may be gone
+                self._ask(f'SET VARIABLE {name} "{value}"')
 
     def _ask(self, command: str) -> str:
         self.wfile.write(f"{command}\n".encode())
@@ -166,6 +167,18 @@ class CallsHouse:
             ).one_or_none()
             return f"{row.state} {row.reason}".strip() if row else "offline"
 
+    def until_presence(self, username: str, said: str, within_s: float = 2.0) -> None:
+        self.until(lambda: self.presence(username) == said, within_s, f"{username} {said}")
+
+    def until_queue(self, words: str) -> str:
+        """What app_queue shows of Bình Phước's queue, once `words` stand there."""
+
+        def shown() -> str:
+            text = self.switch.console("queue show binhphuoc")
+            return text if words in text else ""
+
+        return str(self.until(shown, 3, f"{words} in the queue"))
+
     def rows(self, kind: type[Any], *where: Any) -> list[Any]:
         with database.reading(self.engine) as session:
             return list(session.scalars(select(kind).where(*where)))
@@ -174,12 +187,29 @@ class CallsHouse:
         rows = self.rows(Call, Call.caller_number == "+84" + number[1:])
         return max(rows, key=lambda c: c.arrived_at, default=None)
 
+    def until_ended(self, number: str, reason: str) -> Call:
+        """The caller's call, once it has ended for this reason."""
+
+        def ended() -> Call | None:
+            call = self.call_of(number)
+            return call if call is not None and call.state == "ended" else None
+
+        call = self.until(ended, 4, f"the call of {number} ended")
+        assert isinstance(call, Call)
+        assert call.end_reason == reason, call.end_reason
+        return call
+
     def legs_of(self, number: str) -> list[Leg]:
         call = self.call_of(number)
         return self.rows(Leg, Leg.call_id == call.id) if call else []
 
     def recalls_of(self, number: str) -> list[Recall]:
         return self.rows(Recall, Recall.number == "+84" + number[1:])
+
+    def forget_recalls(self) -> None:
+        """So that nobody is rung for an earlier test's caller."""
+        with database.transaction(self.engine) as session:
+            session.execute(update(Recall).values(state="cancelled"))
 
     def until(self, true: Callable[[], Any], within_s: float, what: str) -> Any:
         end = time.monotonic() + within_s

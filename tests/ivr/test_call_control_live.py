@@ -7,17 +7,28 @@ from collections.abc import Iterator
 
 import pytest
 
-from front_door import parts
-from tests.ivr.calls_house import TRUNK_PORTS, CallsHouse, Decided, calls_house
+from hotline.calls import Call
+from hotline.recordings import relative_path
+from tests.ivr.calls_house import PROMPT_HZ, TRUNK_PORTS, CallsHouse, Decided, calls_house
 from tests.world import Answering, Carrier, Citizen, Phone
 
 pytestmark = [pytest.mark.live]
 
 
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CallsHouse]:
+    with calls_house(tmp_path_factory.mktemp("house"), ring_s="3", wrap_up_s="2") as house:
+        yield house
+
+
 @pytest.fixture
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CallsHouse]:
-    with calls_house(tmp_path_factory.mktemp("house"), ring_s="3", wrap_up_s="2") as running:
-        yield running
+def house(running: CallsHouse) -> Iterator[CallsHouse]:
+    """The running house with nobody signed in."""
+    yield running
+    running.forget_recalls()
+    for username in ("lan", "minh"):
+        running.ask(username, "sign_out")
+        running.until_presence(username, "offline", 5)
 
 
 def carrier(house: CallsHouse) -> Carrier:
@@ -48,15 +59,240 @@ def test_caller_and_operator_hear_each_other_and_the_call_ends_in_wrap_up(house:
             desk_heard = await desk.leg.listen(2.0)
             assert heard[620] > 0.9, heard
             assert desk_heard[440] > 0.9, desk_heard
-            assert house.presence("lan") == "talking"
+            await asyncio.to_thread(house.until_presence, "lan", "talking")
             desk.leg.hang_up()
             await leg.until_ended(3)
             await asyncio.sleep(0.5)
-            assert house.presence("lan") == "wrap_up"
+            await asyncio.to_thread(house.until_presence, "lan", "wrap_up")
             await asyncio.sleep(2.5)
-            assert house.presence("lan") == "available"
+            await asyncio.to_thread(house.until_presence, "lan", "available")
 
     asyncio.run(scene())
-    call = house.call_of("0912000001")
+    assert house.until_ended("0912000001", "served").answered_by == "lan"
+
+
+def test_a_waiting_caller_hears_music_and_the_message_without_a_gap_of_silence(house: CallsHouse) -> None:
+    house.decided["0912000002"] = Decided("YELLOW", message="message-YELLOW")
+
+    async def scene() -> None:
+        async with carrier(house) as trunk, phone(house, "101", 620, Answering.rings_on()):
+            await seat(house, lan="101")
+            leg = await Citizen(trunk, "0912000002").call("1022")
+            await leg.until_hears(PROMPT_HZ, within_s=2, for_s=0.2)
+            await asyncio.sleep(2.0)
+            assert leg.silence_gaps(0.4) == [], leg.silence_gaps(0.2)
+            leg.hang_up()
+
+    asyncio.run(scene())
+
+
+def test_red_rings_every_desk_at_once_and_the_first_answer_wins(house: CallsHouse) -> None:
+    house.decided["0912000003"] = Decided("RED", message="message-RED")
+
+    async def scene() -> None:
+        async with (
+            carrier(house) as trunk,
+            phone(house, "101", 620, Answering.rings_on()) as one,
+            phone(house, "102", 710, Answering.answers(2.0)) as two,
+        ):
+            await seat(house, lan="101", minh="102")
+            leg = await Citizen(trunk, "0912000003").call("1022")
+            first, second = await asyncio.gather(one.until_rung(3), two.until_rung(3))
+            assert abs(first.started_s - second.started_s) < 0.5
+            assert first.header("X-Call-Id").startswith("n1-")
+            await leg.until_hears(710, within_s=5)
+            await first.until_ended(2)
+            await asyncio.to_thread(house.until_presence, "lan", "available")
+            await asyncio.to_thread(house.until_presence, "minh", "talking")
+            leg.hang_up()
+
+    asyncio.run(scene())
+    assert house.until_ended("0912000003", "served").answered_by == "minh"
+
+
+def test_a_missed_ring_goes_to_the_next_desk_and_pauses_the_one_that_missed(house: CallsHouse) -> None:
+    house.decided["0912000004"] = Decided("GREEN")
+
+    async def scene() -> None:
+        async with (
+            carrier(house) as trunk,
+            phone(house, "101", 620, Answering.rings_on()) as one,
+            phone(house, "102", 710, Answering.answers(1.0)) as two,
+        ):
+            await seat(house, lan="101")
+            await seat(house, minh="102")
+            leg = await Citizen(trunk, "0912000004").call("1022")
+            await one.until_rung(3)
+            assert not two.legs
+            await leg.until_hears(710, within_s=8)
+            await asyncio.to_thread(house.until_presence, "lan", "paused missed")
+            leg.hang_up()
+
+    asyncio.run(scene())
+
+
+def test_key_1_while_waiting_is_red_and_rings_everybody(house: CallsHouse) -> None:
+    house.decided["0912000005"] = Decided("NONMED", branch="services")
+
+    async def scene() -> None:
+        async with (
+            carrier(house) as trunk,
+            phone(house, "101", 620, Answering.rings_on()) as one,
+            phone(house, "102", 710, Answering.rings_on()) as two,
+        ):
+            await seat(house, lan="101", minh="102")
+            leg = await Citizen(trunk, "0912000005").call("1022")
+            await asyncio.sleep(1.0)
+            assert len(one.legs) + len(two.legs) == 1
+            await leg.press("1")
+            await asyncio.sleep(1.0)
+            assert one.leg is not None
+            assert two.leg is not None
+            two.leg.answer()
+            await leg.until_hears(710, within_s=3)
+            leg.hang_up()
+
+    asyncio.run(scene())
+    call = house.call_of("0912000005")
     assert call is not None
-    assert (call.state, call.end_reason, call.answered_by) == ("ended", "served", "lan")
+    assert call.acuity == "RED"
+
+
+def test_after_ten_seconds_a_duty_number_takes_a_red_call_by_key_1(house: CallsHouse) -> None:
+    house.decided["0912000006"] = Decided("RED")
+
+    async def scene() -> None:
+        async with carrier(house) as trunk, phone(house, "101", 620, Answering.rings_on()):
+            duty = trunk.route("02713888001", Answering.answers(1.0, keys="1", key_after_s=1.0), tone_hz=1500)
+            await seat(house, lan="101")
+            leg = await Citizen(trunk, "0912000006", tone_hz=440).call("1022")
+            await leg.until_hears(1500, within_s=16)
+            assert duty.leg is not None
+            assert 9.5 < duty.leg.started_s - (leg.answered_s or 0) < 12.5
+            heard = await duty.leg.listen(1.5)
+            assert heard[440] > 0.9, heard
+            duty.leg.hang_up()
+            await leg.until_ended(3)
+
+    asyncio.run(scene())
+    assert house.until_ended("0912000006", "served").answered_by == "chain:Trực Sở Y tế Bình Phước"
+
+
+def test_talkers_go_on_while_calls_is_dead_and_the_next_one_ends_the_call_properly(house: CallsHouse) -> None:
+    house.decided["0912000007"] = Decided("ORANGE")
+
+    async def scene() -> None:
+        async with carrier(house) as trunk, phone(house, "101", 620, Answering.answers(0.5)) as desk:
+            await seat(house, lan="101")
+            leg = await Citizen(trunk, "0912000007", tone_hz=440).call("1022")
+            await leg.until_hears(620, within_s=6)
+            await asyncio.to_thread(house.kill_calls)
+            heard = await leg.listen(2.0)
+            assert heard[620] > 0.95, heard
+            await asyncio.to_thread(house.start_calls)
+            heard = await leg.listen(2.0)
+            assert heard[620] > 0.95, heard
+            await asyncio.to_thread(house.until_presence, "lan", "talking")
+            assert desk.leg is not None
+            desk.leg.hang_up()
+            await leg.until_ended(3)
+
+    asyncio.run(scene())
+    house.until_ended("0912000007", "served")
+
+
+def test_a_waiter_is_served_by_the_next_process_after_a_kill(house: CallsHouse) -> None:
+    house.decided["0912000008"] = Decided("ORANGE")
+
+    async def scene() -> None:
+        async with carrier(house) as trunk, phone(house, "101", 620, Answering.answers(0.5)):
+            leg = await Citizen(trunk, "0912000008").call("1022")
+            await asyncio.sleep(1.0)
+            await asyncio.to_thread(house.kill_calls)
+            await asyncio.to_thread(house.start_calls)
+            await seat(house, lan="101")
+            await leg.until_hears(620, within_s=6)
+            leg.hang_up()
+
+    asyncio.run(scene())
+
+
+def test_a_caller_who_leaves_the_line_is_owed_a_call(house: CallsHouse) -> None:
+    house.decided["0912000009"] = Decided("YELLOW")
+
+    async def scene() -> None:
+        async with carrier(house) as trunk, phone(house, "101", 620, Answering.rings_on()) as desk:
+            await seat(house, lan="101")
+            leg = await Citizen(trunk, "0912000009").call("1022")
+            rung = await desk.until_rung(3)
+            leg.hang_up()
+            await rung.until_ended(2)
+            await asyncio.to_thread(house.until_presence, "lan", "available")
+            await asyncio.to_thread(house.ask, "lan", "sign_out")
+
+    asyncio.run(scene())
+    house.until(lambda: house.recalls_of("0912000009"), 3, "a recall")
+    (recall,) = house.recalls_of("0912000009")
+    assert (recall.acuity, recall.why) == ("YELLOW", "lost")
+    house.until_ended("0912000009", "abandoned")
+
+
+def test_with_nobody_on_duty_a_green_caller_is_offered_a_callback_by_key_2(house: CallsHouse) -> None:
+    house.decided["0912000010"] = Decided("GREEN")
+
+    async def scene() -> None:
+        async with carrier(house) as trunk:
+            leg = await Citizen(trunk, "0912000010").call("1022")
+            await asyncio.sleep(2.5)
+            await leg.press("2")
+            await leg.until_ended(6)
+
+    asyncio.run(scene())
+    house.until(lambda: house.recalls_of("0912000010"), 3, "a recall")
+    house.until_ended("0912000010", "callback_asked")
+
+
+def test_a_recall_rings_the_operator_first_then_the_citizen_and_is_recorded(house: CallsHouse) -> None:
+    house.decided["0912000011"] = Decided("GREEN")
+
+    async def scene() -> None:
+        async with carrier(house) as trunk, phone(house, "101", 620, Answering.answers(0.5)) as desk:
+            leg = await Citizen(trunk, "0912000011").call("1022")
+            await asyncio.sleep(1.5)
+            await leg.press("2")
+            await leg.until_ended(6)
+            home = trunk.route("0912000011", Answering.answers(1.0), tone_hz=440)
+            await seat(house, lan="101")
+            citizen = await home.until_talking(10)
+            assert desk.leg is not None
+            await desk.leg.until_hears(440, within_s=4)
+            await citizen.until_hears(620, within_s=4)
+            assert "02711022" in citizen.caller_name
+            heard = await desk.leg.listen(1.5)
+            assert heard[440] > 0.9, heard
+            citizen.hang_up()
+            await desk.leg.until_ended(3)
+
+    asyncio.run(scene())
+    (recall,) = house.recalls_of("0912000011")
+    house.until(lambda: house.recalls_of("0912000011")[0].state == "done", 3, "recall done")
+    out = house.rows(Call, Call.direction == "out")[-1]
+    assert (out.ticket_id, out.answered_by) == (recall.ticket_id, "lan")
+    file = house.settings.recordings / relative_path(out.id)
+    house.until(lambda: file.exists() and file.stat().st_size > 64_000, 4, "a recording of more than 2 s")
+
+
+def test_desks_are_mirrored_into_the_dialplans_own_queues(house: CallsHouse) -> None:
+    async def scene() -> None:
+        async with carrier(house), phone(house, "101", 620, Answering.rings_on()):
+            await seat(house, lan="101")
+            shown = await asyncio.to_thread(house.until_queue, "PJSIP/101")
+            assert "paused" not in shown
+            assert await asyncio.to_thread(house.ask, "lan", "pause", reason="lunch") == ""
+            await asyncio.to_thread(house.until_queue, "paused")
+            refused = await asyncio.to_thread(house.ask, "minh", "sign_in", phone="101")
+            assert "101" in refused
+            refused = await asyncio.to_thread(house.ask, "minh", "sign_in", phone="103")
+            assert "chưa đăng ký" in refused
+
+    asyncio.run(scene())

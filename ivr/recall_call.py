@@ -1,0 +1,284 @@
+"""One recall: an operator is rung first, then the citizen whom the hotline owes a call; both are joined and recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+
+from hotline import events as e
+from hotline.acuity import Acuity
+from hotline.calls import Direction, EndReason
+from hotline.installation import digits
+from hotline.operators import Presence
+from hotline.recalls import RecallState
+from hotline.recordings import relative_path
+from ivr.ari import AriError, AriEvent
+from ivr.desk import Desk
+from ivr.floor import Floor
+from ivr.leg import MISSED, SHOWN, Leg, bridge_of, call_and_role, outcome
+from ivr.queue_members import Refused
+from ivr.waiting_line import Waiting
+
+log = structlog.get_logger(__name__)
+
+TRIES = 3
+AGAIN_AFTER_S = {Acuity.RED: 180, Acuity.ORANGE: 300}
+LATER_S = 900
+OPERATOR_LEFT_AGAIN_S = 30
+CITIZEN_RINGS_S = 45
+
+
+@dataclass(frozen=True)
+class Owed:
+    """A due recall as the database has it."""
+
+    id: str
+    call_id: str
+    ticket_id: str
+    hotline: str
+    number: str
+    acuity: Acuity
+    tries: int
+    waited_s: float
+
+
+@dataclass
+class RecallCall:
+    """A call that the hotline places; its id, and the citizen's channel's, has the form of Asterisk's own ids."""
+
+    floor: Floor
+    id: str
+    owed: Owed
+    recordings: Path
+    since_s: float = 0.0
+    begun: bool = False
+    """Somebody was rung for it, so the record knows it."""
+    dialled: bool = False
+    citizen_up: bool = False
+    over: bool = False
+    leg: Leg | None = None
+    _count: int = 0
+    _refused: set[int] = field(default_factory=set)
+
+    # -- its place in the line --
+
+    def in_line(self) -> Waiting | None:
+        if self.over or (self.leg is not None and self.leg.up):
+            return None
+        waited_s = self.owed.waited_s + self.floor.clock() - self.since_s
+        return Waiting(self.id, self.owed.hotline, self.owed.acuity, waited_s)
+
+    def rung(self) -> list[Desk]:
+        desk = self.floor.desks.of(self.leg.operator_id) if self.leg is not None else None
+        return [desk] if desk is not None and desk.state is Presence.RINGING else []
+
+    def let_go(self, desk: Desk) -> None:
+        if self.leg is not None and self.leg.operator_id == desk.operator_id and not self.leg.up:
+            self._cancel(self.leg, "cancelled")
+
+    def tick(self) -> None:
+        leg = self.leg
+        late_s = self.floor.installation.ring_s
+        if leg is not None and not leg.up and self.floor.clock() - leg.dialled_s > late_s:
+            self._cancel(leg, "no_answer")
+
+    # -- the operator --
+
+    def ring(self, desk: Desk) -> None:
+        """One desk at a time, also for RED: the citizen is not on the line yet."""
+        if self.leg is not None or not self.floor.desks.change(desk, Presence.RINGING, call_id=self.id):
+            return
+        self._count += 1
+        leg_id = f"op-{self.id}-{self._count}"
+        self.leg = Leg(
+            leg_id, "operator", f"PJSIP/{desk.phone}", desk.username, self.floor.clock(), desk.operator_id
+        )
+        if not self.begun:
+            self.begun = True
+            self.floor.tell(
+                e.CallArrived(
+                    call_id=self.id, hotline=self.owed.hotline, node=self.floor.node, caller_number=self.owed.number,
+                    trunk=self.floor.installation.outbound_trunk.key, direction=Direction.OUT,
+                    ticket_id=self.owed.ticket_id, state="waiting",
+                )
+            )  # fmt: skip
+            self.floor.tell(e.AcuityRaised(call_id=self.id, acuity=self.owed.acuity, why="recall"))
+        self.floor.spawn(self._dial(self.leg, f"operator,{self.id}", "", self.owed.number))
+
+    async def _dial(self, leg: Leg, args: str, originator: str, shown: str) -> None:
+        await self.floor.keep(
+            e.LegDialled(
+                call_id=self.id, leg_id=leg.id, node=self.floor.node, role=leg.role, endpoint=leg.endpoint,
+                operator_id=leg.operator_id,
+            )
+        )  # fmt: skip
+        if leg.over:
+            return
+        variables = {"PJSIP_HEADER(add,X-Call-Id)": self.id, SHOWN: shown}
+        if leg.role == "caller":
+            del variables["PJSIP_HEADER(add,X-Call-Id)"]
+        try:
+            await self.floor.ari.create(leg.id, leg.endpoint, args, originator, variables)
+        except AriError as error:
+            log.info("a phone cannot be rung", call_id=self.id, endpoint=leg.endpoint, error=str(error))
+            if leg.role == "caller":
+                self._not_reached("unavailable")
+            else:
+                self._operator_leg_over(leg, "unavailable")
+            return
+        if leg.over or self.over:
+            await self.floor.quietly(self.floor.ari.hang_up(leg.id))
+
+    def _cancel(self, leg: Leg, why: str) -> None:
+        leg.ending = why
+        self.floor.spawn(self.floor.quietly(self.floor.ari.hang_up(leg.id)))
+        self._operator_leg_over(leg, why)
+
+    def _operator_leg_over(self, leg: Leg, what: str) -> None:
+        if leg.over:
+            return
+        leg.over = True
+        self.leg = None
+        self.floor.tell(e.LegEnded(call_id=self.id, leg_id=leg.id, outcome=what))
+        desk = self.floor.desks.of(leg.operator_id)
+        if desk is not None and desk.call_id == self.id:
+            if desk.state is Presence.RINGING and what in MISSED and not desk.signing_out:
+                self.floor.desks.change(desk, Presence.PAUSED, MISSED[what])
+            else:
+                self.floor.desks.freed(desk, self.id)
+        self.floor.serve()
+
+    # -- what happens --
+
+    def heard(self, event: AriEvent) -> None:
+        if event.channel is None or self.over:
+            return
+        if call_and_role(event.channel.id)[1] == "caller":
+            self._citizen_heard(event)
+        elif self.leg is not None and event.channel.id == self.leg.id:
+            self._operator_heard(self.leg, event)
+
+    def _operator_heard(self, leg: Leg, event: AriEvent) -> None:
+        ari = self.floor.ari
+        if event.kind == "StasisStart":
+            self.floor.spawn(ari.dial(leg.id, leg.limit_s))
+        elif event.kind == "ChannelStateChange" and event.channel and event.channel.state == "Up":
+            if leg.up:
+                return
+            leg.up = True
+            desk = self.floor.desks.of(leg.operator_id)
+            if desk is not None:
+                self.floor.desks.change(desk, Presence.TALKING, call_id=self.id)
+            self.floor.spawn(self._call_citizen(leg))
+        elif event.kind == "ChannelDestroyed":
+            what, was_up = outcome(leg, event.cause, event.tech_cause), leg.up
+            self._operator_leg_over(leg, what)
+            if was_up and self.citizen_up:
+                self._end(EndReason.SERVED)
+            elif was_up:
+                self._again(RecallState.DUE, OPERATOR_LEFT_AGAIN_S)
+
+    async def _call_citizen(self, leg: Leg) -> None:
+        ari, bridge = self.floor.ari, bridge_of(self.id)
+        await ari.make_bridge(bridge)
+        await ari.join(bridge, leg.id)
+        said = self.floor.sounds(["callback-to-operator"], "vi", self.owed.hotline)
+        if said:
+            await self.floor.quietly(ari.play(leg.id, f"why-{leg.id}", said))
+        if self.over or leg.over:
+            return
+        self._recall(RecallState.DIALLING)
+        self.dialled = True
+        trunk = self.floor.installation.outbound_trunk.key
+        number = digits(self.owed.number)
+        number = "0" + number.removeprefix("84") if self.owed.number.startswith("+84") else number
+        citizen = Leg(self.id, "caller", f"PJSIP/{number}@trunk-{trunk}", "citizen", self.floor.clock())
+        args = f"citizen,{self.owed.hotline},{self.owed.id}"
+        shown = self.floor.installation.hotline(self.owed.hotline).outbound_number
+        await self._dial(citizen, args, leg.id, shown)
+
+    def _citizen_heard(self, event: AriEvent) -> None:
+        if event.kind == "StasisStart":
+            self.floor.spawn(self._dial_citizen())
+        elif event.kind == "ChannelStateChange" and event.channel and event.channel.state == "Up":
+            if not self.citizen_up and self.leg is not None:
+                self.citizen_up = True
+                self.floor.spawn(self._connect(event.channel.name, self.leg))
+        elif event.kind == "ChannelDestroyed":
+            if self.citizen_up:
+                self._end(EndReason.SERVED)
+            else:
+                self._not_reached(outcome(Leg(self.id, "caller", "", "", 0.0), event.cause, event.tech_cause))
+
+    async def _dial_citizen(self) -> None:
+        # In the bridge before it rings: the operator hears the ringing, or what the network says.
+        await self.floor.ari.join(bridge_of(self.id), self.id)
+        await self.floor.ari.dial(self.id, CITIZEN_RINGS_S)
+
+    async def _connect(self, channel_name: str, leg: Leg) -> None:
+        """They hear each other; the citizen is told who calls and that the call is recorded."""
+        path = self.recordings.absolute() / relative_path(self.id)
+        if self.floor.mix_monitor is not None:
+            try:
+                await self.floor.mix_monitor(channel_name, path)
+            except Refused as error:
+                log.error("a recall is not recorded", call_id=self.id, error=str(error))
+        self.floor.tell(
+            e.CallAnswered(call_id=self.id, leg_id=leg.id, answered_by=leg.name, operator_id=leg.operator_id)
+        )
+        self._recall(RecallState.DONE)
+        ari = self.floor.ari
+        said = self.floor.sounds(["callback-to-citizen"], "vi", self.owed.hotline)
+        await self.floor.quietly(ari.stop_playing(f"why-{leg.id}"))
+        if said:
+            await self.floor.quietly(ari.play(self.id, f"who-{self.id}", said))
+
+    # -- the end --
+
+    def lost(self) -> None:
+        """Asterisk has no such channel any more."""
+        if self.citizen_up:
+            self._end(EndReason.SERVED)
+        elif self.leg is not None and self.leg.up:
+            self._again(RecallState.DUE, OPERATOR_LEFT_AGAIN_S)
+
+    def _not_reached(self, why: str) -> None:
+        tries = self.owed.tries + 1
+        log.info("a citizen was not reached", call_id=self.id, outcome=why, tries=tries)
+        state = RecallState.FAILED if tries >= TRIES else RecallState.DUE
+        self._again(state, AGAIN_AFTER_S.get(self.owed.acuity, LATER_S))
+
+    def _again(self, state: RecallState, after_s: float) -> None:
+        if self.dialled:
+            self._recall(state, after_s)
+        self._end(EndReason.NOT_REACHED)
+
+    def _recall(self, state: RecallState, after_s: float | None = None) -> None:
+        next_try_at = e.now() + timedelta(seconds=after_s) if after_s is not None else None
+        self.floor.tell(
+            e.RecallChanged(
+                recall_id=self.owed.id, call_id=self.owed.call_id, state=state, next_try_at=next_try_at
+            )
+        )
+
+    def _end(self, reason: EndReason) -> None:
+        if self.over:
+            return
+        if self.leg is not None:
+            self._cancel(self.leg, "answered" if self.leg.up else "cancelled")
+        self.over = True
+        self.floor.visits.pop(self.id, None)
+        if self.begun:
+            self.floor.tell(e.CallEnded(call_id=self.id, reason=reason))
+        ari = self.floor.ari
+        self.floor.spawn(self.floor.quietly(ari.hang_up(self.id), ari.end_bridge(bridge_of(self.id))))
+        self.floor.serve()
+
+    def withdraw(self) -> None:
+        """Not owed any more; nothing happens to a call that rings or talks already."""
+        if self.leg is None and not self.begun:
+            self.over = True
+            self.floor.visits.pop(self.id, None)
