@@ -6,11 +6,14 @@ It fails safe: whatever goes wrong closes the connection without TRIAGE_DONE, an
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import socket
 import socketserver
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -25,6 +28,7 @@ from hotline.record import Record
 from hotline.settings import settings
 
 BACKLOG = 1024
+BEAT_S = 1.0
 Script = Callable[[Session, House], None]
 SCRIPTS: Mapping[str, Script] = {
     "triage": triage_call,
@@ -103,8 +107,21 @@ def main() -> None:
         thread = threading.Thread(target=server.serve_forever, name="agi", daemon=True)
         thread.start()
         _log.info("callers are served", port=given.agi_port)
-        ended.wait()
+        _beat_until(ended, given.var / "run" / "agi.beat", thread)
         server.shutdown()
     house.protocols.stop()
     record.close(2.0)
     _log.info("no more callers are served")
+
+
+def _beat_until(ended: threading.Event, file: Path, accepting: threading.Thread) -> None:
+    """A sign of life every second, which `ivr.rescue` watches: when it stops, this process is killed and restarted."""
+    with suppress(OSError):  # without it nobody watches, and calls are served all the same
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(str(os.getpid()))
+    while accepting.is_alive():
+        with suppress(OSError):
+            os.utime(file)  # also works on a full disk
+        if ended.wait(BEAT_S):
+            return
+    _log.error("no more calls are accepted; the process ends to be started again")

@@ -98,6 +98,36 @@ def _is_party(channel: Mapping[str, Any]) -> bool:
 
 
 @dataclass
+class Watched:
+    """A process that writes its pid to var/run/NAME.beat and touches it every second; silent for STALE_S it is killed.
+
+    Its sockets then close, and each caller it was speaking with goes on in the dialplan at once. What has not beaten yet
+    (it is still starting) is left alone.
+    """
+
+    run: Path
+    name: str
+    _beat: str = ""
+    _fresh_s: float = field(default_factory=time.monotonic)
+    _killed: int = 0
+
+    def look(self) -> None:
+        now_s = time.monotonic()
+        try:
+            file = self.run / f"{self.name}.beat"
+            who, beat = file.read_text(), str(file.stat().st_mtime_ns)
+            pid = int((self.run / f"{self.name}.pid").read_text())
+        except (OSError, ValueError):
+            return
+        if beat != self._beat or who != str(pid):
+            self._beat, self._fresh_s = beat, now_s
+        elif (
+            now_s - self._fresh_s >= STALE_S - LOOK_EVERY_S and pid != self._killed and _kill(pid, self.name)
+        ):
+            self._killed = pid
+
+
+@dataclass
 class Rescue:
     """What was seen so far; `look` once, every LOOK_EVERY_S."""
 
@@ -146,17 +176,10 @@ class Rescue:
         """SIGKILL to the application, once for each process, if the pid is still its own."""
         try:
             pid = int((self.run / "calls.pid").read_text())
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except (OSError, ValueError):
             return
-        if pid == self._killed or not _is_calls(words):
-            return
-        self._killed = pid
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
-        log.error("the calls process hung and was killed", pid=pid)
+        if pid != self._killed and _kill(pid, "calls"):
+            self._killed = pid
 
     def _hand_over(self) -> None:
         try:
@@ -188,9 +211,22 @@ class Rescue:
         return there
 
 
-def _is_calls(words: Sequence[bytes]) -> bool:
-    """Whether a command line is `app.py calls`."""
-    return any(word.endswith(b"app.py") for word in words) and b"calls" in words
+def _kill(pid: int, name: str) -> bool:
+    """SIGKILL to a hung process of ours; False when the pid is no longer that process."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if not _is_ours(words, name):
+            return False
+        os.kill(pid, signal.SIGKILL)
+    except OSError:
+        return False
+    log.error("a process hung and was killed", process=name, pid=pid)
+    return True
+
+
+def _is_ours(words: Sequence[bytes], name: str) -> bool:
+    """Whether a command line is `app.py NAME`."""
+    return any(word.endswith(b"app.py") for word in words) and name.encode() in words
 
 
 def rescue(given: Settings) -> Rescue:
@@ -204,9 +240,11 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ends.set())
     watch = rescue(settings())
+    scripts = Watched(settings().var / "run", "agi")
     log.info("the rescue watches")
     while not ends.wait(LOOK_EVERY_S):
         try:
+            scripts.look()
             watch.look()
         except Exception:
             # The last guard must outlive any fault of its own.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -75,17 +76,21 @@ class Machine:
         write_tones(self.given.prompts / "vi" / "all")
         self.switch.lay_prompts()
 
-    def start_agi(self) -> None:
-        names = ("var", "recordings", "installation", "agi_port")
+    def program(self, name: str) -> subprocess.Popen[bytes]:
+        """A process of the product, as the supervisor starts it."""
+        names = ("var", "recordings", "installation", "agi_port", "ari_port")
         environment = {f"HOTLINE_{name.upper()}": str(getattr(self.given, name)) for name in names}
-        with (self.given.var / "agi.log").open("ab") as log:
-            self.agi = subprocess.Popen(
-                [sys.executable, "app.py", "agi"],
+        with (self.given.var / f"{name}.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "app.py", name],
                 cwd=PROJECT,
                 env={**os.environ, **environment},
                 stdout=log,
                 stderr=log,
             )
+
+    def start_agi(self) -> None:
+        self.agi = self.program("agi")
         until = time.monotonic() + 20
         while b"callers are served" not in (self.given.var / "agi.log").read_bytes().rpartition(b"\0")[2]:
             assert time.monotonic() < until, (self.given.var / "agi.log").read_text()
@@ -287,3 +292,36 @@ def test_with_no_server_at_all_the_caller_is_in_the_fallback_at_once(machine: Ma
         run(scene())
     finally:
         machine.start_agi()
+
+
+@pytest.mark.live
+def test_a_hung_server_is_killed_and_its_callers_are_in_the_fallback_within_eight_seconds(
+    machine: Machine,
+) -> None:
+    number = "0913000005"
+
+    async def scene() -> float:
+        async with machine.carrier() as carrier:
+            leg = await Citizen(carrier, number).call("02711022")
+            await leg.until_hears(TONE_HZ["ROOT"], for_s=0.3)
+            assert machine.agi is not None
+            machine.agi.send_signal(signal.SIGSTOP)
+            hung = time.monotonic()
+            await leg.press("2")
+            await leg.until_hears(COMFORT_HZ, within_s=9.0, for_s=0.3)
+            leg.hang_up()
+            return time.monotonic() - hung
+
+    rescue = machine.program("rescue")
+    try:
+        time.sleep(2.0)
+        assert run(scene()) < 8.0
+    finally:
+        rescue.terminate()
+        rescue.wait(10)
+        assert machine.agi is not None
+        machine.agi.kill()
+        machine.agi.wait(5)
+        machine.start_agi()
+    assert machine.cdr(number)["acuity"] == "ORANGE"
+    assert not [call for call in machine.rows(Call, number) if call.state == "ended"]
