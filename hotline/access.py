@@ -1,0 +1,66 @@
+"""Who may do what: one table from the panel's endpoints to roles; what is not in it is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+from hotline.operators import Role
+
+
+class Open(Enum):
+    """Ways in that need no sign-in."""
+
+    ANYONE = "anyone"
+    MACHINES = "machines"
+    """From this machine, or with the token `secret(var, "metrics")`."""
+
+
+Who = frozenset[Role] | Open
+
+EVERYBODY = frozenset(Role)
+SUPERVISORS = frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR})
+ADMINISTRATORS = frozenset({Role.ADMINISTRATOR})
+
+ROUTES: Mapping[str, Who] = {
+    "static": Open.ANYONE,
+    "signing.sign_in": Open.ANYONE,
+    "signing.sign_out": EVERYBODY,
+    "signing.choose_language": Open.ANYONE,
+    "health.live": Open.ANYONE,
+    "health.ready": Open.ANYONE,
+    "health.metrics": Open.MACHINES,
+    "desk.first": EVERYBODY,
+    "desk.page": EVERYBODY,
+    "desk.board": EVERYBODY,
+    "desk.bar": EVERYBODY,
+    "desk.my_call": EVERYBODY,
+    "desk.command": EVERYBODY,
+    "tickets.index": EVERYBODY,
+    "tickets.one": EVERYBODY,
+    "tickets.timeline": EVERYBODY,
+    "tickets.note": EVERYBODY,
+    "tickets.change": EVERYBODY,
+    "tickets.units": EVERYBODY,
+    "tickets.raise_acuity": EVERYBODY,
+    "tickets.unmask": EVERYBODY,
+    "listening.begin": EVERYBODY,
+    "listening.sound": EVERYBODY,
+    "listening.listeners": SUPERVISORS,
+    "recalls.index": EVERYBODY,
+    "recalls.command": SUPERVISORS,
+    "people.index": ADMINISTRATORS,
+    "people.add": ADMINISTRATORS,
+    "people.change": ADMINISTRATORS,
+    "stream.events": EVERYBODY,
+    "stream.live": Open.ANYONE,
+}
+"""Endpoint → who. A test walks the URL maps of the panel and of the live stream against it."""
+
+
+def may(role: str, endpoint: str) -> bool:
+    """Whether somebody signed in with that role may use the endpoint; an unknown endpoint is refused to all."""
+    who = ROUTES.get(endpoint)
+    if who is None:
+        return False
+    return isinstance(who, Open) or role in who

@@ -1,0 +1,197 @@
+"""The panel's application: settings, sign-in, headers, the permission table and the rooms' routes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from flask import Flask, Response, abort, redirect, render_template, request, url_for
+from flask_login import current_user
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from markupsafe import Markup
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+from hotline import installation
+from hotline.access import ROUTES, Open, may
+from hotline.acuity import Acuity
+from hotline.settings import settings
+from softphone_panel import (
+    desk,
+    health,
+    listening,
+    people,
+    people_signed_in,
+    recalls,
+    shown,
+    signing,
+    tickets,
+    words,
+)
+from softphone_panel.faults import InputFault
+from softphone_panel.limits import limiter
+from softphone_panel.words import say
+
+log = structlog.get_logger(__name__)
+
+LARGEST_FORM_BYTES = 256 * 1024
+csrf = CSRFProtect()
+
+HOST = re.compile(r"[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]")
+NEVER_RETURNED = frozenset({"csrf_token", "password"})
+
+SENTENCES: Mapping[int, str] = {
+    400: "Yêu cầu không đọc được: hãy tải lại trang rồi làm lại.",
+    401: "Phiên làm việc đã hết: hãy đăng nhập lại.",
+    403: "Tài khoản của bạn không có quyền làm việc này: hãy nhờ trưởng ca.",
+    404: "Không có trang này: hãy kiểm tra lại đường dẫn.",
+    405: "Trang này không nhận kiểu yêu cầu đó: hãy dùng nút trên trang.",
+    413: "Nội dung gửi lên quá dài: hãy viết ngắn lại.",
+    429: "Bạn thử quá nhiều lần: hãy chờ một phút rồi thử lại.",
+    500: "Máy chủ gặp lỗi, việc vừa rồi có thể chưa được ghi: hãy thử lại, nếu vẫn lỗi hãy báo quản trị.",
+    503: "Cơ sở dữ liệu đang bận, chưa ghi được: nội dung bạn viết còn ở dưới, hãy gửi lại.",
+}
+
+
+def create() -> Flask:
+    """Builds the application; it starts no thread and opens no connection, so gunicorn may fork afterwards."""
+    app = Flask("softphone_panel")
+    given = settings()
+    people_signed_in.wire(app)
+    app.config.update(
+        MAX_CONTENT_LENGTH=LARGEST_FORM_BYTES,
+        MAX_FORM_MEMORY_SIZE=LARGEST_FORM_BYTES,
+        WTF_CSRF_TIME_LIMIT=None,
+        RATELIMIT_STORAGE_URI=_limits_storage(given.redis),
+        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
+        INSTALLATION=installation.read(given.installation),
+        TEMPLATES_AUTO_RELOAD=False,
+    )
+    csrf.init_app(app)
+    limiter.init_app(app)
+    for room in (signing, desk, tickets, listening, recalls, people, health):
+        app.register_blueprint(room.room)
+    app.before_request(_only_whom_the_table_names)
+    app.after_request(_headers)
+    app.context_processor(_for_every_page)
+    app.jinja_env.filters.update(clock=words.clock, day_clock=words.day_clock, minutes=words.length)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.register_error_handler(InputFault, _input_fault)
+    app.register_error_handler(CSRFError, _csrf_fault)
+    app.register_error_handler(HTTPException, _http_fault)
+    app.register_error_handler(SQLAlchemyError, _database_fault)
+    return app
+
+
+def _limits_storage(url: str) -> str:
+    return "redis+" + url if url.startswith("unix://") else url
+
+
+def _only_whom_the_table_names() -> AnyResponse | None:
+    endpoint = request.endpoint
+    if endpoint is None:
+        return None  # no such page: the 404 tells nothing
+    who = ROUTES.get(endpoint)
+    if who is Open.ANYONE:
+        return None
+    if who is Open.MACHINES:
+        health.only_machines()
+        return None
+    if not current_user.is_authenticated:
+        return _to_sign_in()
+    if not may(current_user.role, endpoint):
+        abort(403)
+    return None
+
+
+def _to_sign_in() -> AnyResponse:
+    there = url_for("signing.sign_in", next=request.full_path if request.method == "GET" else None)
+    if words.is_htmx():
+        answer = Response(say(SENTENCES[401]), 401)
+        answer.headers["HX-Redirect"] = url_for("signing.sign_in")
+        return answer
+    if request.method != "GET":
+        abort(401)
+    return redirect(there, 303)
+
+
+def stream_url() -> str:
+    """Where the page finds the live stream: the host it was called by, on the stream's port."""
+    host = request.host.rpartition(":")[0] if re.search(r":\d+$", request.host) else request.host
+    safe = host if HOST.fullmatch(host) else settings().panel_host
+    return f"{request.scheme}://{safe}:{settings().live_port}"
+
+
+def _headers(answer: Response) -> Response:
+    answer.headers["Content-Security-Policy"] = "; ".join(
+        (
+            *("default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:"),
+            *("font-src 'self'", "media-src 'self'", f"connect-src 'self' {stream_url()}"),
+            *("form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"),
+        )
+    )
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.headers["X-Frame-Options"] = "DENY"
+    answer.headers["Referrer-Policy"] = "same-origin"
+    answer.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    answer.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
+    if request.endpoint != "static":
+        answer.headers.setdefault("Cache-Control", "no-store")
+    return answer
+
+
+def _for_every_page() -> dict[str, Any]:
+    own = {h.key: h for h in desk.province().hotlines}
+    return {
+        "_": say,
+        "language": words.language(),
+        "languages": words.LANGUAGES,
+        "me": current_user if current_user.is_authenticated else None,
+        "is_demo": settings().demo,
+        "stream_url": stream_url(),
+        "province": desk.province(),
+        "hotlines": own,
+        "acuities": list(Acuity),
+        "acuity_word": shown.acuity_word,
+        "acuity_mark": shown.ACUITY_MARKS,
+        "to_json": lambda value: Markup(json.dumps(value)),  # noqa: S704 - numbers and names of ours, in attributes
+        "may": lambda endpoint: bool(current_user.is_authenticated and may(current_user.role, endpoint)),
+    }
+
+
+# --- faults -----------------------------------------------------------------------------------------------
+
+
+def _fault_page(sentence: str, status: int, *, again: bool = False) -> tuple[str, int]:
+    """A sentence, and what was typed, so that nothing is lost; a fragment for the page's own script."""
+    typed: list[tuple[str, str]] = []
+    if request.method == "POST" and status != 413:
+        typed = [(k, v) for k, v in request.form.items(multi=True) if k not in NEVER_RETURNED]
+    if words.is_htmx():
+        return render_template("fault_fragment.html", sentence=sentence), status
+    page = render_template("fault.html", sentence=sentence, status=status, typed=typed, again=again)
+    return page, status
+
+
+def _input_fault(fault: InputFault) -> tuple[str, int]:
+    return _fault_page(str(fault), fault.status, again=True)
+
+
+def _csrf_fault(fault: CSRFError) -> tuple[str, int]:
+    return _fault_page(say("Trang đã cũ: hãy gửi lại."), 400, again=current_user.is_authenticated)
+
+
+def _http_fault(fault: HTTPException) -> tuple[str, int] | HTTPException:
+    status = fault.code or 500
+    if fault.response is not None:
+        return fault
+    return _fault_page(say(SENTENCES.get(status, SENTENCES[400])), status, again=status == 503)
+
+
+def _database_fault(fault: SQLAlchemyError) -> tuple[str, int]:
+    log.error("a page could not use the database", endpoint=request.endpoint, error=type(fault).__name__)
+    return _fault_page(say(SENTENCES[503]), 503, again=request.method == "POST")

@@ -1,0 +1,189 @@
+"""The live page: the line, operators and calls, the operator's own bar, and the call now at this desk."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, current_app, flash, redirect, render_template, request, url_for
+from flask_login import current_user
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
+
+from hotline.commands import KINDS, DeskCommand, ask
+from hotline.database import reading, transaction
+from hotline.installation import Installation
+from hotline.operators import OperatorPresence, Presence
+from softphone_panel import live_state, shown, ticket_view
+from softphone_panel.faults import InputFault
+from softphone_panel.words import is_htmx, say
+
+room = Blueprint("desk", __name__)
+
+OWN = frozenset({"sign_in", "sign_out", "pause", "resume", "finish_wrap_up"})
+"""Commands of the operator's own bar."""
+
+
+def province() -> Installation:
+    """The installation this process was started for."""
+    found: Installation = current_app.config["INSTALLATION"]
+    return found
+
+
+@room.get("/")
+def first() -> AnyResponse:
+    return redirect(url_for("desk.page"), 303)
+
+
+@room.get("/desk")
+def page() -> str:
+    with reading() as session:
+        return render_template("desk.html", **{**_board(session), **_bar(session), **_my_call(session)})
+
+
+@room.get("/desk/board")
+def board() -> Response:
+    return fragment("desk_board.html", _board)
+
+
+@room.get("/desk/bar")
+def bar() -> Response:
+    return fragment("desk_bar.html", _bar)
+
+
+@room.get("/desk/my-call")
+def my_call() -> Response:
+    return fragment("desk_my_call.html", _my_call)
+
+
+@room.post("/desk/command")
+def command() -> AnyResponse:
+    """One click of the operator's bar becomes one row for the calls process."""
+    kind = request.form.get("kind", "")
+    if kind not in OWN or kind not in KINDS:
+        raise InputFault("kind", say("Thanh trực máy không có lệnh này: hãy tải lại trang."))
+    with transaction() as session:
+        ask(session, current_user.id, kind, click(request.form.get("click_id", "")), _body(session, kind))
+    if is_htmx():
+        return bar()
+    return redirect(url_for("desk.page"), 303)
+
+
+def click(given: str) -> str:
+    """The click's id as the form carried it; InputFault for one that no page of ours made."""
+    if not (8 <= len(given) <= 64 and given.isalnum()):
+        raise InputFault("click_id", say("Trang đã cũ: hãy tải lại trang rồi bấm lại."), 400)
+    return given
+
+
+def _body(session: Session, kind: str) -> dict[str, Any]:
+    if kind == "sign_in":
+        phone = request.form.get("phone", "")
+        if phone not in {p.name for p in province().phones}:
+            raise InputFault("phone", say("Ô “Máy”: hãy chọn máy điện thoại bạn đang ngồi."))
+        taken = session.scalar(
+            select(OperatorPresence).where(
+                OperatorPresence.phone == phone,
+                OperatorPresence.state != Presence.OFFLINE,
+                OperatorPresence.operator_id != current_user.id,
+            )
+        )
+        if taken is not None:
+            raise InputFault(
+                "phone", say("Ô “Máy”: máy {phone} đang có người trực, hãy chọn máy khác.", phone=phone)
+            )
+        return {"phone": phone}
+    if kind == "pause":
+        reason = request.form.get("reason", "")
+        if reason not in shown.PAUSES:
+            raise InputFault("reason", say("Ô “Lý do nghỉ”: hãy chọn một lý do trong danh sách."))
+        return {"reason": reason}
+    return {}
+
+
+def fragment(template: str, values: Callable[[Session], dict[str, Any]]) -> Response:
+    """The fragment, or 204 when it is what the page already shows (its digest comes as `seen`)."""
+    with reading() as session:
+        text = render_template(template, **values(session))
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    if request.args.get("seen") == digest:
+        return Response(status=204)
+    answer = Response(text)
+    answer.headers["X-Seen"] = digest
+    return answer
+
+
+def _board(session: Session) -> dict[str, Any]:
+    state = live_state.read(session, province(), current_user.serves)
+    names = {d.username: d.full_name for d in state.desks}
+    return {
+        "state": state,
+        "names": names,
+        "call_of": {c.id: c for c in (*state.waiting, *state.talking)},
+        "number_of": lambda c: ticket_view.number_shown(
+            c.number, own=c.operator_id == current_user.id or c.id == _own_call_id(session)
+        ),
+        "presence_word": lambda key: shown.word(shown.PRESENCES, key),
+        "presence_mark": shown.PRESENCE_MARKS.get,
+        "pause_word": lambda key: shown.word(shown.PAUSE_REASONS, key),
+        "state_word": lambda key: shown.word(shown.CALL_STATES, key),
+    }
+
+
+def presence_of(session: Session, operator_id: int) -> OperatorPresence | None:
+    return session.get(OperatorPresence, operator_id)
+
+
+def _own_call_id(session: Session) -> str:
+    presence = presence_of(session, current_user.id)
+    return presence.call_id if presence is not None else ""
+
+
+def _bar(session: Session) -> dict[str, Any]:
+    presence = presence_of(session, current_user.id)
+    last = session.scalar(
+        select(DeskCommand)
+        .where(DeskCommand.operator_id == current_user.id)
+        .order_by(DeskCommand.id.desc())
+        .limit(1)
+    )
+    taken = set(
+        session.scalars(
+            select(OperatorPresence.phone).where(
+                OperatorPresence.state != Presence.OFFLINE, OperatorPresence.operator_id != current_user.id
+            )
+        )
+    )
+    return {
+        "presence": presence,
+        "state_now": presence.state if presence is not None else "offline",
+        "last_command": last,
+        "phones": [(p.name, p.name in taken) for p in province().phones],
+        "pauses": shown.PAUSES,
+        "command_word": lambda kind: shown.word(shown.COMMANDS, kind),
+        "presence_word": lambda key: shown.word(shown.PRESENCES, key),
+        "presence_mark": shown.PRESENCE_MARKS.get,
+        "pause_word": lambda key: shown.word(shown.PAUSE_REASONS, key),
+        "click_of": lambda kind: click_id(kind, last.id if last is not None else 0),
+    }
+
+
+def click_id(kind: str, last: int) -> str:
+    """The same for every click on one showing of the bar; another after any command was asked."""
+    return hashlib.sha256(f"{current_user.id}:{kind}:{last}".encode()).hexdigest()[:32]
+
+
+def _my_call(session: Session) -> dict[str, Any]:
+    call_id = _own_call_id(session)
+    return {
+        "mine": ticket_view.of_call(session, call_id) if call_id else None,
+        "ticket_words": ticket_view.WORDS,
+    }
+
+
+def ask_and_tell(session: Session, kind: str, body: dict[str, Any]) -> None:
+    """Ask for something beside the bar (a recall, a higher acuity) and say so on the next page."""
+    ask(session, current_user.id, kind, click(request.form.get("click_id", "")), body)
+    flash(say("Đã gửi lệnh “{command}” cho tổng đài.", command=shown.word(shown.COMMANDS, kind)))

@@ -1,0 +1,130 @@
+"""Listening to a recording: each playing is written down before its first sound is sent."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from flask import Blueprint, Response, abort, current_app, render_template, request, url_for
+from flask_login import current_user
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hotline.database import reading, transaction
+from hotline.events import now
+from hotline.operators import Operator
+from hotline.recordings import Recording, RecordingPlay
+from hotline.settings import settings
+from softphone_panel import sounds, ticket_changes, tickets
+from softphone_panel.faults import InputFault
+from softphone_panel.words import say
+
+room = Blueprint("listening", __name__, url_prefix="/recordings")
+PLAYABLE_FOR_S = 3600
+
+
+def _pass() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt="listening")
+
+
+def _kept(session: Session, call_id: str) -> Recording:
+    recording = session.get(Recording, call_id)
+    if recording is None:
+        abort(404)
+    tickets.seen_ticket(session, recording.ticket_id)
+    return recording
+
+
+def _file(recording: Recording) -> Path:
+    root = settings().recordings.resolve()
+    path = (root / recording.path).resolve()
+    if not path.is_relative_to(root) or not path.is_file():
+        raise InputFault(
+            "recording",
+            say(
+                "Tệp ghi âm {path} không còn trên máy: hãy báo quản trị chạy “./run verify”.",
+                path=recording.path,
+            ),
+            404,
+        )
+    return path
+
+
+@room.post("/<call_id>/listen")
+def begin(call_id: str) -> str:
+    """Write down who listens, and give the player with a pass for this playing."""
+    with transaction() as session:
+        recording = _kept(session, call_id)
+        path = _file(recording)
+        ticket = tickets.held_ticket(session, recording.ticket_id)
+        play = RecordingPlay(call_id=call_id, operator_id=current_user.id, at=now())
+        session.add(play)
+        session.flush()
+        body = {"call_id": call_id, "play": play.id}
+        ticket_changes.add_entry(session, ticket, "recording_played", current_user.username, "", body)
+    ticket_pass = _pass().dumps([call_id, current_user.id, play.id])
+    return render_template(
+        "player.html",
+        recording=recording,
+        sound=url_for("listening.sound", call_id=call_id, ticket_pass=ticket_pass),
+        peaks=json.dumps(_peaks(recording, path)),
+    )
+
+
+def _peaks(recording: Recording, path: Path) -> list[list[float]]:
+    """Computed once for each recording, kept in var/peaks."""
+    kept = settings().var / "peaks" / f"{path.stem}-{recording.sha256[:12]}.json"
+    try:
+        found: list[list[float]] = json.loads(kept.read_text())
+        return found
+    except (OSError, ValueError):
+        made = sounds.peaks(path)
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        fresh = kept.with_suffix(f".{current_user.id}.new")
+        fresh.write_text(json.dumps(made))
+        fresh.replace(kept)
+    except OSError:
+        current_app.logger.warning("peaks could not be kept")  # a full disk must not stop listening
+    return made
+
+
+@room.get("/<call_id>/sound.wav")
+def sound(call_id: str) -> Response:
+    try:
+        named, operator_id, _ = _pass().loads(request.args.get("ticket_pass", ""), max_age=PLAYABLE_FOR_S)
+    except (BadSignature, ValueError, TypeError):
+        abort(403)
+    if named != call_id or operator_id != current_user.id:
+        abort(403)
+    with reading() as session:
+        path = _file(_kept(session, call_id))
+    size = sounds.size_bytes(path)
+    common = {"Accept-Ranges": "bytes", "Content-Type": "audio/wav", "Cache-Control": "private, no-store"}
+    try:
+        span = sounds.asked_span(request.headers.get("Range"), size)
+    except ValueError:
+        return Response(status=416, headers={**common, "Content-Range": f"bytes */{size}"})
+    given = span or sounds.Span(0, size - 1)
+    headers = {**common, "Content-Length": str(given.size)}
+    if span is not None:
+        headers["Content-Range"] = f"bytes {span.first}-{span.last}/{size}"
+    if request.method == "HEAD":
+        return Response(status=200, headers=headers)
+    return Response(sounds.wav(path, given), 206 if span else 200, headers)
+
+
+@room.get("/<call_id>/listeners")
+def listeners(call_id: str) -> str:
+    """Who listened, when."""
+    with reading() as session:
+        recording = _kept(session, call_id)
+        rows = session.execute(
+            select(RecordingPlay, Operator.full_name)
+            .join(Operator, Operator.id == RecordingPlay.operator_id)
+            .where(RecordingPlay.call_id == call_id)
+            .order_by(RecordingPlay.id.desc())
+            .limit(200)
+        ).all()
+        return render_template("listeners.html", rows=rows, recording=recording)

@@ -1,0 +1,200 @@
+"""What the live page shows: calls in the line and in talk, operators, the day's counts, read in one transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from hotline.acuity import Acuity
+from hotline.approvals import Approval
+from hotline.calls import Call, CallState
+from hotline.events import now
+from hotline.installation import Installation
+from hotline.operators import Operator, OperatorPresence, Presence, Role
+from hotline.recalls import Recall, RecallState
+from hotline.tickets import Ticket
+from softphone_panel.words import midnight
+
+IN_LINE = (CallState.WAITING, CallState.RINGING)
+ELSEWHERE = (CallState.TRIAGE, CallState.MESSAGE, CallState.FALLBACK)
+LOST = frozenset({"abandoned", "switch_lost"})
+STALE_AFTER = timedelta(hours=6)
+"""A call that never ended in the record (a machine died) leaves the page after this."""
+PRESENCE_ORDER = {
+    p: i for i, p in enumerate(("talking", "ringing", "wrap_up", "available", "paused", "offline"))
+}
+
+
+@dataclass(frozen=True)
+class CallLine:
+    """One call as a line of the page."""
+
+    id: str
+    ticket_id: str
+    ticket_label: str
+    hotline: str
+    state: str
+    acuity: str
+    number: str
+    branch: str
+    reason: str
+    since: datetime
+    """Waiting: since the line was joined; talking: since the human answered; else since the arrival."""
+    target_s: int
+    answered_by: str
+    operator_id: int | None
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One operator and where they are now."""
+
+    id: int
+    full_name: str
+    username: str
+    state: str
+    reason: str
+    phone: str
+    call_id: str
+    since: datetime | None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Since midnight."""
+
+    arrived: int
+    answered: int
+    in_target: int
+    lost: int
+    recalls_due: int
+    recalls_late: int
+
+    @property
+    def in_target_percent(self) -> int | None:
+        """Share of the answered who were answered in their acuity's time; None without any."""
+        return round(100 * self.in_target / self.answered) if self.answered else None
+
+
+@dataclass(frozen=True)
+class LiveState:
+    waiting: tuple[CallLine, ...]
+    talking: tuple[CallLine, ...]
+    elsewhere: tuple[CallLine, ...]
+    desks: tuple[Desk, ...]
+    counts: Counts
+    by_acuity: dict[str, int]
+    """How many wait, for each acuity."""
+    unapproved: tuple[str, ...]
+    """Names of hotlines that answer without an approved protocol."""
+    read_at: datetime
+
+
+def read(session: Session, province: Installation, serves: Callable[[str], bool]) -> LiveState:
+    """The page's state for somebody who may see the hotlines that `serves` says."""
+    at = now()
+    prefixes = {h.key: h.prefix for h in province.hotlines}
+    rows = session.execute(
+        select(Call, Ticket.number)
+        .outerjoin(Ticket, Ticket.id == Call.ticket_id)
+        .where(Call.state != CallState.ENDED, Call.arrived_at > at - STALE_AFTER)
+        .order_by(Call.arrived_at)
+        .limit(500)
+    ).all()
+    lines = [_line(call, number, prefixes) for call, number in rows if serves(call.hotline)]
+    waiting = sorted(
+        (c for c in lines if c.state in IN_LINE), key=lambda c: (-Acuity(c.acuity).urgency, c.since)
+    )
+    talking = [c for c in lines if c.state == CallState.TALKING]
+    return LiveState(
+        waiting=tuple(waiting),
+        talking=tuple(sorted(talking, key=lambda c: c.since)),
+        elsewhere=tuple(c for c in lines if c.state in ELSEWHERE),
+        desks=_desks(session),
+        counts=_counts(session, at, serves),
+        by_acuity=dict(Counter(c.acuity for c in waiting)),
+        unapproved=unapproved(session, province),
+        read_at=at,
+    )
+
+
+def unapproved(session: Session, province: Installation) -> tuple[str, ...]:
+    """Hotlines whose protocol nobody has approved: they play only "emergency, press 1"."""
+    approved = set(session.scalars(select(Approval.name).distinct()))
+    return tuple(h.name for h in province.hotlines if h.protocol not in approved)
+
+
+def _line(call: Call, number: int | None, prefixes: dict[str, str]) -> CallLine:
+    acuity = call.acuity if call.acuity in Acuity.__members__ else Acuity.ORANGE
+    since = call.human_at if call.state == CallState.TALKING else call.queued_at
+    return CallLine(
+        id=call.id, ticket_id=call.ticket_id, ticket_label=f"{prefixes.get(call.hotline, call.hotline)}-{number or '?'}",
+        hotline=call.hotline, state=call.state, acuity=acuity, number=call.caller_number, branch=call.branch,
+        reason=call.reason, since=since or call.arrived_at, target_s=Acuity(acuity).human_answers_within_s,
+        answered_by=call.answered_by, operator_id=call.operator_id,
+    )  # fmt: skip
+
+
+def _desks(session: Session) -> tuple[Desk, ...]:
+    rows = session.execute(
+        select(Operator, OperatorPresence)
+        .outerjoin(OperatorPresence, OperatorPresence.operator_id == Operator.id)
+        .where(Operator.active)
+        .order_by(Operator.full_name)
+    ).all()
+    desks = [_desk(o, p) for o, p in rows if o.role == Role.OPERATOR or (p and p.state != Presence.OFFLINE)]
+    return tuple(sorted(desks, key=lambda d: (PRESENCE_ORDER.get(d.state, 9), d.full_name)))
+
+
+def _desk(operator: Operator, presence: OperatorPresence | None) -> Desk:
+    if presence is None:
+        return Desk(operator.id, operator.full_name, operator.username, "offline", "", "", "", None)
+    return Desk(
+        operator.id, operator.full_name, operator.username, presence.state, presence.reason, presence.phone,
+        presence.call_id, presence.since,
+    )  # fmt: skip
+
+
+def _counts(session: Session, at: datetime, serves: Callable[[str], bool]) -> Counts:
+    rows = session.execute(
+        select(Call.hotline, Call.acuity, Call.queued_at, Call.human_at, Call.end_reason).where(
+            Call.arrived_at >= midnight(at), Call.direction == "in"
+        )
+    ).all()
+    mine = [r for r in rows if serves(r.hotline)]
+    answered = [r for r in mine if r.human_at is not None]
+    dues = session.execute(
+        select(Recall.hotline, Recall.due_at).where(Recall.state.in_((RecallState.DUE, RecallState.DIALLING)))
+    ).all()
+    due = [d for d in dues if serves(d.hotline)]
+    return Counts(
+        arrived=len(mine),
+        answered=len(answered),
+        in_target=sum(answered_in_target(r.acuity, r.queued_at, r.human_at) for r in answered),
+        lost=sum(r.end_reason in LOST for r in mine),
+        recalls_due=len(due),
+        recalls_late=sum(d.due_at < at for d in due),
+    )
+
+
+def answered_in_target(acuity: str, queued_at: datetime | None, human_at: datetime | None) -> bool:
+    """Whether a human answered within the acuity's seconds from the end of triage."""
+    if human_at is None or acuity not in Acuity.__members__:
+        return False
+    waited_s = (human_at - queued_at).total_seconds() if queued_at else 0.0
+    return waited_s <= Acuity(acuity).human_answers_within_s
+
+
+def waiting_oldest_s(session: Session, at: datetime) -> dict[tuple[str, str], float]:
+    """(hotline, acuity) → how long its longest waiter has waited."""
+    rows = session.execute(
+        select(Call.hotline, Call.acuity, func.min(Call.queued_at))
+        .where(Call.state.in_(IN_LINE), Call.queued_at.is_not(None), Call.arrived_at > at - STALE_AFTER)
+        .group_by(Call.hotline, Call.acuity)
+    ).all()
+    return {(hotline, acuity): (at - since).total_seconds() for hotline, acuity, since in rows if since}

@@ -1,0 +1,146 @@
+"""The numbers that Prometheus scrapes, computed from rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from hotline.acuity import Acuity
+from hotline.calls import Call, CallState
+from hotline.database import reading
+from hotline.events import now
+from hotline.installation import Installation
+from hotline.operators import Operator, OperatorPresence, Presence, Role
+from hotline.recalls import Recall, RecallState
+from softphone_panel.live_state import (
+    LOST,
+    STALE_AFTER,
+    answered_in_target,
+    unapproved,
+    waiting_oldest_s,
+)
+from softphone_panel.words import midnight
+
+
+class Measures(Collector):
+    """One scrape's numbers."""
+
+    def __init__(self, province: Installation, beat_age_s: float | None) -> None:
+        self._province = province
+        self._beat_age_s = beat_age_s
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        """Nothing is told at registration, so that no query is made for it."""
+        return ()
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        at = now()
+        with reading() as session:
+            yield from self._calls_now(session, at)
+            yield from self._calls_today(session, at)
+            yield from self._people(session)
+            yield from self._recalls(session, at)
+            missing = GaugeMetricFamily(
+                "hotline_protocols_unapproved", "Hotlines that answer without an approved protocol"
+            )
+            missing.add_metric([], len(unapproved(session, self._province)))
+            yield missing
+        if self._beat_age_s is not None:
+            beat = GaugeMetricFamily(
+                "hotline_calls_beat_age_seconds", "Since the calls process last reached Asterisk"
+            )
+            beat.add_metric([], self._beat_age_s)
+            yield beat
+
+    def _calls_now(self, session: Session, at: datetime) -> Iterator[GaugeMetricFamily]:
+        rows = session.execute(
+            select(Call.hotline, Call.state, Call.acuity, func.count())
+            .where(Call.state != CallState.ENDED, Call.arrived_at > at - STALE_AFTER)
+            .group_by(Call.hotline, Call.state, Call.acuity)
+        )
+        counted = {(h, s, a): n for h, s, a, n in rows}
+        calls = GaugeMetricFamily("hotline_calls", "Calls now", labels=["hotline", "state", "acuity"])
+        waits = GaugeMetricFamily(
+            "hotline_waiting_seconds_max", "Longest present wait", labels=["hotline", "acuity"]
+        )
+        oldest = waiting_oldest_s(session, at)
+        for hotline in self._province.hotlines:
+            for acuity in Acuity:
+                for state in CallState:
+                    if state is not CallState.ENDED:
+                        number = counted.get((hotline.key, state.value, acuity.value), 0)
+                        calls.add_metric([hotline.key, state.value, acuity.value], number)
+                waits.add_metric([hotline.key, acuity.value], oldest.get((hotline.key, acuity.value), 0.0))
+        yield calls
+        yield waits
+
+    def _calls_today(self, session: Session, at: datetime) -> Iterator[GaugeMetricFamily]:
+        rows = session.execute(
+            select(Call.hotline, Call.acuity, Call.queued_at, Call.human_at, Call.end_reason).where(
+                Call.arrived_at >= midnight(at), Call.direction == "in"
+            )
+        ).all()
+        counts: dict[str, Counter[tuple[str, str]]] = {n: Counter() for n in _TODAY}
+        for hotline, acuity, queued_at, human_at, end_reason in rows:
+            of = (hotline, acuity)
+            counts["arrived"][of] += 1
+            counts["answered"][of] += human_at is not None
+            counts["answered_in_target"][of] += answered_in_target(acuity, queued_at, human_at)
+            counts["abandoned"][of] += end_reason in LOST
+        for name, meaning in _TODAY.items():
+            family = GaugeMetricFamily(f"hotline_today_{name}", meaning, labels=["hotline", "acuity"])
+            for hotline in self._province.hotlines:
+                for acuity in Acuity:
+                    of = (hotline.key, acuity.value)
+                    family.add_metric(list(of), counts[name][of])
+            yield family
+
+    def _people(self, session: Session) -> Iterator[GaugeMetricFamily]:
+        states = Counter(
+            presence or Presence.OFFLINE
+            for presence in session.scalars(
+                select(OperatorPresence.state)
+                .select_from(Operator)
+                .outerjoin(OperatorPresence, OperatorPresence.operator_id == Operator.id)
+                .where(Operator.active, Operator.role == Role.OPERATOR)
+            )
+        )
+        family = GaugeMetricFamily("hotline_operators", "Operators by state", labels=["state"])
+        for state in Presence:
+            family.add_metric([state.value], states[state.value])
+        yield family
+
+    def _recalls(self, session: Session, at: datetime) -> Iterator[GaugeMetricFamily]:
+        due: Counter[tuple[str, str]] = Counter()
+        late: Counter[tuple[str, str]] = Counter()
+        rows = session.execute(
+            select(Recall.hotline, Recall.acuity, Recall.due_at).where(
+                Recall.state.in_((RecallState.DUE, RecallState.DIALLING))
+            )
+        )
+        for hotline, acuity, due_at in rows:
+            due[hotline, acuity] += 1
+            late[hotline, acuity] += due_at < at
+        for name, meaning, counted in (
+            ("hotline_recalls_due", "People the hotline owes a call", due),
+            ("hotline_recalls_late", "Of these, past their time", late),
+        ):
+            family = GaugeMetricFamily(name, meaning, labels=["hotline", "acuity"])
+            for hotline_ in self._province.hotlines:
+                for acuity in Acuity:
+                    family.add_metric([hotline_.key, acuity.value], counted[hotline_.key, acuity.value])
+            yield family
+
+
+_TODAY = {
+    "arrived": "Calls that arrived since midnight",
+    "answered": "Of these, answered by a human",
+    "answered_in_target": "Of these, answered within the acuity's seconds",
+    "abandoned": "Lost before a human answered",
+}

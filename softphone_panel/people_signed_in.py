@@ -1,0 +1,84 @@
+"""Who is signed in: the one reading of the session cookie, shared by the panel and the live stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask import Flask
+from flask_login import LoginManager, UserMixin
+
+from hotline.database import reading
+from hotline.operators import Operator, Role
+from hotline.secrets import secret
+from hotline.settings import settings
+
+COOKIE = "hotline_session"
+SHIFT = timedelta(hours=12)
+
+
+@dataclass(frozen=True)
+class SignedIn(UserMixin):  # type: ignore[misc] # Flask-Login carries no types
+    """An operator's row as it was when this request began."""
+
+    id: int
+    username: str
+    full_name: str
+    role: str
+    language: str
+    hotlines: tuple[str, ...]
+    """Keys of the hotlines served; empty means all."""
+    epoch: int
+
+    def get_id(self) -> str:
+        return f"{self.id}:{self.epoch}"
+
+    @property
+    def supervises(self) -> bool:
+        return self.role in (Role.SUPERVISOR, Role.ADMINISTRATOR)
+
+    @property
+    def administers(self) -> bool:
+        return self.role == Role.ADMINISTRATOR
+
+    def serves(self, hotline: str) -> bool:
+        """Whether this person may see that hotline's calls and tickets."""
+        return self.supervises or not self.hotlines or hotline in self.hotlines
+
+
+def of(row: Operator) -> SignedIn:
+    """The value of a row."""
+    return SignedIn(
+        row.id,
+        row.username,
+        row.full_name,
+        row.role,
+        row.language,
+        tuple(row.hotlines or ()),
+        row.session_epoch,
+    )
+
+
+def find(signed: str) -> SignedIn | None:
+    """Whom a session's "<id>:<epoch>" names; None when that person was switched off or their sessions ended."""
+    number, _, epoch = signed.partition(":")
+    if not (number.isdecimal() and epoch.isdecimal()):
+        return None
+    with reading() as session:
+        row = session.get(Operator, int(number))
+        return of(row) if row is not None and row.active and row.session_epoch == int(epoch) else None
+
+
+def wire(app: Flask) -> None:
+    """Gives the application the installation's session cookie."""
+    app.config.update(
+        SECRET_KEY=secret(settings().var, "session"),
+        SESSION_COOKIE_NAME=COOKIE,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=SHIFT,
+        SESSION_REFRESH_EACH_REQUEST=False,
+    )
+    login = LoginManager()
+    login.init_app(app)
+    login.user_loader(find)

@@ -1,0 +1,184 @@
+"""A ticket's entries as sentences: one line for each kind of fact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hotline.tickets import TicketEntry
+from softphone_panel import shown
+from softphone_panel.words import length, say
+
+Body = Mapping[str, Any]
+Names = Mapping[int, str]
+
+MACHINES: Mapping[str, str] = {
+    "": "Hệ thống",
+    "ivr": "Máy trả lời",
+    "calls": "Tổng đài",
+    "dialplan": "Tổng đài (chế độ dự phòng)",
+    "worker": "Hệ thống",
+    "rescue": "Hệ thống",
+}
+
+
+def actor(name: str, people: Mapping[str, str]) -> str:
+    """Whom an entry is from, as people are called."""
+    return people.get(name) or (say(MACHINES[name]) if name in MACHINES else name)
+
+
+def _who(body: Body, names: Names) -> str:
+    operator = body.get("operator_id")
+    if isinstance(operator, int) and operator in names:
+        return names[operator]
+    answered = str(body.get("answered_by") or body.get("endpoint") or "")
+    kind, _, rest = answered.partition(":")
+    return {"chain": rest, "phone": say("máy {phone}", phone=rest)}.get(kind, answered) or say("không rõ ai")
+
+
+def _arrived(body: Body, _names: Names) -> str:
+    if body.get("direction") == "out":
+        return say("Tổng đài gọi ra cho người dân.")
+    return say("Cuộc gọi đến số {number}.", number=body.get("called_number") or "?")
+
+
+def _triaged(body: Body, _names: Names) -> str:
+    said = say(
+        "Máy hỏi xong: mức {acuity}, nhánh {branch}.",
+        acuity=shown.acuity_short(str(body.get("acuity", ""))),
+        branch=shown.word(shown.BRANCHES, str(body.get("branch") or "")) or "?",
+    )
+    return f"{said} {say('Lý do: {reason}.', reason=body['reason'])}" if body.get("reason") else said
+
+
+def _queued(body: Body, _names: Names) -> str:
+    return say("Vào hàng chờ, mức {acuity}.", acuity=shown.acuity_short(str(body.get("acuity", ""))))
+
+
+def _raised(body: Body, names: Names) -> str:
+    return say(
+        "Nâng lên mức {acuity}: {why}.",
+        acuity=shown.acuity_short(str(body.get("acuity", ""))),
+        why=body.get("why") or say("không ghi lý do"),
+    )
+
+
+def _dialled(body: Body, names: Names) -> str:
+    return say("Đổ chuông {who} ({endpoint}).", who=_who(body, names), endpoint=body.get("endpoint") or "?")
+
+
+def _leg_ended(body: Body, names: Names) -> str:
+    return say(
+        "Máy được gọi dừng: {outcome}.",
+        outcome=shown.word(shown.LEG_OUTCOMES, str(body.get("outcome") or "")),
+    )
+
+
+def _answered(body: Body, names: Names) -> str:
+    return say("{who} bắt máy.", who=_who(body, names))
+
+
+def _waits_again(body: Body, names: Names) -> str:
+    return say("Người dân chờ tiếp, ở đầu hàng: {why}.", why=body.get("why") or "?")
+
+
+def _to_dialplan(body: Body, names: Names) -> str:
+    return say("Cuộc gọi chuyển sang chế độ dự phòng: {why}.", why=body.get("why") or "?")
+
+
+def _message(body: Body, names: Names) -> str:
+    return say("Người dân để lại lời nhắn.")
+
+
+def _unit(body: Body, names: Names) -> str:
+    how = {"ticket": "theo phiếu trước", "keys": "người dân bấm phím", "operator": "tổng đài viên chọn"}
+    return say(
+        "Địa bàn: {unit} ({how}).",
+        unit=body.get("unit_name") or body.get("unit_code") or "?",
+        how=say(how.get(str(body.get("how")), "không rõ")),
+    )
+
+
+def _callback_number(body: Body, names: Names) -> str:
+    return say("Người dân để lại số gọi lại.")
+
+
+def _ended(body: Body, names: Names) -> str:
+    return say(
+        "Kết thúc sau {length}: {reason}.",
+        length=length(float(body.get("heard_s") or 0)),
+        reason=shown.word(shown.END_REASONS, str(body.get("reason") or "")),
+    )
+
+
+def _recall_due(body: Body, names: Names) -> str:
+    return say(
+        "Cần gọi lại: {why}.", why=shown.word(shown.RECALL_REASONS, str(body.get("why") or "")).lower()
+    )
+
+
+def _recall_changed(body: Body, names: Names) -> str:
+    return say(
+        "Gọi lại: {state}.", state=shown.word(shown.RECALL_STATES, str(body.get("state") or "")).lower()
+    )
+
+
+def _recording(body: Body, names: Names) -> str:
+    return say("Đã lưu ghi âm dài {length}.", length=length(float(body.get("length_s") or 0)))
+
+
+def _state(body: Body, names: Names) -> str:
+    return say(
+        "Đổi trạng thái: {old} → {new}.",
+        old=shown.word(shown.TICKET_STATES, str(body.get("from") or "")),
+        new=shown.word(shown.TICKET_STATES, str(body.get("to") or "")),
+    )
+
+
+def _disposition(body: Body, names: Names) -> str:
+    return say("Đóng phiếu: {how}.", how=shown.word(shown.DISPOSITIONS, str(body.get("disposition") or "")))
+
+
+def _played(body: Body, names: Names) -> str:
+    return say("Nghe lại ghi âm.")
+
+
+def _unmasked(body: Body, names: Names) -> str:
+    return say("Xem số điện thoại đầy đủ. Lý do: {reason}", reason=body.get("reason") or "?")
+
+
+def _note(body: Body, names: Names) -> str:
+    return ""
+
+
+SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
+    "call_arrived": _arrived,
+    "call_triaged": _triaged,
+    "call_queued": _queued,
+    "acuity_raised": _raised,
+    "leg_dialled": _dialled,
+    "leg_ended": _leg_ended,
+    "call_answered": _answered,
+    "call_waits_again": _waits_again,
+    "call_left_to_dialplan": _to_dialplan,
+    "message_started": _message,
+    "unit_chosen": _unit,
+    "callback_number_given": _callback_number,
+    "call_ended": _ended,
+    "recall_due": _recall_due,
+    "recall_changed": _recall_changed,
+    "recording_kept": _recording,
+    "state": _state,
+    "disposition": _disposition,
+    "recording_played": _played,
+    "number_unmasked": _unmasked,
+    "note": _note,
+}
+
+
+def of(entry: TicketEntry, names: Names, people: Mapping[str, str]) -> str:
+    """The entry's sentence; what a person wrote follows it."""
+    del people
+    made = SENTENCES.get(entry.kind)
+    said = made(entry.body or {}, names) if made else entry.kind
+    return " ".join(part for part in (said, entry.text) if part)

@@ -1,0 +1,131 @@
+"""How states, acuities and reasons are called on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hotline.acuity import Acuity
+from softphone_panel.words import language, say
+
+ACUITY_MARKS: Mapping[str, str] = {"RED": "‼", "ORANGE": "!", "YELLOW": "▲", "GREEN": "●", "NONMED": "○"}
+"""A sign for each acuity beside its colour and word."""
+
+CALL_STATES: Mapping[str, str] = {
+    "triage": "Đang nghe máy hỏi",
+    "waiting": "Đang chờ",
+    "ringing": "Đang đổ chuông",
+    "talking": "Đang nói chuyện",
+    "message": "Đang để lại lời nhắn",
+    "fallback": "Tổng đài tự phục vụ",
+    "ended": "Đã kết thúc",
+}
+PRESENCES: Mapping[str, str] = {
+    "offline": "Chưa vào ca",
+    "available": "Sẵn sàng",
+    "ringing": "Máy đang reo",
+    "talking": "Đang nói chuyện",
+    "wrap_up": "Đang ghi phiếu",
+    "paused": "Tạm nghỉ",
+}
+PRESENCE_MARKS: Mapping[str, str] = {
+    "offline": "–",
+    "available": "✓",
+    "ringing": "♪",
+    "talking": "☎",
+    "wrap_up": "✎",
+    "paused": "‖",
+}
+PAUSES: Mapping[str, str] = {
+    "break": "Giải lao",
+    "meal": "Ăn ca",
+    "meeting": "Họp",
+    "training": "Tập huấn",
+    "paperwork": "Xử lý hồ sơ",
+}
+"""Reasons an operator may choose."""
+PAUSE_REASONS: Mapping[str, str] = {**PAUSES, "missed": "Lỡ cuộc gọi"}
+TICKET_STATES: Mapping[str, str] = {"open": "Mới", "in_progress": "Đang xử lý", "closed": "Đã đóng"}
+BRANCHES: Mapping[str, str] = {
+    "root": "Lời chào",
+    "medical": "Y tế",
+    "nonmedical": "Ngoài y tế",
+    "services": "Dịch vụ công",
+}
+ROLES: Mapping[str, str] = {
+    "operator": "Tổng đài viên",
+    "supervisor": "Trưởng ca",
+    "administrator": "Quản trị",
+}
+END_REASONS: Mapping[str, str] = {
+    "served": "đã được phục vụ",
+    "self_care": "đã nghe hết hướng dẫn tự chăm sóc",
+    "left_message": "đã để lại lời nhắn",
+    "callback_asked": "xin được gọi lại",
+    "released": "được hẹn gọi lại để nhường kênh cho cấp cứu",
+    "abandoned": "gác máy trước khi có người nghe",
+    "too_short": "gác máy trong 5 giây đầu",
+    "switch_lost": "mất do tổng đài dừng",
+}
+LEG_OUTCOMES: Mapping[str, str] = {
+    "answered": "đã nghe",
+    "no_answer": "không nghe máy",
+    "busy": "máy bận",
+    "declined": "từ chối",
+    "unavailable": "máy không kết nối",
+    "cancelled": "thôi đổ chuông",
+    "failed": "không gọi được",
+}
+RECALL_STATES: Mapping[str, str] = {
+    "due": "Chờ gọi",
+    "dialling": "Đang gọi",
+    "done": "Đã gọi được",
+    "failed": "Không gọi được",
+    "cancelled": "Đã hủy",
+}
+RECALL_REASONS: Mapping[str, str] = {
+    "asked": "Người dân xin gọi lại",
+    "lost": "Gác máy khi chưa có người nghe",
+    "released": "Nhường kênh cho cấp cứu",
+    "switch_lost": "Tổng đài dừng giữa cuộc gọi",
+}
+COMMANDS: Mapping[str, str] = {
+    "sign_in": "vào ca",
+    "sign_out": "ra ca",
+    "pause": "tạm nghỉ",
+    "resume": "nhận cuộc gọi lại",
+    "finish_wrap_up": "xong ghi phiếu",
+    "raise_acuity": "nâng mức",
+    "recall_now": "gọi lại ngay",
+    "recall_cancel": "hủy gọi lại",
+}
+DISPOSITIONS: Mapping[str, str] = {
+    "advised": "Đã tư vấn",
+    "information_given": "Đã cung cấp thông tin",
+    "emergency_sent": "Đã chuyển cấp cứu 115",
+    "sent_to_station": "Đã chuyển trạm y tế",
+    "forwarded": "Đã chuyển cơ quan xử lý",
+    "called_back": "Đã gọi lại và giải quyết",
+    "unreachable": "Không liên lạc được",
+    "wrong_number": "Gọi nhầm số",
+    "nuisance": "Quấy rối",
+    "duplicate": "Trùng phiếu khác",
+}
+"""How a ticket ends."""
+
+
+def word(table: Mapping[str, str], key: str) -> str:
+    """The table's word in the reader's language; a key it lacks is shown as it is."""
+    return say(table[key]) if key in table else key
+
+
+def acuity_word(acuity: str) -> str:
+    """What operators read for an acuity."""
+    if acuity not in Acuity.__members__:
+        return acuity
+    target = Acuity(acuity).target
+    return target.en if language() == "en" else target.vi
+
+
+def acuity_short(acuity: str) -> str:
+    """Its colour's name alone."""
+    return acuity_word(acuity).replace(":", " –").split(" – ")[0]

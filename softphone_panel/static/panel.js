@@ -1,0 +1,161 @@
+// The pages' own script: live fragments, the stream and its fall-back, clocks, one click = one command.
+"use strict";
+(() => {
+  const COALESCE_MS = 250;      // at most 4 readings a second
+  const POLL_MS = 2000;         // while the stream or Redis is away
+  const SOON_MS = 500;          // while a command waits for its result
+  const SILENCE_MS = 25000;     // a ping comes every 10 s
+  const seen = new Map();
+  let last = "", source = null, heard = Date.now(), isLive = false, backOff = 500, again = 0;
+
+  const csrf = () => document.querySelector("meta[name=csrf-token]")?.content || "";
+  const fragments = () => [...document.querySelectorAll("[data-live-from]")];
+
+  // --- fragments: fetched by htmx, 204 when nothing changed -------------------------------------------
+  const busy = new Set();
+  const stale = new Set();
+  function read(part) {
+    if (busy.has(part.id)) { stale.add(part.id); return; }
+    if (part.contains(document.activeElement) && document.activeElement.matches("select, input")) {
+      stale.add(part.id);       // never under somebody's hands
+      return;
+    }
+    busy.add(part.id);
+    const url = part.dataset.liveFrom + "?seen=" + (seen.get(part.id) || "");
+    htmx.ajax("GET", url, { target: part, swap: "innerHTML", source: part })
+      .catch(() => {})
+      .finally(() => {
+        busy.delete(part.id);
+        if (stale.delete(part.id)) setTimeout(() => read(part), COALESCE_MS);
+      });
+  }
+  let due = 0, lastRead = 0;
+  function readAll() {
+    if (due) return;
+    due = setTimeout(() => { due = 0; lastRead = Date.now(); fragments().forEach(read); },
+      Math.max(0, COALESCE_MS - (Date.now() - lastRead)));
+  }
+  document.addEventListener("focusout", (event) => {
+    const part = event.target.closest("[data-live-from]");
+    if (part && stale.delete(part.id)) setTimeout(() => read(part), 50);
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const { xhr, target } = event.detail;
+    const digest = xhr?.getResponseHeader?.("X-Seen");
+    if (digest && target?.id) seen.set(target.id, digest);
+  });
+  document.addEventListener("htmx:afterSwap", () => { tick(); freshClicks(); });
+
+  // --- faults: the server's sentence, shown and read out ----------------------------------------------
+  const faults = () => document.getElementById("faults");
+  let clearing = 0;
+  function tell(text) {
+    faults().textContent = text;
+    clearTimeout(clearing);
+    clearing = setTimeout(() => { faults().textContent = ""; }, 12000);
+  }
+  document.addEventListener("htmx:responseError", (event) => {
+    const { xhr, requestConfig } = event.detail;
+    if (xhr.status === 401) { location.assign(xhr.getResponseHeader("HX-Redirect") || "/"); return; }
+    if (requestConfig?.verb === "get" && xhr.status >= 500) return;   // the next reading will do
+    const box = document.createElement("div");
+    box.innerHTML = xhr.responseText.slice(0, 2000);
+    tell(box.textContent.trim());
+    document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
+  });
+
+  // --- the stream --------------------------------------------------------------------------------------
+  const stateSign = () => document.getElementById("stream-state");
+  function show(live) {
+    isLive = live;
+    const sign = stateSign();
+    if (!sign) return;
+    const text = live ? "● " + sign.dataset.on : "○ " + sign.dataset.off;
+    if (sign.textContent !== text) sign.textContent = text;
+    sign.classList.toggle("off", !live);
+  }
+  function open() {
+    clearTimeout(again);
+    source?.close();
+    const url = document.body.dataset.stream + (last ? "?after=" + encodeURIComponent(last) : "");
+    source = new EventSource(url, { withCredentials: true });
+    heard = Date.now();
+    const on = (name, act) => source.addEventListener(name, (event) => {
+      heard = Date.now();
+      if (event.lastEventId) last = event.lastEventId;
+      act(event);
+    });
+    on("hello", () => { backOff = 500; show(true); readAll(); });
+    on("change", (event) => { backOff = 500; show(true); changed(JSON.parse(event.data)); });
+    on("reset", () => { backOff = 500; show(true); readAll(); });
+    on("back", () => { show(true); readAll(); });
+    on("away", () => show(false));
+    on("ping", () => {});
+    on("ended", () => { source.close(); location.reload(); });
+    source.onopen = () => { heard = Date.now(); if (last) { show(true); readAll(); } };
+    source.onerror = () => {
+      show(false);
+      if (source.readyState === EventSource.CLOSED) reopen();   // e.g. a 502: the browser gives up, we do not
+    };
+  }
+  function reopen() {
+    clearTimeout(again);
+    again = setTimeout(open, backOff);
+    backOff = Math.min(backOff * 2, 8000);
+  }
+  function changed(about) {
+    const parts = fragments();
+    const whole = parts.some((part) => !part.dataset.liveAbout);
+    const named = parts.some((part) => (part.dataset.liveAbout || "").split(" ").some(
+      (id) => id && (id === about.call_id || id === about.ticket_id)));
+    if (whole || named) readAll();
+  }
+  if (document.body.dataset.stream && fragments().length) {
+    open();
+    setInterval(() => {
+      if (Date.now() - heard > SILENCE_MS) { show(false); heard = Date.now(); open(); }
+      if (!isLive) readAll();
+    }, POLL_MS);
+    setInterval(() => {
+      const waits = document.querySelector("[data-soon]");
+      if (waits) read(waits.closest("[data-live-from]"));
+    }, SOON_MS);
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) readAll(); });
+  } else if (stateSign()) {
+    stateSign().hidden = true;
+  }
+
+  // --- clocks ------------------------------------------------------------------------------------------
+  function tick() {
+    const now = Date.now();
+    for (const time of document.querySelectorAll("time[data-since]")) {
+      const seconds = Math.max(0, Math.floor((now - Number(time.dataset.since)) / 1000));
+      const hours = Math.floor(seconds / 3600);
+      const text = (hours ? hours + ":" + String(Math.floor(seconds / 60) % 60).padStart(2, "0")
+        : String(Math.floor(seconds / 60))) + ":" + String(seconds % 60).padStart(2, "0");
+      if (time.textContent !== text) time.textContent = text;
+      const target = Number(time.dataset.target || 0);
+      time.classList.toggle("over", target > 0 && seconds > target);
+    }
+  }
+  setInterval(tick, 500);
+  tick();
+
+  // --- forms: the token for htmx, one click = one sending ------------------------------------------------
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (event.detail.verb !== "get") event.detail.headers["X-CSRFToken"] = csrf();
+  });
+  function freshClicks() {
+    for (const field of document.querySelectorAll("input[data-fresh-click]")) {
+      if (!field.value) field.value = [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
+    }
+  }
+  freshClicks();
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!("once" in form.dataset)) return;
+    if (form.dataset.sent) { event.preventDefault(); event.stopImmediatePropagation(); return; }
+    form.dataset.sent = "1";
+    setTimeout(() => delete form.dataset.sent, 3000);
+  }, true);
+})();

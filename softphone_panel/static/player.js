@@ -1,0 +1,25 @@
+// Draws a recording's waveform from peaks that the server computed; the sound comes by range requests.
+"use strict";
+(() => {
+  function draw(player) {
+    if (player.dataset.drawn) return;
+    player.dataset.drawn = "1";
+    const wave = player.querySelector(".wave");
+    const audio = player.querySelector("audio");
+    WaveSurfer.create({
+      container: wave,
+      media: audio,
+      peaks: JSON.parse(player.dataset.peaks),
+      duration: Number(player.dataset.length),
+      height: 44,
+      normalize: false,
+      cursorColor: "#1b1b1f",
+      splitChannels: [
+        { waveColor: "#7a9cc6", progressColor: "#123f7a" },
+        { waveColor: "#8fbf9f", progressColor: "#1c5f36" },
+      ],
+    });
+    audio.play().catch(() => {});
+  }
+  document.addEventListener("htmx:afterSwap", () => document.querySelectorAll(".player").forEach(draw));
+})();

@@ -1,0 +1,234 @@
+"""A ticket as its page shows it: whose number may be read, the path in words, the entries as sentences."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from flask import current_app
+from flask_login import current_user
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hotline import privacy
+from hotline.approvals import Approval
+from hotline.calls import Call
+from hotline.events import now
+from hotline.operators import Operator
+from hotline.recalls import Recall
+from hotline.recordings import Recording
+from hotline.tickets import FOLLOWS, Ticket, TicketEntry, TicketState
+from ivr.protocol import NO_INPUT, Protocol, read
+from ivr.protocol_faults import ProtocolFaults
+from softphone_panel import sentences, shown, unit_search
+from softphone_panel.words import language, say
+
+UNMASK = "number_unmasked"
+SENTENCE_END = re.compile(r"(?<=[.?!])\s")
+TITLE_CHARACTERS = 90
+
+
+@dataclass(frozen=True)
+class Step:
+    """One answer of the caller."""
+
+    question: str
+    key: str
+    said: str
+    at: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One entry as a sentence."""
+
+    at: Any
+    actor: str
+    text: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class TicketView:
+    row: Ticket
+    label: str
+    hotline_name: str
+    number: str
+    callback_number: str
+    sees_number: bool
+    has_number: bool
+    steps: tuple[Step, ...]
+    lines: tuple[Line, ...]
+    calls: tuple[Call, ...]
+    recordings: tuple[Recording, ...]
+    recall: Recall | None
+    unit_name: str
+    next_states: tuple[str, ...]
+    live_call: Call | None
+    """The call that is going on now, if one is."""
+
+
+WORDS: Mapping[str, Callable[[str], str]] = {
+    "state": lambda key: shown.word(shown.TICKET_STATES, key),
+    "branch": lambda key: shown.word(shown.BRANCHES, key),
+    "disposition": lambda key: shown.word(shown.DISPOSITIONS, key),
+    "end": lambda key: shown.word(shown.END_REASONS, key),
+    "call": lambda key: shown.word(shown.CALL_STATES, key),
+    "recall": lambda key: shown.word(shown.RECALL_STATES, key),
+}
+
+
+def label(hotline: str, number: int | None) -> str:
+    """BP-17."""
+    prefixes = {h.key: h.prefix for h in current_app.config["INSTALLATION"].hotlines}
+    return f"{prefixes.get(hotline, hotline)}-{number or '?'}"
+
+
+def number_shown(number: str, *, own: bool, unmasked: bool = False) -> str:
+    """A caller's number as this reader may see it."""
+    whole = privacy.sees_numbers(current_user.role, own_call=own, unmasked=unmasked)
+    return privacy.shown(number, whole) or say("Giấu số")
+
+
+def is_own(session: Session, ticket: Ticket) -> bool:
+    """Whether the reader has, or had, one of the ticket's calls at their own phone."""
+    from softphone_panel.desk import presence_of
+
+    presence = presence_of(session, current_user.id)
+    calls = session.scalars(select(Call).where(Call.ticket_id == ticket.id)).all()
+    at_desk = presence.call_id if presence is not None else ""
+    return any(c.operator_id == current_user.id or (at_desk and c.id == at_desk) for c in calls)
+
+
+def is_unmasked(session: Session, ticket: Ticket) -> bool:
+    """Whether the reader gave a reason for reading the number not long ago."""
+    asked = select(TicketEntry.id).where(
+        TicketEntry.ticket_id == ticket.id,
+        TicketEntry.kind == UNMASK,
+        TicketEntry.actor == current_user.username,
+        TicketEntry.at > now() - privacy.UNMASKED_FOR,
+    )
+    return session.scalar(asked.limit(1)) is not None
+
+
+def of_call(session: Session, call_id: str) -> TicketView | None:
+    """The ticket of the call at this desk."""
+    call = session.get(Call, call_id)
+    ticket = session.get(Ticket, call.ticket_id) if call is not None else None
+    return of(session, ticket) if ticket is not None else None
+
+
+def of(session: Session, ticket: Ticket) -> TicketView:
+    """Everything the page of a ticket shows."""
+    hotlines = {h.key: h.name for h in current_app.config["INSTALLATION"].hotlines}
+    whole = privacy.sees_numbers(
+        current_user.role, own_call=is_own(session, ticket), unmasked=is_unmasked(session, ticket)
+    )
+    calls = session.scalars(select(Call).where(Call.ticket_id == ticket.id).order_by(Call.arrived_at)).all()
+    recordings = session.scalars(
+        select(Recording).where(Recording.ticket_id == ticket.id).order_by(Recording.kept_at)
+    ).all()
+    return TicketView(
+        row=ticket,
+        label=label(ticket.hotline, ticket.number),
+        hotline_name=hotlines.get(ticket.hotline, ticket.hotline),
+        number=privacy.shown(ticket.caller_number, whole) or say("Giấu số"),
+        callback_number=privacy.shown(ticket.callback_number, whole),
+        sees_number=whole,
+        has_number=bool(ticket.caller_number or ticket.callback_number),
+        steps=steps(session, ticket),
+        lines=timeline(session, ticket.id),
+        calls=tuple(calls),
+        recordings=tuple(recordings),
+        recall=session.scalar(
+            select(Recall).where(Recall.ticket_id == ticket.id).order_by(Recall.made_at.desc()).limit(1)
+        ),
+        unit_name=unit_search.name_of(session, ticket.unit_code),
+        next_states=tuple(
+            s for s in TicketState if s in FOLLOWS[TicketState(ticket.state)] and s != TicketState.CLOSED
+        ),
+        live_call=next((c for c in calls if c.state != "ended"), None),
+    )
+
+
+def timeline(session: Session, ticket_id: str) -> tuple[Line, ...]:
+    """The entries in order, each a sentence."""
+    people = {
+        row.username: row.full_name for row in session.execute(select(Operator.username, Operator.full_name))
+    }
+    phones = {row.id: row.full_name for row in session.execute(select(Operator.id, Operator.full_name))}
+    entries = session.scalars(
+        select(TicketEntry).where(TicketEntry.ticket_id == ticket_id).order_by(TicketEntry.at, TicketEntry.id)
+    )
+    return tuple(
+        Line(entry.at, sentences.actor(entry.actor, people), sentences.of(entry, phones, people), entry.kind)
+        for entry in entries
+    )
+
+
+def steps(session: Session, ticket: Ticket) -> tuple[Step, ...]:
+    """The answers in the words of the protocol that was asked; a question it lacks is shown by its name."""
+    protocol = _protocol_of(session, ticket.protocol_digest)
+    return tuple(_step(protocol, asked) for asked in ticket.path or ())
+
+
+def _step(protocol: Protocol | None, asked: Mapping[str, Any]) -> Step:
+    from datetime import datetime
+
+    name, key = str(asked.get("question", "")), asked.get("key")
+    question = protocol.questions.get(name) if protocol is not None else None
+    title, said = name, str(asked.get("said") or "")
+    if protocol is not None and question is not None:
+        branch = protocol.branches[question.branch]
+        title = _title(question.text, branch.title)
+        answer = question.answers.get(key if key is not None else NO_INPUT) or branch.answers.get(
+            key if key is not None else NO_INPUT
+        )
+        if answer is not None and not said:
+            said = answer.said.get(language()) or answer.said.get("vi", "")
+    at = asked.get("at")
+    try:
+        from softphone_panel.words import clock
+
+        when = clock(datetime.fromisoformat(str(at))) if at else ""
+    except ValueError:
+        when = ""
+    return Step(title, "–" if key is None else str(key), said or say("không bấm phím"), when)
+
+
+def _title(text: Mapping[str, str], branch: Mapping[str, str]) -> str:
+    words = text.get(language()) or text.get("vi", "")
+    first = SENTENCE_END.split(words.strip(), maxsplit=1)[0]
+    if len(first) > TITLE_CHARACTERS:
+        first = first[: TITLE_CHARACTERS - 1].rsplit(" ", 1)[0] + "…"
+    about = branch.get(language()) or branch.get("vi", "")
+    return f"{about}: {first}" if about else first
+
+
+def _protocol_of(session: Session, digest: str) -> Protocol | None:
+    if not digest:
+        return None
+    approval = session.scalar(select(Approval).where(Approval.digest == digest).limit(1))
+    return _parsed(approval.text, approval.name) if approval is not None else None
+
+
+@lru_cache(maxsize=16)
+def _parsed(text: str, name: str) -> Protocol | None:
+    try:
+        return read(text, f"{name}.toml")
+    except ProtocolFaults:
+        return None  # approved by an older reader: the stored words of the path are shown
+
+
+def waited_s(call: Call) -> float | None:
+    """From the end of triage until a human answered, or until the caller left."""
+    until = call.human_at or call.ended_at
+    return (until - call.queued_at).total_seconds() if call.queued_at and until else None
+
+
+def labels(rows: Sequence[Ticket]) -> dict[str, str]:
+    """Ticket id → BP-17."""
+    return {row.id: label(row.hotline, row.number) for row in rows}

@@ -1,0 +1,235 @@
+"""Tickets: the list with its filters and search, one ticket, and what people do to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask_login import current_user
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
+
+from hotline.acuity import Acuity
+from hotline.database import reading, transaction
+from hotline.tickets import FOLLOWS, Ticket, TicketState
+from softphone_panel import desk, shown, ticket_changes, ticket_search, ticket_view, unit_search
+from softphone_panel.faults import InputFault
+from softphone_panel.ticket_changes import Asked, Conflict
+from softphone_panel.words import say
+
+room = Blueprint("tickets", __name__, url_prefix="/tickets")
+
+
+@room.get("")
+def index() -> str:
+    wanted = ticket_search.Wanted.of(request.args)
+    with reading() as session:
+        found = ticket_search.search(session, wanted, desk.province(), current_user)
+        return render_template(
+            "tickets.html",
+            wanted=wanted,
+            found=found,
+            labels=ticket_view.labels(found.rows),
+            number_of=lambda t: ticket_view.number_shown(t.caller_number, own=t.id in found.own),
+            words=ticket_view.WORDS,
+            states=shown.TICKET_STATES,
+            branches=shown.BRANCHES,
+        )
+
+
+def seen_ticket(session: Session, ticket_id: str) -> Ticket:
+    """The ticket, if this reader may see its hotline; 404 otherwise."""
+    ticket = session.get(Ticket, ticket_id)
+    if ticket is None or not current_user.serves(ticket.hotline):
+        abort(404, say("Không có phiếu này."))
+    return ticket
+
+
+def held_ticket(session: Session, ticket_id: str) -> Ticket:
+    """The same, held for a change."""
+    seen_ticket(session, ticket_id)
+    ticket = ticket_changes.locked(session, ticket_id)
+    assert ticket is not None  # noqa: S101 - tickets are never removed
+    session.refresh(ticket)
+    return ticket
+
+
+def fresh_click() -> str:
+    """An id for a form's click: told once, however often the button is pressed."""
+    return uuid4().hex
+
+
+def _page(session: Session, ticket: Ticket, **more: Any) -> str:
+    values = {"faults": {}, "typed": {}, **more}
+    return render_template(
+        "ticket.html",
+        view=ticket_view.of(session, ticket),
+        words=ticket_view.WORDS,
+        dispositions=shown.DISPOSITIONS,
+        click_id=fresh_click(),
+        command_click=fresh_click(),
+        waited_s=ticket_view.waited_s,
+        raisable=[a for a in Acuity if a > ticket.acuity] if ticket.acuity in Acuity.__members__ else [],
+        **values,
+    )
+
+
+@room.get("/<ticket_id>")
+def one(ticket_id: str) -> str:
+    with reading() as session:
+        return _page(session, seen_ticket(session, ticket_id))
+
+
+@room.get("/<ticket_id>/timeline")
+def timeline(ticket_id: str) -> Response:
+    """The entries alone, read again when the live stream says that something changed."""
+
+    def values(session: Session) -> dict[str, Any]:
+        ticket = seen_ticket(session, ticket_id)
+        return {"lines": ticket_view.timeline(session, ticket.id), "ticket": ticket}
+
+    return desk.fragment("ticket_timeline.html", values)
+
+
+@room.post("/<ticket_id>/note")
+def note(ticket_id: str) -> tuple[str, int] | AnyResponse:
+    click = desk.click(request.form.get("click_id", ""))
+    text = request.form.get("note", "")
+    try:
+        written = ticket_changes.checked_note(text, needed=True)
+    except InputFault as fault:
+        with reading() as session:
+            page = _page(
+                session,
+                seen_ticket(session, ticket_id),
+                faults={"new_note": str(fault)},
+                typed={"new_note": text},
+            )
+            return page, fault.status
+    with transaction() as session:
+        ticket = held_ticket(session, ticket_id)
+        if ticket_changes.once(session, click):
+            ticket_changes.add_note(session, ticket, current_user.username, written)
+    flash(say("Đã lưu ghi chú."))
+    return redirect(url_for("tickets.one", ticket_id=ticket_id), 303)
+
+
+@room.post("/<ticket_id>/change")
+def change(ticket_id: str) -> tuple[str, int] | AnyResponse:
+    click = desk.click(request.form.get("click_id", ""))
+    try:
+        asked = _asked()
+        with transaction() as session:
+            ticket = held_ticket(session, ticket_id)
+            fresh = ticket_changes.once(session, click)
+            changed = (
+                ticket_changes.change(session, ticket, current_user.username, asked) if fresh else ("again",)
+            )
+    except Conflict as conflict:
+        with reading() as session:
+            return _conflict_page(session, ticket_id, asked, conflict), 409
+    except InputFault as fault:
+        with reading() as session:
+            page = _page(
+                session,
+                seen_ticket(session, ticket_id),
+                faults={fault.field: str(fault)},
+                typed=request.form.to_dict(),
+            )
+            return page, fault.status
+    flash(say("Đã lưu phiếu.") if changed else say("Không có gì thay đổi."))
+    return redirect(url_for("tickets.one", ticket_id=ticket_id), 303)
+
+
+def _asked() -> Asked:
+    form = request.form
+    version = form.get("version", "")
+    if not version.isdecimal():
+        raise InputFault("state", say("Trang đã cũ: hãy tải lại trang rồi làm lại."), 400)
+    seen = {name: form.get(f"seen_{name}", "")[:64] for name in ticket_changes.EDITED}
+    state = form.get("state", "")
+    disposition = form.get("disposition", "") if state == TicketState.CLOSED else ""
+    return Asked(
+        version=int(version),
+        seen=seen,
+        state=state,
+        disposition=disposition[:32],
+        unit_code=form.get("unit_code", "").strip()[:8],
+        note=ticket_changes.checked_note(form.get("note", ""), needed=False),
+    )
+
+
+def _conflict_page(session: Session, ticket_id: str, asked: Asked, conflict: Conflict) -> str:
+    ticket = seen_ticket(session, ticket_id)
+    words: dict[str, Callable[[str], str]] = {
+        "state": ticket_view.WORDS["state"],
+        "disposition": ticket_view.WORDS["disposition"],
+        "unit_code": lambda code: unit_search.name_of(session, code),
+    }
+    titles = {"state": say("Trạng thái"), "disposition": say("Kết quả"), "unit_code": say("Địa bàn")}
+    versions = [
+        (
+            titles[name],
+            words[name](asked.seen.get(name, "")),
+            words[name](getattr(ticket, name)),
+            words[name](getattr(asked, name)),
+            name in conflict.fields,
+        )
+        for name in ticket_changes.EDITED
+    ]
+    lines = list(ticket_view.timeline(session, ticket.id))[-6:]
+    return render_template(
+        "ticket_conflict.html",
+        ticket=ticket,
+        label=ticket_view.label(ticket.hotline, ticket.number),
+        asked=asked,
+        versions=versions,
+        lines=lines,
+        click_id=fresh_click(),
+        can_apply=asked.state == ticket.state or asked.state in FOLLOWS[TicketState(ticket.state)],
+    )
+
+
+@room.get("/units")
+def units() -> str:
+    """The units that a name finds, as choices for the ticket's form."""
+    with reading() as session:
+        wanted = request.args.get("unit", "")[:80]
+        return render_template("unit_choices.html", found=unit_search.search(session, wanted), wanted=wanted)
+
+
+@room.post("/<ticket_id>/raise")
+def raise_acuity(ticket_id: str) -> AnyResponse:
+    """A human's judgement on a call that is going on: it may only go up here."""
+    with transaction() as session:
+        ticket = seen_ticket(session, ticket_id)
+        wanted, why = request.form.get("acuity", ""), request.form.get("why", "").strip()
+        if wanted not in Acuity.__members__ or not Acuity(wanted) > ticket.acuity:
+            raise InputFault("acuity", say("Ô “Mức mới”: hãy chọn một mức cao hơn mức hiện tại."))
+        if not 3 <= len(why) <= ticket_changes.REASON_CHARACTERS:
+            raise InputFault("why", say("Ô “Lý do”: hãy viết từ 3 đến 200 ký tự."))
+        view = ticket_view.of(session, ticket)
+        if view.live_call is None:
+            raise InputFault(
+                "acuity", say("Cuộc gọi đã kết thúc: hãy ghi chú trên phiếu thay vì nâng mức."), 409
+            )
+        desk.ask_and_tell(
+            session, "raise_acuity", {"call_id": view.live_call.id, "acuity": wanted, "why": why}
+        )
+    return redirect(url_for("tickets.one", ticket_id=ticket_id), 303)
+
+
+@room.post("/<ticket_id>/unmask")
+def unmask(ticket_id: str) -> AnyResponse:
+    """Show the whole number for a while, to somebody who says why; the ticket remembers."""
+    reason = request.form.get("reason", "").strip()
+    if not 5 <= len(reason) <= ticket_changes.REASON_CHARACTERS:
+        raise InputFault("reason", say("Ô “Lý do xem số”: hãy viết từ 5 đến 200 ký tự."))
+    with transaction() as session:
+        ticket = held_ticket(session, ticket_id)
+        if ticket_changes.once(session, desk.click(request.form.get("click_id", ""))):
+            body = {"reason": reason}
+            ticket_changes.add_entry(session, ticket, ticket_view.UNMASK, current_user.username, "", body)
+    return redirect(url_for("tickets.one", ticket_id=ticket_id), 303)

@@ -1,0 +1,79 @@
+"""A panel over a real, migrated database in a folder of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from hotline import bus, database
+from hotline.events import now
+from hotline.settings import PROJECT, settings
+from tests.softphone_panel import rows
+
+Client = FlaskClient
+SignedIn = Callable[[str], Client]
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An installation's var with migrated tables; no Redis."""
+    for name, value in {
+        "VAR": tmp_path / "var",
+        "RECORDINGS": tmp_path / "recordings",
+        "INSTALLATION": PROJECT / "installation" / "demo.toml",
+        "LIVE_PORT": "8361",
+        "PANEL_PORT": "8360",
+    }.items():
+        monkeypatch.setenv(f"HOTLINE_{name}", str(value))
+    forget = (settings.cache_clear, database.engine.cache_clear, bus.connection.cache_clear)
+    for clear in forget:
+        clear()
+    database.migrate()
+    yield tmp_path
+    database.engine().dispose()
+    for clear in forget:
+        clear()
+
+
+@pytest.fixture
+def who(house: Path) -> dict[str, int]:
+    """A busy morning's rows; people's ids by username."""
+    with database.transaction() as session:
+        return rows.morning(session, house / "recordings", now())
+
+
+@pytest.fixture
+def app(house: Path) -> Flask:
+    from softphone_panel import create_app
+
+    made = create_app()
+    made.testing = True
+    made.config["WTF_CSRF_ENABLED"] = False
+    return made
+
+
+@pytest.fixture
+def signed_in(app: Flask, who: dict[str, int]) -> SignedIn:
+    """A browser of that person's."""
+
+    def sign_in(username: str) -> Client:
+        client = app.test_client()
+        answer = client.post("/sign-in", data={"username": username, "password": rows.PASSWORD})
+        assert answer.status_code == 303, answer.text
+        return client
+
+    return sign_in
+
+
+def hidden(page: str, name: str, form: str = "") -> str:
+    """A hidden field's value; in the form whose action ends so, if one is named."""
+    if form:
+        page = page[page.index(f'{form}"') :]
+    found = re.search(rf'name="{name}" value="([^"]*)"', page)
+    assert found, f"no field {name} after {form!r}"
+    return found.group(1)
