@@ -12,20 +12,30 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from asterisk_conf import render
 from front_door import parts
 from front_door.faults import Fault
-from hotline.installation import read
+from hotline.installation import Trunk, read
 from hotline.settings import PROJECT, Settings
 
 UP_WITHIN_S: Final = 20.0
 FROM_OUTSIDE: Final = ("from-trunk", "from-phone", "hotline-entry", "fallback", "message")
 """Where strangers and desks may be."""
 WAY_OUT: Final = "to-trunk"
+REGISTERING: Final = Trunk(
+    "registering",
+    "127.0.0.4",
+    5060,
+    "binhduong",
+    register=True,
+    username="province",
+    password="none",  # noqa: S106 - made up, never dialled
+)
+"""The demo has no trunk of this kind; it is checked too."""
 _STEP = re.compile(
     r"(?:exten\s*=>\s*(?P<exten>[^,]+),(?P<first>\d+)|same\s*=>\s*n)(?:\((?P<label>[\w-]+)\))?,(?P<app>\w+)(?:\((?P<args>.*)\))?$"
 )
@@ -243,7 +253,8 @@ def loaded(settings: Settings, folder: Path) -> tuple[set[str], set[str], list[s
 
 def check() -> list[str]:
     """Every fault of the demo's configuration, rendered into a temporary folder and loaded there."""
-    installation = read(PROJECT / "installation" / "demo.toml")
+    demo = read(PROJECT / "installation" / "demo.toml")
+    installation = replace(demo, trunks=(*demo.trunks, REGISTERING))
     with tempfile.TemporaryDirectory(prefix="1022-") as name:
         folder = Path(name)
         sip, ari, ami, agi = _free_ports(4)

@@ -20,7 +20,7 @@ def switch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switch]:
     except Fault:
         pytest.skip("No Asterisk: let `./run test` fetch it.")
     port, rtp = ports_of_this_worker()
-    trunk_ports = {"vnpt": port + 5, "viettel": port + 6}
+    trunk_ports = {"vnpt": port + 5, "viettel": port + 6, "mobifone": port + 7}
     made = Switch(settings_in(tmp_path_factory.mktemp("s"), port, rtp), TIMING, trunk_ports)
     made.lay_prompts()
     made.start()

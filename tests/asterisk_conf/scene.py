@@ -27,7 +27,8 @@ def run(work: Coroutine[object, object, T], within_s: float = 60.0) -> T:
 
 def carrier(switch: Switch, key: str = "vnpt") -> Carrier:
     trunk = next(t for t in switch.installation.trunks if t.key == key)
-    return Carrier(switch.address, trunk.host, trunk.port, ports=PORTS)
+    accounts = {trunk.username: trunk.password} if trunk.register else {}
+    return Carrier(switch.address, trunk.host, trunk.port, ports=PORTS, accounts=accounts)
 
 
 @asynccontextmanager

@@ -11,14 +11,17 @@ from pathlib import Path
 
 from asterisk_conf import Timing, cdr_path, render
 from front_door import parts
-from hotline.installation import Installation, read
+from hotline.installation import Installation, Trunk, read
 from hotline.secrets import secret
 from hotline.settings import PROJECT, Settings
 from ivr.speech.music import tone, write_music
 from ivr.speech.sound import write_pair
 
 ANNOUNCEMENT_HZ, COMFORT_HZ = 1240, 1480
-TRUNK_CHANNELS = {"vnpt": 30, "viettel": 2}
+TRUNK_CHANNELS = {"vnpt": 30, "viettel": 2, "mobifone": 5}
+REGISTERING = Trunk(
+    "mobifone", "127.0.0.4", 5060, "binhduong", register=True, username="province", password="trunk-word"
+)
 SHARED = ("no-operator", "after-beep", "message-thanks", "comfort")
 
 
@@ -46,7 +49,7 @@ class Switch:
         demo = read(settings.installation)
         trunks = tuple(
             dataclasses.replace(t, port=trunk_ports[t.key], channels=TRUNK_CHANNELS[t.key])
-            for t in demo.trunks
+            for t in (*demo.trunks, REGISTERING)
         )
         self.installation: Installation = dataclasses.replace(demo, trunks=trunks)
         self.address = (settings.sip_host, settings.sip_port)

@@ -1,5 +1,7 @@
 """Who comes in: called numbers, strangers, full trunks, forged caller ids; a real Asterisk and no Python process of the product."""
 
+import asyncio
+
 import pytest
 
 from tests.asterisk_conf.scene import PORTS, carrier, cdrs_of, desk, run
@@ -68,7 +70,7 @@ def test_a_stranger_meets_a_challenge_and_nothing_else(switch: Switch) -> None:
     met = run(scene())
     assert {(status, realm) for _, status, realm in met} == {(401, '"asterisk"')}
     assert "0 active channels" in switch.console("core show channels")
-    security = (switch.settings.asterisk / "log" / "security.log").read_text()
+    security = switch.log.read_text(errors="replace")
     assert 'RemoteAddress="IPV4/UDP/127.0.0.9' in security
 
 
@@ -126,3 +128,19 @@ def test_a_desk_phone_dials_its_echo_and_nothing_else(switch: Switch) -> None:
     heard, refused = run(scene())
     assert heard[540] > 0.9
     assert set(refused) == {404}
+
+
+def test_a_trunk_that_asks_for_registration_gets_it_and_then_brings_calls(switch: Switch) -> None:
+    async def scene() -> None:
+        async with carrier(switch, "mobifone") as line:
+            for _ in range(150):  # the retry interval is 10 s
+                if "province" in line.registered:
+                    break
+                await asyncio.sleep(0.1)
+            assert "province" in line.registered
+            leg = await Citizen(line, "0915000001").call("1022")
+            leg.hang_up()
+            await leg.until_ended()
+
+    run(scene())
+    assert cdrs_of(switch, "0915000001")[0]["hotline"] == "binhduong"

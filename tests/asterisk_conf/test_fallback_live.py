@@ -110,6 +110,7 @@ def test_desks_that_do_not_answer_are_followed_by_the_duty_number_that_presses_1
             caller_heard, station_heard = leg.heard(1.0), station.heard(1.0)
             assert station.heard(until_s=rung_s + 2.5).get(ANNOUNCEMENT_HZ, 0) > 0
             gap_s = leg.longest_gap_s()
+            assert "02711022" in station.caller_name, "the hotline's own number is shown"
             station.hang_up()
             await leg.until_ended(3)
             return caller_heard, station_heard, gap_s, leg.heard().get(1130, 0)
@@ -176,6 +177,24 @@ def test_a_script_that_hangs_or_dies_leaves_the_caller_to_the_desks(
         rang_s = run(scene())
     assert rang_s < within_s
     assert cdrs_of(switch, number)[-1]["acuity"] == acuity
+
+
+def test_a_red_caller_whom_no_duty_number_takes_is_put_through_to_the_emergency_number(
+    switch: Switch,
+) -> None:
+    async def scene() -> dict[int, float]:
+        async with carrier(switch) as line:
+            line.route(FIRST_DUTY, Answering.rejects(486))
+            line.route("115", Answering.answers(0.3), tone_hz=1360)
+            leg = await Citizen(line, "0913000210").call("02711022")
+            await leg.until_hears(1360, within_s=8)
+            heard = await leg.listen(1.0)
+            leg.hang_up()
+            await leg.until_ended()
+            return heard
+
+    with agi(switch, says({"ACUITY_REACHED": "RED"})):
+        assert run(scene())[1360] > 0.9
 
 
 def test_a_caller_who_has_heard_it_all_is_let_go(switch: Switch) -> None:
