@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ class LedgerEntry(Base):
     seq: Mapped[int] = mapped_column()
     at: Mapped[datetime] = mapped_column(Moment)
     kind: Mapped[str] = mapped_column(String(24))
-    """call_opened, call_closed, recording_kept, recording_missing."""
+    """call_opened, call_known (its arrival came late), call_closed, recording_kept, recording_missing."""
     subject: Mapped[str] = mapped_column(String(72), index=True)
     """The call's id."""
     body: Mapped[dict[str, Any]] = mapped_column(JSON)
@@ -46,9 +47,11 @@ class LedgerHead(Base):
     hash: Mapped[str] = mapped_column(String(64))
 
 
-def line_hash(previous: str, hotline: str, seq: int, kind: str, subject: str, body: dict[str, Any]) -> str:
-    text = json.dumps([previous, hotline, seq, kind, subject, body], sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+def line_hash(
+    previous: str, hotline: str, seq: int, at: datetime, kind: str, subject: str, body: dict[str, Any]
+) -> str:
+    words = [previous, hotline, seq, at.astimezone(UTC).isoformat(), kind, subject, body]
+    return hashlib.sha256(json.dumps(words, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 _HEAD_TABLE = LedgerHead.metadata.tables[LedgerHead.__tablename__]
@@ -84,7 +87,7 @@ def append(
         heads[hotline] = (row.seq, row.hash)
     seq, previous = heads[hotline]
     seq += 1
-    hash_ = line_hash(previous, hotline, seq, kind, subject, body)
+    hash_ = line_hash(previous, hotline, seq, at, kind, subject, body)
     heads[hotline] = (seq, hash_)
     session.info.setdefault("ledger_lines", []).append(
         {
@@ -121,74 +124,99 @@ def _forget(session: Session) -> None:
     session.info.pop("ledger_heads", None)
 
 
+@dataclass
+class _Told:
+    """What the ledger says, by call id."""
+
+    opened: dict[str, LedgerEntry] = field(default_factory=dict)
+    closed: set[str] = field(default_factory=set)
+    kept: dict[str, LedgerEntry] = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)
+
+
 def verify(session: Session, recordings: Path, now_at: datetime, settle_s: float = 60.0) -> Iterator[str]:
     """Every fault as a sentence, none when calls = tickets = recordings.
 
     A call that ended less than `settle_s` ago may still be waiting for its recording to be hashed.
     """
-    opened: dict[str, LedgerEntry] = {}
-    closed: dict[str, LedgerEntry] = {}
-    kept: dict[str, LedgerEntry] = {}
-    missing: set[str] = set()
-    yield from _chain_faults(session, opened, closed, kept, missing)
-    tickets = {t.id: t for t in session.scalars(select(Ticket))}
-    calls = {c.id: c for c in session.scalars(select(Call))}
-    stored = {r.call_id: r for r in session.scalars(select(Recording))}
-    for call_id, line in opened.items():
+    told = _Told()
+    yield from _chain_faults(session, told)
+    tickets: dict[str, str] = dict(session.execute(select(Ticket.id, Ticket.call_id)).tuples().all())
+    columns = (Call.id, Call.caller_number, Call.direction, Call.state, Call.human_at, Call.ended_at)
+    calls = {row.id: row for row in session.execute(select(*columns))}
+    stored: dict[str, str] = dict(session.execute(select(Recording.call_id, Recording.sha256)).tuples().all())
+    for call_id, line in told.opened.items():
         call = calls.get(call_id)
+        if line.body["ticket_id"] not in tickets:
+            yield f"Ticket {line.body['ticket_id']} of call {call_id} was removed."
         if call is None:
             yield f"Call {call_id} is in the ledger (line {line.seq} of {line.hotline}) but its row was removed."
             continue
-        if line.body["ticket_id"] not in tickets:
-            yield f"Ticket {line.body['ticket_id']} of call {call_id} was removed."
         if call.caller_number != line.body["caller_number"]:
             yield f"The caller's number of call {call_id} was changed after it was opened."
-        if call.state == "ended":
-            if call_id not in closed:
-                yield f"Call {call_id} has ended but the ledger never closed it."
-            settled = call.ended_at is not None and (now_at - call.ended_at).total_seconds() > settle_s
-            settled = settled and (call.direction == "in" or call.human_at is not None)
-            if settled and call_id not in kept and call_id not in missing:
-                yield f"Call {call_id} has no recording."
-    for call_id in calls.keys() - opened.keys():
+        if call.state != "ended":
+            if call_id in told.closed:
+                yield f"Call {call_id} was closed in the ledger but its row is {call.state}."
+            continue
+        if call_id not in told.closed:
+            yield f"Call {call_id} has ended but the ledger never closed it."
+        settled = call.ended_at is not None and (now_at - call.ended_at).total_seconds() > settle_s
+        # A call of ours that nobody took has no sound to keep.
+        owed = call.direction == "in" or call.human_at is not None
+        if settled and owed and call_id not in told.kept and call_id not in told.missing:
+            yield f"Call {call_id} has no recording."
+    for call_id in calls.keys() - told.opened.keys():
         yield f"Call {call_id} is not in the ledger."
-    for ticket in tickets.values():
-        if ticket.call_id not in opened:
-            yield f"Ticket {ticket.id} belongs to no call in the ledger."
-    for call_id in missing - kept.keys():
+    for ticket_id, call_id in tickets.items():
+        if call_id not in told.opened:
+            yield f"Ticket {ticket_id} belongs to no call in the ledger."
+    for call_id in told.missing - told.kept.keys():
         yield f"The recording of call {call_id} was never found."
-    for call_id, line in kept.items():
+    for call_id, line in told.kept.items():
         if call_id not in stored:
             yield f"The recording of call {call_id} was removed from the table of recordings."
+        elif stored[call_id] != line.body["sha256"]:
+            yield f"The row of the recording of call {call_id} says otherwise than the ledger."
         yield from _sound_faults(call_id, line, recordings)
+    for call_id in stored.keys() - told.kept.keys():
+        yield f"The recording of call {call_id} is not in the ledger."
 
 
-def _chain_faults(
-    session: Session,
-    opened: dict[str, LedgerEntry],
-    closed: dict[str, LedgerEntry],
-    kept: dict[str, LedgerEntry],
-    missing: set[str],
-) -> Iterator[str]:
-    by_kind = {"call_opened": opened, "call_known": opened, "call_closed": closed, "recording_kept": kept}
+def _chain_faults(session: Session, told: _Told) -> Iterator[str]:
+    """Walk each hotline's chain and note what its lines say."""
     heads = {h.hotline: h for h in session.scalars(select(LedgerHead))}
     last: dict[str, tuple[int, str]] = {}
-    for line in session.scalars(select(LedgerEntry).order_by(LedgerEntry.hotline, LedgerEntry.seq)):
+    lines = select(LedgerEntry).order_by(LedgerEntry.hotline, LedgerEntry.seq)
+    for line in session.scalars(lines.execution_options(yield_per=1000)):
         seq, previous = last.get(line.hotline, (0, FIRST))
-        if line.seq != seq + 1:
+        if line.seq == seq + 2:
+            yield f"The ledger of {line.hotline} lacks line {seq + 1}."
+        elif line.seq != seq + 1:
             yield f"The ledger of {line.hotline} lacks lines {seq + 1} to {line.seq - 1}."
-        elif line.hash != line_hash(previous, line.hotline, line.seq, line.kind, line.subject, line.body):
+        elif line.hash != line_hash(
+            previous, line.hotline, line.seq, line.at, line.kind, line.subject, line.body
+        ):
             yield f"Line {line.seq} of the ledger of {line.hotline} (call {line.subject}) was changed."
         last[line.hotline] = (line.seq, line.hash)
-        if line.kind == "recording_missing":
-            missing.add(line.subject)
-        elif line.kind == "call_opened" and line.subject in opened:
-            pass  # another hotline's ledger told already that the call's arrival came late
-        elif line.kind in by_kind:
-            by_kind[line.kind][line.subject] = line
-    for hotline, head in heads.items():
-        if last.get(hotline, (0, FIRST)) != (head.seq, head.hash):
-            yield f"The ledger of {hotline} lost its last lines (its head says {head.seq})."
+        if line.kind == "call_opened":
+            told.opened.setdefault(line.subject, line)
+        elif line.kind == "call_known":  # the arrival came late: this line outranks the shell's
+            told.opened[line.subject] = line
+        elif line.kind == "call_closed":
+            told.closed.add(line.subject)
+        elif line.kind == "recording_kept":
+            told.kept[line.subject] = line
+        elif line.kind == "recording_missing":
+            told.missing.add(line.subject)
+    for hotline in heads.keys() | last.keys():
+        there = last.get(hotline, (0, FIRST))
+        head = heads.get(hotline)
+        if head is None:
+            yield f"The head of the ledger of {hotline} was removed."
+        elif there[0] < head.seq:
+            yield f"The ledger of {hotline} lost its last lines: its head says {head.seq}, {there[0]} are there."
+        elif there != (head.seq, head.hash):
+            yield f"The head of the ledger of {hotline} was changed."
 
 
 def _sound_faults(call_id: str, line: LedgerEntry, recordings: Path) -> Iterator[str]:

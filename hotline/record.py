@@ -37,6 +37,10 @@ TRIES = 3
 """Two processes may open the same call at once; the loser of the race tries again."""
 
 
+COLLISIONS = {"40P01": "deadlock", "40001": "serialization"}
+"""PostgreSQL's names for two writers in each other's way: the one that was stopped tries again."""
+
+
 class Away(Exception):  # noqa: N818 - exceptions are named by the fact
     """The database does not answer, is locked, or has no tables yet."""
 
@@ -172,7 +176,9 @@ class Record:
             except (IntegrityError, DataError) as error:
                 why = str(error.orig)
             except SQLAlchemyError as error:
-                raise Away(type(error).__name__) from error
+                why = _collided(error)
+                if not why:
+                    raise Away(type(error).__name__) from error
             except Exception as error:
                 # A fault of ours, or text that no database takes, must stop neither the writer nor the other facts.
                 log.warning("a fact could not be applied", error=type(error).__name__, tries_left=tries_left)
@@ -245,3 +251,7 @@ class Record:
                 self._pending.remove(asked)
         for asked in fresh:
             asked.done.set_result(in_database)
+
+
+def _collided(error: SQLAlchemyError) -> str:
+    return COLLISIONS.get(getattr(getattr(error, "orig", None), "sqlstate", None) or "", "")

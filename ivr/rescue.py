@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 LOOK_EVERY_S = 0.5
 STALE_S = 5.0
 """A heartbeat older than this: the application hangs and is killed; the supervisor starts it again."""
+STARTS_WITHIN_S = 15.0
+"""A process that has not beaten yet is starting, and hangs only after so long."""
 ORPHANED_S = 8.0
 """No heartbeat for so long: whoever waits is handed to the fallback."""
 APP = "hotline"
@@ -134,9 +136,14 @@ class Rescue:
     switch: Switch
     run: Path
     """The folder of calls.pid and calls.beat."""
-    _beat: str = ""
-    _fresh_s: float = field(default_factory=time.monotonic)
-    """When the heartbeat last changed, on our own clock: a change of the wall clock kills nobody."""
+    _beat: tuple[str, int] = ("", 0)
+    _alive_s: float = field(default_factory=time.monotonic)
+    """When either heartbeat last changed, on our own clock: a change of the wall clock kills nobody."""
+    _serves_s: float = field(default_factory=time.monotonic)
+    """When the one in Asterisk last changed: an application that has lost Asterisk serves nobody."""
+    _pid: int = 0
+    _pid_since_s: float = 0.0
+    _has_beaten: bool = False
     _killed: int = 0
     _handed: set[str] = field(default_factory=set)
     _away: bool = False
@@ -145,41 +152,47 @@ class Rescue:
         """One look at the heartbeat, and what follows from it."""
         now_s = time.monotonic()
         try:
-            beat = self._beat_now()
+            beat = (self.switch.value("HOTLINE_BEAT"), self._touched())
         except SwitchAway:
             if not self._away:
                 log.warning("asterisk is away; the rescue waits for it")
             self._away = True
-            self._fresh_s = now_s  # without Asterisk the application cannot beat either
             return
         if self._away:
             log.info("asterisk is back")
-            self._away, self._fresh_s = False, now_s
+            # Without Asterisk the application could not beat there either.
+            self._away, self._alive_s, self._serves_s = False, now_s, now_s
+        pid = self._pid_now()
+        if pid != self._pid:
+            self._pid, self._pid_since_s, self._has_beaten = pid, now_s, False
         if beat != self._beat:
-            self._beat, self._fresh_s = beat, now_s
+            self._alive_s, self._has_beaten = now_s, True
+        if beat[0] != self._beat[0]:
+            self._serves_s = now_s
             self._handed.clear()
-        silent_s = now_s - self._fresh_s
-        if silent_s >= STALE_S - LOOK_EVERY_S:
-            self._kill()
-        if silent_s >= ORPHANED_S - LOOK_EVERY_S:
+        self._beat = beat
+        if now_s - self._alive_s >= STALE_S - LOOK_EVERY_S:
+            self._kill(now_s)
+        if now_s - self._serves_s >= ORPHANED_S - LOOK_EVERY_S:
             self._hand_over()
 
-    def _beat_now(self) -> str:
-        """The heartbeat in Asterisk and the one in the file: either is a sign of life."""
-        value = self.switch.value("HOTLINE_BEAT")
+    def _touched(self) -> int:
         try:
-            return f"{value} {(self.run / 'calls.beat').stat().st_mtime_ns}"
+            return (self.run / "calls.beat").stat().st_mtime_ns
         except FileNotFoundError:
-            return value
+            return 0
 
-    def _kill(self) -> None:
-        """SIGKILL to the application, once for each process, if the pid is still its own."""
+    def _pid_now(self) -> int:
         try:
-            pid = int((self.run / "calls.pid").read_text())
+            return int((self.run / "calls.pid").read_text())
         except (OSError, ValueError):
-            return
-        if pid != self._killed and _kill(pid, "calls"):
-            self._killed = pid
+            return 0
+
+    def _kill(self, now_s: float) -> None:
+        """SIGKILL to the application, once for each process; one just started has its time before its first beat."""
+        starting = not self._has_beaten and now_s - self._pid_since_s < STARTS_WITHIN_S
+        if self._pid and self._pid != self._killed and not starting and _kill(self._pid, "calls"):
+            self._killed = self._pid
 
     def _hand_over(self) -> None:
         try:

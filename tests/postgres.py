@@ -75,7 +75,7 @@ class Server:
     def make(self, name: str, template: str = "template1") -> str:
         """A new database's URL."""
         with psycopg.connect(self._words("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")  # type: ignore[call-overload]  # the name is ours
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
 
     def database(self) -> str:

@@ -27,7 +27,8 @@ def triaged(n: int, acuity: str = "RED", **more: Any) -> e.CallTriaged:
 
 
 def ended(n: int, reason: str = "served", **more: Any) -> e.CallEnded:
-    return e.CallEnded(**({"call_id": call_id(n), "reason": reason, "heard_s": 30.0} | more))
+    values: dict[str, Any] = {"call_id": call_id(n), "reason": reason, "heard_s": 30.0}
+    return e.CallEnded(**(values | more))
 
 
 def whole_call(n: int) -> list[e.Event]:
