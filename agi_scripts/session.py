@@ -24,6 +24,7 @@ MARGIN_S = 5.0
 """The dead-man timer rings this long after the last legal moment of an answer."""
 COMMAND_WITHIN_S = 5.0
 """Asterisk answers a command that plays nothing in a millisecond; longer means that it hangs."""
+BETWEEN_SOUNDS_S = 0.05
 LINE_AT_MOST = 65_536
 ENVIRONMENT_AT_MOST = 200
 
@@ -97,13 +98,27 @@ class Session(AGI):  # type: ignore[misc]  # pyst2 is untyped
     # What scripts use
 
     def ask(
-        self, sound: Path, answer_within_s: float, *, keys_at_most: int = 1, keys_within_s: float = 0.0
+        self,
+        sounds: Path | Sequence[Path],
+        answer_within_s: float,
+        *,
+        keys_at_most: int = 1,
+        keys_within_s: float = 0.0,
     ) -> str | None:
-        """Play `sound` and wait for keys; the prompt is cut by the first one. None is silence.
+        """Play the sounds one after another and wait for keys; they are cut by the first one. None is silence.
 
         A lone "#" is returned as "#". With several keys "#" ends them, and what came until the time-out is returned;
         `answer_within_s` then counts from key to key, and `keys_within_s` is what all of them may take.
         """
+        *first, last = [sounds] if isinstance(sounds, Path) else sounds
+        for sound in first:
+            if keys := self._get_data(sound, BETWEEN_SOUNDS_S, keys_at_most, keys_within_s):
+                return keys
+        return self._get_data(last, answer_within_s, keys_at_most, keys_within_s)
+
+    def _get_data(
+        self, sound: Path, answer_within_s: float, keys_at_most: int, keys_within_s: float
+    ) -> str | None:
         limit_s = length_s(sound) + answer_within_s + keys_within_s
         reply = self._two(
             self._line("SET VARIABLE", "TIMEOUT(absolute)", f"{limit_s + MARGIN_S:.1f}"),

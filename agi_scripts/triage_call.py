@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -30,7 +31,7 @@ from hotline.tickets import Ticket, TicketState
 from ivr import recall
 from ivr.approved import ApprovedProtocols
 from ivr.protocol import Kind, Protocol
-from ivr.speech.prompt_set import prompt_id, sounds_of
+from ivr.speech.prompt_set import language_choices, prompt_id, sounds_of
 from ivr.speech.prompts import sound_path
 from ivr.triage import Asking, Decision, Step, answer, during_message, start
 
@@ -104,6 +105,16 @@ class _Caller:
         """One of the protocol's own prompts."""
         return self.sound(prompt_id(self.protocol, prompt), language)
 
+    def asked(self, at: Asking) -> list[Path]:
+        """The question; at the first one also, in each other language, the key that chooses it."""
+        sounds = [self.spoken(at.prompt, at.language)]
+        if at.question != self.protocol.root or at.language != self.protocol.languages[0]:
+            return sounds
+        for name, texts in language_choices(self.protocol).items():
+            with suppress(LookupError):  # a caller who needs it not must not miss the question for it
+                sounds += [self.sound(name, language) for language in texts]
+        return sounds
+
 
 def triage_call(session: Session, house: House) -> None:
     """Ask, decide, tell. Raises CallerHungUp after a hang-up was put on record."""
@@ -147,7 +158,7 @@ def _decide(caller: _Caller) -> Decision:
     now: Asking | Decision = start(caller.protocol)
     while isinstance(now, Asking):
         caller.at = now
-        key = caller.session.ask(caller.spoken(now.prompt, now.language), caller.protocol.answer_within_s)
+        key = caller.session.ask(caller.asked(now), caller.protocol.answer_within_s)
         now = answer(now, key)
         caller.times.append(e.now())
         if isinstance(now, Decision):

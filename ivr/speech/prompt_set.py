@@ -39,6 +39,19 @@ def prompt_id(protocol: Protocol, prompt: str) -> str:
     return spoken_id(prompt, protocol.prompts()[prompt])
 
 
+LANGUAGE_CHOICE = {"en": "For English, press {key}."}
+"""Said in the language itself after the first question, for whom that question says nothing."""
+
+
+def language_choices(protocol: Protocol) -> dict[str, dict[str, str]]:
+    """The sentences that offer a protocol's other languages, by rendered name and language."""
+    return {
+        f"language-{language}-{key}": {language: LANGUAGE_CHOICE[language].replace("{key}", key)}
+        for key, language in protocol.language_keys.items()
+        if language in LANGUAGE_CHOICE
+    }
+
+
 def sounds_of(protocol: Protocol, folder: Path, hotline: str) -> dict[tuple[str, str], Path]:
     """Where each prompt's sound lies, by (prompt, language), as Asterisk plays it. Raises LookupError for a missing one."""
     return {
@@ -62,6 +75,7 @@ def wanted(given: Settings) -> list[Prompt]:
     }
     for protocol in _protocols(given, province):
         texts |= {spoken_id(name, spoken): spoken for name, spoken in protocol.prompts().items()}
+        texts |= language_choices(protocol)
     return prompts.prompts_of(texts, words)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -148,13 +149,26 @@ def until_idle() -> None:
             thread.join(10)
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    given = own_settings(tmp_path, book_within_s=2.0)  # the machine is shared: slowness has its own tests
+@pytest.fixture(scope="session")
+def laid(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database with the approval, and the prompts: copied by each test."""
+    folder = tmp_path_factory.mktemp("laid")
+    given = own_settings(folder)
     migrate(given.database)
-    silent_prompts(given)
     engine = make_engine(given.database, busy_s=2.0)
     approve(engine)
+    engine.dispose()
+    silent_prompts(given)
+    return given.var
+
+
+@pytest.fixture
+def house(tmp_path: Path, laid: Path) -> Iterator[House]:
+    given = own_settings(tmp_path, book_within_s=2.0)  # the machine is shared: slowness has its own tests
+    given.var.mkdir()
+    given.prompts.symlink_to(laid / "prompts")
+    shutil.copy(laid / "hotline.db", given.var)
+    engine = make_engine(given.database, busy_s=2.0)
     record = Remembered(engine, Journal(given.journal, "agi"), "ivr", given.book_within_s)
     made = House.of(given, installation.read(given.installation), engine, record)
     made.protocols.reread()

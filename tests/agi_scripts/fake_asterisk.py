@@ -65,6 +65,9 @@ class Call:
                 yield f"200 result=1 ({self._expanded(words[3])})\n"
             case ["GET", "DATA", *_]:
                 self.heard.append(words[2])
+                if int(words[3]) < 1000:  # another sound follows: this caller hears both before they press
+                    yield "200 result= (timeout)\n"
+                    return
                 yield from self._key(lambda key: key.rstrip("#") or "", "", " (timeout)")
             case ["STREAM", "FILE", *_]:
                 self.heard.append(words[2])

@@ -39,7 +39,7 @@ FIRST_PORT = 4700 + 10 * WORKER
 RTP = (31500 + 250 * WORKER, 31639 + 250 * WORKER)
 PORTS = Ports(31640 + 250 * WORKER, 31738 + 250 * WORKER)
 PROMPT_S = 1.7
-MESSAGE_HZ = 400
+MESSAGE_HZ, LANGUAGE_HZ = 400, 460
 TONE_HZ = {name: 520 + 60 * n for n, name in enumerate(covid().questions)}
 """Each question is a tone of its own, so that what a caller hears says where they are."""
 CASES = read_scenarios((FOLDER / "covid-2021.scenarios.toml").read_text(), "scenarios").each
@@ -56,7 +56,8 @@ class Machine:
     def __init__(self, given: Settings) -> None:
         self.given = given
         self.engine = make_engine(given.database, busy_s=2.0)
-        self.switch = Switch(given, Timing(), {"vnpt": FIRST_PORT + 5, "viettel": FIRST_PORT + 6})
+        ports = {name: FIRST_PORT + 5 + n for n, name in enumerate(("vnpt", "viettel", "mobifone"))}
+        self.switch = Switch(given, Timing(), ports)
         self.agi: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -70,6 +71,9 @@ class Machine:
         sounds: dict[str, Any] = {}
         for prompt in prompt_set.wanted(self.given):
             question = prompt.id.removeprefix("question-").partition("-")[0]
+            if prompt.id.startswith("language-"):
+                write_pair(self.given.prompts / prompt.key, tone(LANGUAGE_HZ, 0.5))
+                continue
             hz = TONE_HZ.get(question, MESSAGE_HZ) if prompt.id.startswith("question-") else MESSAGE_HZ
             sounds.setdefault(str(hz), tone(hz, PROMPT_S))
             write_pair(self.given.prompts / prompt.key, sounds[str(hz)])
@@ -209,6 +213,8 @@ def test_the_slowest_legal_caller_is_not_cut_off(machine: Machine) -> None:
                 for pressed in ("*", "*", key):
                     # Every prompt is heard three times to its end, and answered in the last half second.
                     await leg.until_hears(TONE_HZ[question], within_s=6, for_s=0.3)
+                    if question == "ROOT":
+                        await leg.until_hears(LANGUAGE_HZ, within_s=3, for_s=0.3)
                     ended = await leg.until_quiet(0.5)
                     await asyncio.sleep(ended - 0.5 + 3.5 - time.monotonic())
                     await leg.press(pressed)
@@ -220,6 +226,25 @@ def test_the_slowest_legal_caller_is_not_cut_off(machine: Machine) -> None:
     ticket = machine.ticket(number)
     assert "".join(str(step["key"]) for step in ticket.path) == "**2**2**2**3**3**3"
     assert (ticket.acuity, machine.cdr(number)["triaged"]) == ("GREEN", "1")
+
+
+@pytest.mark.live
+def test_english_is_offered_after_the_first_question_and_chosen_by_key_8(machine: Machine) -> None:
+    number = "0913000006"
+
+    async def scene() -> None:
+        async with machine.carrier() as carrier:
+            leg = await Citizen(carrier, number).call("02711022")
+            await leg.until_hears(TONE_HZ["ROOT"], for_s=0.3)
+            await leg.until_hears(LANGUAGE_HZ, for_s=0.3)
+            await leg.press("8")
+            await leg.until_hears(TONE_HZ["ROOT"], for_s=0.3)
+            await leg.press("1")
+            await asyncio.to_thread(machine.ticket, number)
+            leg.hang_up()
+
+    run(scene())
+    assert (machine.rows(Call, number)[0].language, machine.ticket(number).acuity) == ("en", "RED")
 
 
 @pytest.mark.live
