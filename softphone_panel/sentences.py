@@ -27,13 +27,25 @@ def actor(name: str, people: Mapping[str, str]) -> str:
     return people.get(name) or (say(MACHINES[name]) if name in MACHINES else name)
 
 
+def who_answered(answered_by: str, people: Mapping[str, str]) -> str:
+    """A call's answered_by as people are called: an operator, a duty number, or a desk's phone."""
+    kind, _, rest = answered_by.partition(":")
+    named = {"chain": rest, "phone": say("máy {phone}", phone=rest)}.get(kind)
+    return named or people.get(answered_by, answered_by)
+
+
 def _who(body: Body, names: Names) -> str:
     operator = body.get("operator_id")
     if isinstance(operator, int) and operator in names:
         return names[operator]
-    answered = str(body.get("answered_by") or body.get("endpoint") or "")
-    kind, _, rest = answered.partition(":")
-    return {"chain": rest, "phone": say("máy {phone}", phone=rest)}.get(kind, answered) or say("không rõ ai")
+    answered = str(body.get("answered_by") or "")
+    return who_answered(answered, {}) if answered else _phone(body) or say("không rõ ai")
+
+
+def _phone(body: Body) -> str:
+    """PJSIP/101 → máy 101; PJSIP/0271…@trunk → the number."""
+    endpoint = str(body.get("endpoint") or "").rpartition("/")[2].partition("@")[0]
+    return say("máy {phone}", phone=endpoint) if endpoint else ""
 
 
 def _arrived(body: Body, _names: Names) -> str:
@@ -64,7 +76,8 @@ def _raised(body: Body, names: Names) -> str:
 
 
 def _dialled(body: Body, names: Names) -> str:
-    return say("Đổ chuông {who} ({endpoint}).", who=_who(body, names), endpoint=body.get("endpoint") or "?")
+    who, phone = _who(body, names), _phone(body)
+    return say("Đổ chuông {who}.", who=who if who == phone or not phone else f"{who}, {phone}")
 
 
 def _leg_ended(body: Body, names: Names) -> str:

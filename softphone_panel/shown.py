@@ -49,7 +49,6 @@ BRANCHES: Mapping[str, str] = {
     "root": "Lời chào",
     "medical": "Y tế",
     "nonmedical": "Ngoài y tế",
-    "services": "Dịch vụ công",
 }
 ROLES: Mapping[str, str] = {
     "operator": "Tổng đài viên",

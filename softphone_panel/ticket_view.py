@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -24,11 +25,11 @@ from hotline.tickets import FOLLOWS, Ticket, TicketEntry, TicketState
 from ivr.protocol import NO_INPUT, Protocol, read
 from ivr.protocol_faults import ProtocolFaults
 from softphone_panel import sentences, shown, unit_search
-from softphone_panel.words import language, say
+from softphone_panel.words import clock, language, say
 
 UNMASK = "number_unmasked"
 SENTENCE_END = re.compile(r"(?<=[.?!])\s")
-TITLE_CHARACTERS = 90
+TITLE_CHARACTERS = 120
 
 
 @dataclass(frozen=True)
@@ -154,11 +155,16 @@ def of(session: Session, ticket: Ticket) -> TicketView:
     )
 
 
-def timeline(session: Session, ticket_id: str) -> tuple[Line, ...]:
-    """The entries in order, each a sentence."""
-    people = {
+def people_names(session: Session) -> dict[str, str]:
+    """Username → full name."""
+    return {
         row.username: row.full_name for row in session.execute(select(Operator.username, Operator.full_name))
     }
+
+
+def timeline(session: Session, ticket_id: str) -> tuple[Line, ...]:
+    """The entries in order, each a sentence."""
+    people = people_names(session)
     phones = {row.id: row.full_name for row in session.execute(select(Operator.id, Operator.full_name))}
     entries = session.scalars(
         select(TicketEntry).where(TicketEntry.ticket_id == ticket_id).order_by(TicketEntry.at, TicketEntry.id)
@@ -176,35 +182,35 @@ def steps(session: Session, ticket: Ticket) -> tuple[Step, ...]:
 
 
 def _step(protocol: Protocol | None, asked: Mapping[str, Any]) -> Step:
-    from datetime import datetime
-
     name, key = str(asked.get("question", "")), asked.get("key")
     question = protocol.questions.get(name) if protocol is not None else None
     title, said = name, str(asked.get("said") or "")
     if protocol is not None and question is not None:
         branch = protocol.branches[question.branch]
-        title = _title(question.text, branch.title)
+        title = _title(protocol, name)
         answer = question.answers.get(key if key is not None else NO_INPUT) or branch.answers.get(
             key if key is not None else NO_INPUT
         )
-        if answer is not None and not said:
+        if answer is not None and (not said or language() != "vi"):
             said = answer.said.get(language()) or answer.said.get("vi", "")
     at = asked.get("at")
     try:
-        from softphone_panel.words import clock
-
         when = clock(datetime.fromisoformat(str(at))) if at else ""
     except ValueError:
         when = ""
     return Step(title, "–" if key is None else str(key), said or say("không bấm phím"), when)
 
 
-def _title(text: Mapping[str, str], branch: Mapping[str, str]) -> str:
-    words = text.get(language()) or text.get("vi", "")
+def _title(protocol: Protocol, name: str) -> str:
+    question = protocol.questions[name]
+    branch = protocol.branches[question.branch].title
+    about = branch.get(language()) or branch.get("vi", "")
+    if name == protocol.root:
+        return about  # its text is the greeting, not one question
+    words = question.text.get(language()) or question.text.get("vi", "")
     first = SENTENCE_END.split(words.strip(), maxsplit=1)[0]
     if len(first) > TITLE_CHARACTERS:
         first = first[: TITLE_CHARACTERS - 1].rsplit(" ", 1)[0] + "…"
-    about = branch.get(language()) or branch.get("vi", "")
     return f"{about}: {first}" if about else first
 
 

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from hotline.acuity import Acuity
 from hotline.database import reading, transaction
 from hotline.tickets import FOLLOWS, Ticket, TicketState
-from softphone_panel import desk, shown, ticket_changes, ticket_search, ticket_view, unit_search
+from softphone_panel import desk, sentences, shown, ticket_changes, ticket_search, ticket_view, unit_search
 from softphone_panel.faults import InputFault
 from softphone_panel.ticket_changes import Asked, Conflict
 from softphone_panel.words import say
@@ -63,6 +63,7 @@ def fresh_click() -> str:
 
 def _page(session: Session, ticket: Ticket, **more: Any) -> str:
     values = {"faults": {}, "typed": {}, **more}
+    names = ticket_view.people_names(session)
     return render_template(
         "ticket.html",
         view=ticket_view.of(session, ticket),
@@ -71,6 +72,7 @@ def _page(session: Session, ticket: Ticket, **more: Any) -> str:
         click_id=fresh_click(),
         command_click=fresh_click(),
         waited_s=ticket_view.waited_s,
+        who_answered=lambda call: sentences.who_answered(call.answered_by, names),
         raisable=[a for a in Acuity if a > ticket.acuity] if ticket.acuity in Acuity.__members__ else [],
         **values,
     )

@@ -33,7 +33,12 @@ PEOPLE: Mapping[str, tuple[str, Role]] = {
     "hoa": ("Võ Thị Hoa", Role.OPERATOR),
     "tuan": ("Đặng Anh Tuấn", Role.OPERATOR),
 }
-RED_PATH = (("ROOT", "2", "Sốt, ho, nghi mắc COVID-19"), ("F1", "1", "khó thở, tím tái hoặc đau ngực"))
+FEVER = (
+    ("ROOT", "2", "ho, sốt, nghi mắc COVID"),
+    ("A1", "2", "không: khó thở, môi tím hoặc đau tức ngực"),
+    ("A2", "2", "không: lơ mơ, co giật, ngất hoặc không uống được"),
+    ("A3", "3", "SpO2 từ 96, hoặc không có máy"),
+)
 
 
 def people(session: Session) -> dict[str, int]:
@@ -98,7 +103,7 @@ class Caller:
         )  # fmt: skip
 
     def is_triaged(
-        self, acuity: str, reason: str, digest: str = "", branch: str = "medical", path: Any = RED_PATH
+        self, acuity: str, reason: str, digest: str = "", branch: str = "medical", path: Any = FEVER
     ) -> Caller:
         steps = tuple(
             {"question": q, "key": k, "said": s, "at": (self.at + timedelta(seconds=7 * i)).isoformat()}
@@ -187,7 +192,7 @@ def morning(session: Session, recordings: Path, at: datetime) -> dict[str, int]:
     )
     for n, (seconds, number, acuity, reason, name, phone) in enumerate(done, 100):
         one = caller(seconds, n, number).is_triaged(
-            acuity, reason, digest, "medical" if acuity != "NONMED" else "services"
+            acuity, reason, digest, "medical" if acuity != "NONMED" else "nonmedical"
         )
         one.rings(who[name], phone).talks(who[name], name, phone).ends().is_recorded(recordings)
         one.presence(who[name], "wrap_up", phone)
@@ -215,7 +220,7 @@ def morning(session: Session, recordings: Path, at: datetime) -> dict[str, int]:
     caller(75, 131, "+84969123777").is_triaged("ORANGE", "Xin gặp tổng đài viên trong nhánh y tế", digest)
     caller(240, 132, "+84911224466").is_triaged("YELLOW", "Sốt dưới 38,5 độ, có bệnh nền", digest)
     caller(130, 133, "", "binhduong").is_triaged("GREEN", "Tiếp xúc gần, không triệu chứng", digest)
-    caller(110, 134, "+84355667788").is_triaged("NONMED", asked, digest, "services")
+    caller(110, 134, "+84355667788").is_triaged("NONMED", asked, digest, "nonmedical")
     caller(9, 140, "+84944556677")
     Caller(session, "-", ago(360)).presence(who["tuan"], "paused", "104", "meal")
     session.flush()
