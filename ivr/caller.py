@@ -32,6 +32,7 @@ COMFORT_EVERY_S = 20.0
 OFFER_S = 8.0
 """Silence after an offer in which a key may still come."""
 CHAIN_AFTER_S = {Acuity.RED: 10.0, Acuity.ORANGE: 60.0}
+LEFT_AFTER_S = 0.5
 UNHEARD = -1
 """In place of a cause: nobody listened when a leg ended, so its party may not have meant to go."""
 RING_RED_S = 300
@@ -138,8 +139,10 @@ class Caller:
             self.key(event.digit)
         elif event.kind == "PlaybackFinished" and event.playback == self._playback:
             self._playback_over()
-        elif event.kind in ("ChannelDestroyed", "StasisEnd", "ChannelHangupRequest"):
+        elif event.kind in ("ChannelDestroyed", "ChannelHangupRequest"):
             self._gone()
+        elif event.kind == "StasisEnd":
+            self.floor.spawn(self._left_or_gone())
 
     def key(self, digit: str) -> None:
         """Key 1 while waiting is an emergency, from anywhere; key 2 below ORANGE asks for a callback."""
@@ -161,7 +164,8 @@ class Caller:
         if acuity is Acuity.RED:
             self.red_since_s = self.floor.clock()
         # For the dialplan's own fallback, and for the process after this one.
-        self._do(self.floor.ari.set_variable(self.id, "ACUITY", acuity))
+        for variable in ("ACUITY", "CDR(acuity)"):
+            self._do(self.floor.ari.set_variable(self.id, variable, acuity))
         if acuity.urgent and self.leaving is not None:
             self.leaving = None  # an emergency is never let go, and never sent to a message
             self.floor.tell(e.RecallChanged(recall_id=f"r-{self.id}", call_id=self.id, state="cancelled"))
@@ -251,7 +255,7 @@ class Caller:
             self.leave_message()
 
     def leave_message(self) -> None:
-        """To the dialplan's message recorder; the AGI there tells the rest of the story."""
+        """To the dialplan's message recorder; the end is told from Asterisk's own list of calls."""
         self.leaving = EndReason.LEFT_MESSAGE
         self._end_legs("cancelled")
         self._do(self._to_message())
@@ -259,6 +263,7 @@ class Caller:
     async def _to_message(self) -> None:
         ari = self.floor.ari
         self._forget()
+        self.floor.tell(e.MessageStarted(call_id=self.id))
         await self.floor.quietly(ari.go_on_in_dialplan(self.id, "message", "s"))
         await self.floor.quietly(ari.end_bridge(self.bridge))
 
@@ -359,9 +364,14 @@ class Caller:
         number = leg.id.rpartition("-")[2]
         self._leg_count = max(self._leg_count, int(number) if number.isdigit() else 0)
 
-    def lost(self) -> None:
-        """Asterisk has the channel no more, and nobody heard it go."""
-        self._gone()
+    def lost(self, *, by_switch: bool) -> None:
+        """Asterisk has the channel no more, and nobody heard it go; `by_switch` when Asterisk itself was away."""
+        if not by_switch:
+            self._gone()
+            return
+        if self.acuity.urgent or not self.human_answered:
+            self._owe("switch_lost")
+        self.end(EndReason.SWITCH_LOST, hang_up=False)
 
     def without(self, channels: Collection[str]) -> None:
         """Asterisk has only these channels: legs that ended unheard are over."""
@@ -477,12 +487,27 @@ class Caller:
         if self.leaving is EndReason.LEFT_MESSAGE:
             return
         if self.human_answered:
+            if self.waits:
+                self._owe("lost")  # cut off from their operator, and not served again
             self.end(EndReason.SERVED, hang_up=False)
         elif self.leaving is not None:
             self.end(self.leaving, hang_up=False)
         else:
             self._owe("lost")
             self.end(EndReason.ABANDONED, hang_up=False)
+
+    async def _left_or_gone(self) -> None:
+        """Out of the application: hung up, which is told next, or somebody continued the channel in the dialplan."""
+        await asyncio.sleep(LEFT_AFTER_S)
+        if self.over:
+            return
+        if self.id not in {channel.id for channel in await self.floor.ari.channels()}:
+            self._gone()
+            return
+        self._end_legs("cancelled")
+        self.floor.tell(e.CallLeftToDialplan(call_id=self.id, why="taken out of the application"))
+        self._forget()
+        self._do(self.floor.ari.end_bridge(self.bridge))
 
     def end(self, reason: EndReason, *, hang_up: bool = True) -> None:
         """The visit is over: every leg and the bridge go with it."""

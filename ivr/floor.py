@@ -48,7 +48,7 @@ class Visit(Protocol):
     def let_go(self, desk: Desk) -> None:
         """Stop ringing this desk; somebody more urgent needs it."""
 
-    def lost(self) -> None:
+    def lost(self, *, by_switch: bool) -> None:
         """Asterisk has its channel no more, and nobody heard it go."""
 
 

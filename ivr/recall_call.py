@@ -238,10 +238,10 @@ class RecallCall:
 
     # -- the end --
 
-    def lost(self) -> None:
+    def lost(self, *, by_switch: bool) -> None:
         """Asterisk has no such channel any more."""
         if self.citizen_up:
-            self._end(EndReason.SERVED)
+            self._end(EndReason.SWITCH_LOST if by_switch else EndReason.SERVED)
         elif self.leg is not None and self.leg.up:
             self._again(RecallState.DUE, OPERATOR_LEFT_AGAIN_S)
 

@@ -87,7 +87,7 @@ async def reconcile(
         known = {}
     for call_id, visit in list(floor.visits.items()):
         if call_id not in channels:
-            visit.lost()
+            visit.lost(by_switch=asterisk_restarted)
         elif isinstance(visit, Caller):
             visit.without(channels.keys())
     for channel in channels.values():
@@ -99,6 +99,10 @@ async def reconcile(
                 await floor.quietly(floor.ari.hang_up(channel.id))
     await _clear_leftovers(floor, channels, bridges)
     settle_desks(floor)
+    for call in known.values():
+        there = channels.get(call.id)
+        if there is not None and there.app != "Stasis" and call.state in _OURS:
+            floor.tell(e.CallLeftToDialplan(call_id=call.id, why="continued while nobody listened"))
     end_vanished(floor, known, set(channels), asterisk_restarted=asterisk_restarted)
 
 

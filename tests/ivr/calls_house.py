@@ -34,7 +34,7 @@ from tests.asterisk_conf.switch import Switch
 
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 SHIFT = 10 * (WORKER % 2)
-TRUNK_PORTS = {"vnpt": 5348 + SHIFT, "viettel": 5349 + SHIFT}
+TRUNK_PORTS = {"vnpt": 5347 + SHIFT, "viettel": 5348 + SHIFT, "mobifone": 5349 + SHIFT}
 PROMPT_HZ = 1480
 """Every prompt is half a second of this tone; music is what it is in the product."""
 ANNOUNCED_HZ = 1240
@@ -141,6 +141,13 @@ class CallsHouse:
             self.child.terminate()
             self.child.wait(8)
 
+    def kill_asterisk(self) -> None:
+        """SIGKILL: every caller is left without a goodbye."""
+        child = self.switch._child
+        if child is not None:
+            child.kill()
+            child.wait(5)
+
     def log(self) -> str:
         return (self.settings.var / "calls.log").read_text(errors="replace")
 
@@ -199,6 +206,10 @@ class CallsHouse:
         assert call.end_reason == reason, call.end_reason
         return call
 
+    def queued(self, number: str) -> bool:
+        call = self.call_of(number)
+        return call is not None and call.state in ("waiting", "ringing")
+
     def legs_of(self, number: str) -> list[Leg]:
         call = self.call_of(number)
         return self.rows(Leg, Leg.call_id == call.id) if call else []
@@ -226,8 +237,8 @@ def _environment(given: Settings) -> dict[str, str]:
 
 def _installation(folder: Path, changes: dict[str, str]) -> Path:
     text = (PROJECT / "installation" / "demo.toml").read_text(encoding="utf-8")
-    text = text.replace("port = 5160", f"port = {TRUNK_PORTS['vnpt']}")
-    text = text.replace("port = 5161", f"port = {TRUNK_PORTS['viettel']}")
+    for name, port in zip(("5160", "5161", "5162"), TRUNK_PORTS.values(), strict=True):
+        text = text.replace(f"port = {name}", f"port = {port}")
     lines = text.splitlines()
     lines = [
         f"{n} = {changes[n]}" if (n := line.partition(" = ")[0]) in changes else line
