@@ -78,26 +78,16 @@ def approve(session: Session, name: str, *, edited_by: str, officer: Operator) -
         raise NotApproved(f"Bản này ({protocol.version}) đã được duyệt ngày {known.approved_at:%d/%m/%Y}.")
     if known is not None and known.version == protocol.version:
         raise NotApproved(f"Nội dung đã đổi mà phiên bản vẫn là {protocol.version}: hãy ghi phiên bản mới.")
-    row = Approval(
-        name=name,
-        version=protocol.version,
-        digest=protocol.digest,
-        text=text,
-        edited_by=edited_by,
-        approved_by=officer.id,
-        approved_at=events.now(),
-    )
-    session.add(row)
-    return row
+    return _stored(session, name, protocol, text, edited_by, officer)
 
 
 def approve_for_demo(session: Session, name: str, operator: Operator) -> Approval | None:
-    """The shipped file approved in the demo's name; None when it is already."""
-    protocol, _ = _read(name)
+    """The shipped file approved in the demo's name, whatever was approved before; None when it is already."""
+    protocol, text = _read(name)
     known = last_approved(session, name)
     if known is not None and known.digest == protocol.digest:
         return None
-    return approve(session, name, edited_by="demo", officer=operator)
+    return _stored(session, name, protocol, text, "demo", operator)
 
 
 def signed_in(session: Session, username: str, password: str) -> Operator:
@@ -169,6 +159,22 @@ _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 
 # The small parts
+
+
+def _stored(
+    session: Session, name: str, protocol: Protocol, text: str, edited_by: str, officer: Operator
+) -> Approval:
+    row = Approval(
+        name=name,
+        version=protocol.version,
+        digest=protocol.digest,
+        text=text,
+        edited_by=edited_by,
+        approved_by=officer.id,
+        approved_at=events.now(),
+    )
+    session.add(row)
+    return row
 
 
 def _parser() -> argparse.ArgumentParser:
