@@ -94,8 +94,9 @@ def test_a_trunk_with_no_free_channel_says_503(switch: Switch) -> None:
         ('"a\\"b, ${CHANNEL(hangup)}; evil" <sip:0914000002@127.0.0.2>', "0914000002"),
         ("<sip:0914000003%0d%0aSET%20VARIABLE%20X%20Y@127.0.0.2>", "0914000003"),
         ('"x" <sip:anonymous@anonymous.invalid>', ""),
+        ("<sip:127.0.0.2>", ""),
     ],
-    ids=["5000 characters", "quotes", "newline", "anonymous"],
+    ids=["5000 characters", "quotes", "newline", "anonymous", "none"],
 )
 def test_a_forged_caller_id_is_cut_down_to_its_digits(switch: Switch, from_header: str, caller: str) -> None:
     async def scene() -> None:
@@ -144,3 +145,24 @@ def test_a_trunk_that_asks_for_registration_gets_it_and_then_brings_calls(switch
 
     run(scene())
     assert cdrs_of(switch, "0915000001")[0]["hotline"] == "binhduong"
+
+
+def test_garbage_on_the_wire_disturbs_no_call(switch: Switch) -> None:
+    garbage = (b"\x00" * 500, b"INVITE\r\n\r\n", b"INVITE sip:x SIP/2.0\r\nVia: x\r\n\r\n", b"\xff" * 60000)
+
+    async def scene() -> dict[int, float]:
+        async with carrier(switch) as line, desk(switch, "101", 620):
+            leg = await Citizen(line, "0914000009").call("02711022")
+            await leg.until_hears(620, within_s=8)
+            stranger = await UserAgent.open("127.0.0.9", 0)
+            for _ in range(20):
+                for datagram in garbage:
+                    stranger.send_raw(datagram, switch.address)
+                    line.agent.send_raw(datagram, switch.address)
+            heard = await leg.listen(1.5)
+            await stranger.finish()
+            leg.hang_up()
+            await leg.until_ended()
+            return heard
+
+    assert run(scene())[620] > 0.9

@@ -1,5 +1,6 @@
 """The dialplan check finds what a caller would otherwise find."""
 
+import re
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from hotline.installation import Installation, Trunk, read
 from hotline.recordings import relative_path
 from hotline.secrets import secret
 from hotline.settings import PROJECT, Settings
+from ivr.speech.prompts import prompts_of, system_texts
 
 DEMO = read(PROJECT / "installation" / "demo.toml")
 
@@ -121,3 +123,14 @@ def test_ari_ami_and_http_listen_on_loopback_only(tmp_path: Path) -> None:
     folder = etc(tmp_path)
     for name in ("http.conf", "manager.conf"):
         assert "bindaddr = 127.0.0.1\n" in (folder / name).read_text()
+
+
+def test_every_prompt_that_the_dialplan_plays_is_among_those_that_are_rendered(tmp_path: Path) -> None:
+    folder = etc(tmp_path)
+    text = "".join((folder / name).read_text(encoding="utf-8") for name in ("extensions.conf", "queues.conf"))
+    played = set(re.findall(r"(?:\$\{PROMPTS\}|/vi)/(all|\$\{ARG1\})/([\w-]+)", text))
+    hotlines = {h.key: {"tinh": h.tinh, "province": h.province} for h in DEMO.hotlines}
+    rendered = {(p.scope, p.id) for p in prompts_of(system_texts(), hotlines) if p.language == "vi"}
+    scopes = {"all": ["all"], "${ARG1}": list(hotlines)}
+    assert len(played) == 5
+    assert {(scope, name) for place, name in played for scope in scopes[place]} <= rendered

@@ -97,6 +97,22 @@ def test_key_1_in_the_line_is_an_emergency_and_jumps_it(switch: Switch) -> None:
     assert cdrs_of(switch, "0912000012")[-1]["acuity"] == "RED"
 
 
+def test_key_1_while_a_desk_rings_is_an_emergency_too(switch: Switch) -> None:
+    async def scene() -> None:
+        async with carrier(switch) as line, desk(switch, "101", 620, Answering.rings_on()) as operator:
+            leg = await Citizen(line, "0912000013").call("02711022")
+            await operator.until_rung()
+            await leg.press("1")
+            again = await operator.until_rung(6)
+            again.answer()
+            await leg.until_hears(620, within_s=4)
+            leg.hang_up()
+            await leg.until_ended()
+
+    run(scene())
+    assert cdrs_of(switch, "0912000013")[-1]["acuity"] == "RED"
+
+
 def test_desks_that_do_not_answer_are_followed_by_the_duty_number_that_presses_1(switch: Switch) -> None:
     async def scene() -> tuple[dict[int, float], dict[int, float], float, float]:
         async with carrier(switch) as line, desk(switch, "101", 620, Answering.rings_on()):
