@@ -20,6 +20,12 @@ def _of(pid: int) -> float:
     return sum(int(field) for field in fields[11:15]) * TICK_S
 
 
+def machine_used_s() -> float:
+    """Processor seconds that all programs of this machine have used, idle and waiting left out."""
+    fields = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return (sum(fields) - fields[3] - fields[4]) * TICK_S
+
+
 def model() -> str:
     """The processor's name and how many of it this process may use."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -33,13 +33,37 @@ class Row:
     lost: int
 
 
+@dataclass(frozen=True)
+class Ringing:
+    """From the last key's end leaving the caller to the INVITE reaching an operator's phone, the whole product running."""
+
+    rate: float
+    phones: int
+    talk_s: float
+    calls: int
+    rang: int
+    """Calls that reached a phone."""
+    p50_ms: float
+    p99_ms: float
+    longest_ms: float
+    processors_busy: float
+    """How many processors the machine used meanwhile, callers and phones included."""
+
+    def as_text(self) -> str:
+        return (
+            f"last key → operator's phone at {self.rate:g} calls/s, {self.phones} phones, {self.talk_s:g} s talk: p50 {self.p50_ms:.0f}, "
+            f"p99 {self.p99_ms:.0f}, longest {self.longest_ms:.0f} ms; {self.rang} of {self.calls} rang; "
+            f"{self.processors_busy:.2f} processors busy"
+        )
+
+
 @dataclass
 class Report:
     machine: str
     rate: float
     rounds: int
     rows: list[Row] = field(default_factory=list)
-    ringing: dict[str, object] | None = None
+    ringing: list[Ringing] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, object]:
@@ -68,9 +92,7 @@ class Report:
                 f"| {row.name}{at} | {row.cpu_ms:.2f} | {row.cpu_ratio:.2f} | {row.asterisk_ms:.2f} | {row.python_ms:.2f} "
                 f"| {latency} | {top} | {share} | {row.good + row.lost}, {row.lost} |"
             )
-        if self.ringing:
-            lines.append(f"last key → operator ringing: {self.ringing}")
-        return "\n".join([*lines, *self.notes])
+        return "\n".join([*lines, *(one.as_text() for one in self.ringing), *self.notes])
 
 
 def percentile(values: Sequence[float], share: float) -> float:
