@@ -27,6 +27,14 @@ def actor(name: str, people: Mapping[str, str]) -> str:
     return people.get(name) or (say(MACHINES[name]) if name in MACHINES else name)
 
 
+HOW: Mapping[str, str] = {
+    "ticket": "theo phiếu trước",
+    "keys": "người dân bấm phím",
+    "operator": "tổng đài viên chọn",
+}
+"""How a caller's unit became known."""
+
+
 def who_answered(answered_by: str, people: Mapping[str, str]) -> str:
     """A call's answered_by as people are called: an operator, a duty number, or a desk's phone."""
     kind, _, rest = answered_by.partition(":")
@@ -104,11 +112,10 @@ def _message(body: Body, names: Names) -> str:
 
 
 def _unit(body: Body, names: Names) -> str:
-    how = {"ticket": "theo phiếu trước", "keys": "người dân bấm phím", "operator": "tổng đài viên chọn"}
     return say(
         "Địa bàn: {unit} ({how}).",
         unit=body.get("unit_name") or body.get("unit_code") or "?",
-        how=say(how.get(str(body.get("how")), "không rõ")),
+        how=shown.word(HOW, str(body.get("how") or "")),
     )
 
 
