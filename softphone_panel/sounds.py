@@ -59,7 +59,7 @@ def header(data_bytes: int) -> bytes:
 def _a_law_of(sample: int) -> int:
     """ITU-T G.711: one 16-bit sample as A-law, even bits inverted."""
     mask = 0xD5 if sample >= 0 else 0x55
-    value = sample >> 4 if sample >= 0 else (~sample) >> 4  # 12 bits of magnitude
+    value = sample >> 3 if sample >= 0 else ~sample >> 3  # 12 bits of magnitude
     if value < 32:
         code = value >> 1
     else:

@@ -1,0 +1,47 @@
+"""Live, ready, and the numbers for Prometheus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Flask
+from prometheus_client.parser import text_string_to_metric_families
+
+from hotline.secrets import secret
+from hotline.settings import settings
+
+
+def test_ready_names_each_part_that_is_not(app: Flask, who: dict[str, int]) -> None:
+    answer = app.test_client().get("/ready")
+    assert answer.status_code == 503
+    parts = answer.get_json()["parts"]
+    assert (parts["database"], parts["protocols"]) == ("ok", "ok")
+    assert "Redis does not answer" in parts["redis"]
+    assert "never reached Asterisk" in parts["asterisk"]
+
+
+def test_a_fresh_beat_is_an_asterisk_that_answers(app: Flask, house: Path) -> None:
+    (house / "var" / "run").mkdir(parents=True)
+    (house / "var" / "run" / "calls.beat").touch()
+    assert app.test_client().get("/ready").get_json()["parts"]["asterisk"] == "ok"
+
+
+def test_the_measures_count_the_rows(app: Flask, who: dict[str, int]) -> None:
+    text = app.test_client().get("/metrics").text
+    samples = {
+        (s.name, *sorted(s.labels.values())): s.value for f in text_string_to_metric_families(text) for s in f.samples
+    }
+    assert samples["hotline_calls", "ORANGE", "binhphuoc", "waiting"] == 1
+    assert samples["hotline_calls", "RED", "binhphuoc", "ringing"] == 1
+    assert samples["hotline_calls", "YELLOW", "binhduong", "talking"] == 1
+    assert samples["hotline_operators", "talking"] == 2
+    assert samples["hotline_recalls_late", "RED", "binhphuoc"] == 1
+    assert samples["hotline_waiting_seconds_max", "YELLOW", "binhphuoc"] > 200
+
+
+def test_strangers_get_no_measures(app: Flask, who: dict[str, int]) -> None:
+    client = app.test_client()
+    stranger = {"REMOTE_ADDR": "10.1.2.3"}
+    assert client.get("/metrics", environ_overrides=stranger).status_code == 403
+    token = {"Authorization": f"Bearer {secret(settings().var, 'metrics')}"}
+    assert client.get("/metrics", environ_overrides=stranger, headers=token).status_code == 200

@@ -1,0 +1,191 @@
+"""Tickets: found, read, changed by one person at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from hotline.database import reading, transaction
+from hotline.operators import Operator
+from hotline.tickets import Ticket, TicketEntry
+from tests.softphone_panel.conftest import Client, SignedIn, hidden
+
+
+def ticket(number: int = 3, hotline: str = "binhphuoc") -> Ticket:
+    with reading() as session:
+        return session.scalars(select(Ticket).where(Ticket.hotline == hotline, Ticket.number == number)).one()
+
+
+def entries(ticket_id: str, *kinds: str) -> list[TicketEntry]:
+    with reading() as session:
+        asked = select(TicketEntry).where(TicketEntry.ticket_id == ticket_id, TicketEntry.kind.in_(kinds))
+        return list(session.scalars(asked))
+
+
+def form(client: Client, ticket_id: str, **change: str) -> dict[str, str]:
+    """The ticket's form as the page gives it, with what the person changed."""
+    page = client.get(f"/tickets/{ticket_id}").text
+    names = ("click_id", "version", "seen_state", "seen_disposition", "seen_unit_code")
+    seen = {name: hidden(page, name, "/change") for name in names}
+    return {**seen, "state": seen["seen_state"], "unit_code": seen["seen_unit_code"], **change}
+
+
+def rows_of(page: str) -> int:
+    return page.count('<th scope="row">')
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("text=BP-3", 1),
+        ("text=bd-1", 1),
+        ("text=BX-1", 0),
+        ("text=3", 1),
+        ("text=0388123456", 1),
+        ("text=8812", 1),
+        ("acuity=RED", 2),
+        ("acuity=RED&state=closed", 0),
+        ("hotline=binhduong", 2),
+        ("branch=nonmedical", 3),
+        ("since=2099-01-01", 0),
+        ("until=2000-01-01", 0),
+        ("text=%25", 0),
+        ("page=99999", 0),
+    ],
+)
+def test_the_list_is_filtered_and_searched(signed_in: SignedIn, query: str, count: int) -> None:
+    assert rows_of(signed_in("truongca").get(f"/tickets?{query}").text) == count
+
+
+@pytest.mark.parametrize(
+    "query", ["state=lost", "acuity=PURPLE", "since=31/8/2021", "since=2022-01-02&until=2022-01-01"]
+)
+def test_a_filter_that_means_nothing_is_named(signed_in: SignedIn, query: str) -> None:
+    answer = signed_in("truongca").get(f"/tickets?{query}")
+    assert answer.status_code == 200
+    assert 'alert-warning" role="alert"' in answer.text
+
+
+def test_a_note_is_found_by_its_words_without_diacritics(signed_in: SignedIn) -> None:
+    client, one = signed_in("lan"), ticket(2)
+    page = client.get(f"/tickets/{one.id}").text
+    note = {"click_id": hidden(page, "click_id", "/note"), "note": "Đã hẹn cán bộ phường Đồng Xoài"}
+    assert client.post(f"/tickets/{one.id}/note", data=note).status_code == 303
+    client.post(f"/tickets/{one.id}/note", data=note)  # the second half of a double click
+    assert [e.actor for e in entries(one.id, "note")] == ["lan"]
+    assert rows_of(client.get("/tickets?text=can bo PHUONG dong xoai").text) == 1
+
+
+def test_an_operator_reads_whole_numbers_only_of_own_calls_and_finds_only_by_whole_ones(
+    signed_in: SignedIn,
+) -> None:
+    client = signed_in("lan")
+    page = client.get("/tickets").text
+    assert "0388123456" in page  # Lan's own call
+    assert "0977889900" not in page
+    assert "09•••••900" in page
+    assert rows_of(client.get("/tickets?text=0977889900").text) == 1
+    assert rows_of(client.get("/tickets?text=97788").text) == 0
+
+
+def test_a_number_is_shown_to_who_says_why_and_the_ticket_remembers(signed_in: SignedIn) -> None:
+    client, one = signed_in("lan"), ticket(2)
+    page = client.get(f"/tickets/{one.id}").text
+    click = {"click_id": hidden(page, "click_id", "/unmask")}
+    assert client.post(f"/tickets/{one.id}/unmask", data={**click, "reason": "x"}).status_code == 422
+    client.post(f"/tickets/{one.id}/unmask", data={**click, "reason": "Xác minh địa chỉ với công an"})
+    assert "0977889900" in client.get(f"/tickets/{one.id}").text
+    assert [e.body["reason"] for e in entries(one.id, "number_unmasked")] == ["Xác minh địa chỉ với công an"]
+    assert "0977889900" not in signed_in("hoa").get(f"/tickets/{one.id}").text
+
+
+def test_an_operator_of_one_hotline_does_not_see_anothers_tickets(signed_in: SignedIn) -> None:
+    with transaction() as session:
+        session.scalars(select(Operator).where(Operator.username == "hoa")).one().hotlines = ["binhphuoc"]
+    client = signed_in("hoa")
+    assert rows_of(client.get("/tickets?hotline=binhduong").text) == 0
+    assert client.get(f"/tickets/{ticket(1, 'binhduong').id}").status_code == 404
+
+
+def test_closing_writes_the_disposition_its_entry_and_one_version(signed_in: SignedIn) -> None:
+    client, one = signed_in("truongca"), ticket()
+    sent = form(client, one.id, state="closed", disposition="emergency_sent", note="115 đã đến nhà")
+    assert client.post(f"/tickets/{one.id}/change", data=sent).status_code == 303
+    client.post(f"/tickets/{one.id}/change", data=sent)  # a double click
+    after = ticket()
+    assert (after.state, after.disposition, after.version) == ("closed", "emergency_sent", one.version + 1)
+    assert [(e.actor, e.text) for e in entries(one.id, "disposition")] == [("truongca", "115 đã đến nhà")]
+    assert "Đã chuyển cấp cứu 115. 115 đã đến nhà" in client.get(f"/tickets/{one.id}").text
+
+
+def test_the_second_of_two_supervisors_is_told_and_loses_nothing(signed_in: SignedIn) -> None:
+    first, second, one = signed_in("truongca"), signed_in("truongca2"), ticket()
+    mine = form(first, one.id, state="in_progress", note="Đang gọi trạm y tế")
+    theirs = form(second, one.id, state="closed", disposition="advised", note="Đã tư vấn, gia đình yên tâm")
+    assert first.post(f"/tickets/{one.id}/change", data=mine).status_code == 303
+    answer = second.post(f"/tickets/{one.id}/change", data=theirs)
+    assert answer.status_code == 409
+    assert "Đã tư vấn, gia đình yên tâm" in answer.text  # what was typed
+    assert "Đang gọi trạm y tế" in answer.text  # what the other did
+    assert ticket().state == "in_progress"
+    again = {name: hidden(answer.text, name) for name in theirs if name != "note"}
+    again["note"] = theirs["note"]
+    assert second.post(f"/tickets/{one.id}/change", data=again).status_code == 303
+    assert (ticket().state, ticket().disposition) == ("closed", "advised")
+
+
+def test_a_fact_of_the_call_itself_is_no_conflict(signed_in: SignedIn) -> None:
+    client, one = signed_in("truongca"), ticket(8)
+    sent = form(client, one.id, state="in_progress")
+    with transaction() as session:
+        row = session.get(Ticket, one.id)
+        assert row is not None
+        row.version += 1  # as when the caller presses key 1
+    assert client.post(f"/tickets/{one.id}/change", data=sent).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"state": "closed"}, "Ô “Kết quả”"),
+        ({"state": "gone"}, "Ô “Trạng thái”"),
+        ({"unit_code": "99999"}, "Ô “Địa bàn”"),
+        ({"note": "x" * 4001}, "4001 ký tự"),
+    ],
+)
+def test_a_wrong_field_is_named_and_what_was_typed_comes_back(
+    signed_in: SignedIn, change: dict[str, str], sentence: str
+) -> None:
+    client, one = signed_in("truongca"), ticket()
+    sent = form(client, one.id, **{"note": "giữ lại câu này", **change})
+    answer = client.post(f"/tickets/{one.id}/change", data=sent)
+    assert answer.status_code == 422
+    assert sentence in answer.text
+    assert sent["note"] in answer.text
+    assert ticket().version == one.version
+
+
+@pytest.mark.parametrize("typed", ["hung long", "Phường Hưng Long", "chơn thành hưng"])
+def test_a_unit_is_found_with_or_without_diacritics_and_set(signed_in: SignedIn, typed: str) -> None:
+    client, one = signed_in("lan"), ticket()
+    found = client.get("/tickets/units", query_string={"unit": typed}).text
+    assert "Phường Hưng Long, Thị xã Chơn Thành, Tỉnh Bình Phước" in found
+    client.post(f"/tickets/{one.id}/change", data=form(client, one.id, unit_code=hidden(found, "unit_code")))
+    assert ticket().unit_code == "25432"
+    assert "Địa bàn: Phường Hưng Long" in client.get(f"/tickets/{one.id}").text
+
+
+def test_the_path_is_shown_in_the_words_of_the_protocol(signed_in: SignedIn) -> None:
+    page = signed_in("lan").get(f"/tickets/{ticket().id}").text
+    assert "Người bệnh có khó thở khi ngồi nghỉ, nói không hết câu" in page
+    assert "SpO2 từ 96, hoặc không có máy" in page
+
+
+def test_every_kind_of_entry_has_a_sentence(who: dict[str, int]) -> None:
+    from softphone_panel.sentences import SENTENCES
+
+    with reading() as session:
+        kinds: set[Any] = set(session.scalars(select(TicketEntry.kind).distinct()))
+    assert kinds <= set(SENTENCES)
