@@ -13,10 +13,10 @@ from tests.bench.dialogue import ANSWER_WITHIN_MS, CALLED, HOTLINE, KEYS, Prompt
 SIP = ("127.0.0.1", 5400)
 LOAD_HOST, LOAD_PORT = "127.0.0.4", 5410
 WITNESS_HOST, WITNESS_PORT = "127.0.0.2", 5411
-RTP_FIRST, RTP_LAST = 33000, 34599
-SINK_PORT = 34600
+RTP_FIRST, RTP_LAST = 33000, 34199
+SINK_PORT = 34200
 """Where SIPp's parties take their sound: one socket that nobody reads."""
-WITNESS_RTP = (34700, 34998)
+WITNESS_RTP = (34300, 34998)
 AGI_PORTS = {"pyst2": 4800, "panoramisk": 4801, "ours": 4802}
 
 MODULES = """

@@ -48,12 +48,15 @@ class Ringing:
     longest_ms: float
     processors_busy: float
     """How many processors the machine used meanwhile, callers and phones included."""
+    cpu_ms: dict[str, float]
+    """Processor milliseconds a call of each of the product's processes."""
 
     def as_text(self) -> str:
         return (
             f"last key → operator's phone at {self.rate:g} calls/s, {self.phones} phones, {self.talk_s:g} s talk: p50 {self.p50_ms:.0f}, "
             f"p99 {self.p99_ms:.0f}, longest {self.longest_ms:.0f} ms; {self.rang} of {self.calls} rang; "
-            f"{self.processors_busy:.2f} processors busy"
+            f"{self.processors_busy:.2f} processors busy; CPU ms a call: "
+            + ", ".join(f"{name} {used:g}" for name, used in self.cpu_ms.items() if used)
         )
 
 

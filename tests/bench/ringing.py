@@ -50,12 +50,12 @@ class _Timed:
 
 def measure(rate: float, for_s: float) -> Ringing:
     """Start the product, load it, end it."""
-    with tempfile.TemporaryDirectory(prefix="bench-1022-") as name, _product(Path(name)) as given:
-        return asyncio.run(_load(given, rate, for_s))
+    with tempfile.TemporaryDirectory(prefix="bench-1022-") as name, _product(Path(name)) as (given, pids):
+        return asyncio.run(_load(given, pids, rate, for_s))
 
 
 @contextmanager
-def _product(folder: Path) -> Iterator[Settings]:
+def _product(folder: Path) -> Iterator[tuple[Settings, dict[str, int]]]:
     before = dict(os.environ)
     os.environ.update(_environment(folder))
     _forget()
@@ -66,9 +66,10 @@ def _product(folder: Path) -> Iterator[Settings]:
             demo_data.lay(given, 1)
             with database.transaction() as session:
                 session.add_all(_operators())
-            with supervision.running(given, processes.all_of(given)) as supervisor:
+            found = processes.all_of(given)
+            with supervision.running(given, found) as supervisor:
                 supervisor.wait_until_ready()
-                yield given
+                yield given, {process.name: supervisor.pid(process.name) for process in found}
     finally:
         os.environ.clear()
         os.environ.update(before)
@@ -150,7 +151,7 @@ def _sign_in() -> None:
     raise TimeoutError(f"The operators were not signed in within 30 s: {refused or 'nobody answered'}.")
 
 
-async def _load(given: Settings, rate: float, for_s: float) -> Ringing:
+async def _load(given: Settings, pids: dict[str, int], rate: float, for_s: float) -> Ringing:
     product = ("127.0.0.1", given.sip_port)
     rang: dict[str, float] = {}
 
@@ -166,12 +167,14 @@ async def _load(given: Settings, rate: float, for_s: float) -> Ringing:
             await asyncio.to_thread(_sign_in)
             await asyncio.gather(*(_call(carrier, f"0907{n:06}", rang) for n in range(5)))  # warm
             used_s, begin = processor.machine_used_s(), time.monotonic()
+            before = {name: processor.used_s([pid]) for name, pid in pids.items()}
             calls = []
             for n in range(round(rate * for_s)):
                 await asyncio.sleep(max(begin + n / rate - time.monotonic(), 0))
                 calls.append(asyncio.create_task(_call(carrier, f"0908{n:06}", rang)))
             timed = await asyncio.gather(*calls)
             took_s = time.monotonic() - begin
+            cost = {name: processor.used_s([pid]) - before[name] for name, pid in pids.items()}
             busy = (processor.machine_used_s() - used_s) / took_s
         finally:
             await asyncio.gather(*(phone.go() for phone in phones))
@@ -186,6 +189,7 @@ async def _load(given: Settings, rate: float, for_s: float) -> Ringing:
         p99_ms=percentile(latencies, 0.99),
         longest_ms=max(latencies, default=float("nan")),
         processors_busy=busy,
+        cpu_ms={name: round(1000 * used / len(calls), 1) for name, used in cost.items()},
     )
 
 
