@@ -67,9 +67,9 @@ class Switch:
         except (OSError, ValueError) as error:
             raise SwitchAway(str(error)) from error
 
-    def value(self, expression: str) -> str:
-        """A global variable, or a dialplan function that needs no channel; empty when there is none."""
-        status, body = self.ask("GET", "asterisk/variable", variable=expression)
+    def value(self, name: str, of: str = "asterisk") -> str:
+        """A global variable, or a variable or function of a channel ("channels/<id>"); empty when there is none."""
+        status, body = self.ask("GET", f"{of}/variable", variable=name)
         return str(body["value"]) if status == 200 and body else ""
 
 
@@ -199,12 +199,14 @@ class Rescue:
             _, channels = self.switch.ask("GET", "channels")
             _, bridges = self.switch.ask("GET", "bridges")
             left = [one for one in orphans(channels or [], bridges or []) if one not in self._handed]
-            if not left or not self._fallback_is_there():
-                return
             for channel in left:
+                path = f"channels/{urllib.parse.quote(channel, safe='')}"
+                if not self._fallback_is_there(path):
+                    continue
                 self._handed.add(channel)
-                path = f"channels/{urllib.parse.quote(channel, safe='')}/continue"
-                status, _ = self.switch.ask("POST", path, context=FALLBACK, extension="s", priority="1")
+                status, _ = self.switch.ask(
+                    "POST", f"{path}/continue", context=FALLBACK, extension="s", priority="1"
+                )
                 log.error("an orphaned caller was handed to the fallback", call_id=channel, status=status)
                 self._end_legs(channel, channels or [])
         except SwitchAway:
@@ -216,11 +218,11 @@ class Rescue:
             if str(channel["id"]).startswith((f"op-{caller}-", f"chain-{caller}-")):
                 self.switch.ask("DELETE", f"channels/{urllib.parse.quote(channel['id'], safe='')}")
 
-    def _fallback_is_there(self) -> bool:
+    def _fallback_is_there(self, channel: str) -> bool:
         """Continuing into a context that does not exist answers 204 and loses the call: ask first."""
-        there = self.switch.value(f"DIALPLAN_EXISTS({FALLBACK},s,1)") == "1"
+        there = self.switch.value(f"DIALPLAN_EXISTS({FALLBACK},s,1)", channel) == "1"
         if not there:
-            log.error("asterisk has no fallback context: waiting callers cannot be handed over")
+            log.error("asterisk has no fallback for this caller", channel=channel)
         return there
 
 
