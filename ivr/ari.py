@@ -126,13 +126,13 @@ class Ari:
     def __init__(self, port: int, user: str, password: str, app: str, host: str = "127.0.0.1") -> None:
         self.app = app
         self._base = f"http://{host}:{port}/ari/"
-        self._auth = aiohttp.BasicAuth(user, password)
+        self._auth = {"Authorization": aiohttp.encode_basic_auth(user, password)}
         self._session: aiohttp.ClientSession | None = None
         self.connected = False
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            auth=self._auth, timeout=aiohttp.ClientTimeout(total=REQUEST_WITHIN_S)
+            headers=self._auth, timeout=aiohttp.ClientTimeout(total=REQUEST_WITHIN_S)
         )
         return self
 
@@ -194,10 +194,10 @@ class Ari:
         try:
             while True:
                 reading = asyncio.create_task(socket.receive())
-                if not beginning.done():
+                if not self.connected:
                     await asyncio.wait({reading, beginning}, return_when=asyncio.FIRST_COMPLETED)
                     if beginning.done():
-                        beginning.result()
+                        beginning.result()  # a failed reconciliation ends this connection, and the next one tries again
                 message = await reading
                 if message.type is not aiohttp.WSMsgType.TEXT:
                     log.warning("the event stream ended", kind=message.type.name)

@@ -97,24 +97,27 @@ class CallControl:
     def _serve(self) -> None:
         self._serve_soon = False
         line = in_order(self.floor.line())
+        if not line:
+            return
         reds = [waiting for waiting in line if waiting.acuity is Acuity.RED]
         self._serve_reds(reds)
         for waiting in line:
             visit = self.floor.visits.get(waiting.id)
             if visit is None or waiting.acuity is Acuity.RED or visit.rung():
                 continue
-            if waiting.acuity.urgent and not self._can_ring(waiting):
+            if not self._ring_for(waiting, visit) and waiting.acuity.urgent:
                 self._take_from_below(waiting, one=True)
-            self._ring_for(waiting, visit)
+                self._ring_for(waiting, visit)
 
-    def _can_ring(self, waiting: Waiting) -> bool:
-        return bool(who_rings(waiting, self.floor.free(), self.floor.on_duty(waiting.hotline)))
-
-    def _ring_for(self, waiting: Waiting, visit: Visit) -> None:
-        for chosen in who_rings(waiting, self.floor.free(), self.floor.on_duty(waiting.hotline)):
-            desk = self.floor.desks.of(chosen.operator_id)
+    def _ring_for(self, waiting: Waiting, visit: Visit) -> bool:
+        """Ring the operator whose turn it is; False when there is none."""
+        free = self.floor.free()
+        chosen = who_rings(waiting, free, self.floor.on_duty(waiting.hotline)) if free else []
+        for operator in chosen:
+            desk = self.floor.desks.of(operator.operator_id)
             if desk is not None:
                 visit.ring(desk)
+        return bool(chosen)
 
     def _serve_reds(self, reds: list[Waiting]) -> None:
         """All free desks ring for RED; with more RED callers than one, each gets a share, at least one if there are enough."""
@@ -187,7 +190,7 @@ class CallControl:
             share = self.floor.installation.reserve_share
             for call_id in to_release(line, trunk.channels, names[trunk.key], share, leaving):
                 log.warning("a caller is let go for the reserve", call_id=call_id, trunk=trunk.key)
-                next(v for v in here if v.id == call_id).release()
+                next(v for v in here if v.id == call_id).ways.release()
 
     async def find_vanished_for_ever(self) -> None:
         """Calls that the database believes open and Asterisk does not have: ended here when nobody else does."""
@@ -225,8 +228,8 @@ async def run(given: Settings) -> None:
             ari=ari, record=record, installation=installation, prompts=given.prompts,
             node=given.node, desks=desks, mix_monitor=manager.mix_monitor,
         )  # fmt: skip
-        commands = DeskCommands(floor, given.redis)
         recalls = RecallDialler(floor, given.recordings)
+        commands = DeskCommands(floor, given.redis, recalls)
         control = CallControl(floor, given.var, recalls)
         works = [
             ari.run(control.reconcile, control.heard),

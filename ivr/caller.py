@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -18,25 +17,21 @@ from hotline import events as e
 from hotline.acuity import Acuity, higher
 from hotline.calls import EndReason
 from hotline.operators import Presence
+from ivr.announcer import Announcer
 from ivr.ari import AriError, AriEvent, Channel
 from ivr.chain import Chain
 from ivr.desk import Desk
 from ivr.floor import Floor
 from ivr.leg import MISSED, SHOWN, Leg, bridge_of, call_and_role, left_by_itself, outcome
-from ivr.speech.prompts import say_position
-from ivr.waiting_line import Waiting, position
+from ivr.other_ways import OtherWays
+from ivr.waiting_line import Waiting
 
 log = structlog.get_logger(__name__)
 
-COMFORT_EVERY_S = 20.0
-OFFER_S = 8.0
-"""Silence after an offer in which a key may still come."""
 CHAIN_AFTER_S = {Acuity.RED: 10.0, Acuity.ORANGE: 60.0}
 LEFT_AFTER_S = 0.5
 UNHEARD = -1
 """In place of a cause: nobody listened when a leg ended, so its party may not have meant to go."""
-RING_RED_S = 300
-"""A RED call's desks ring until somebody answers; Asterisk must not give up before us."""
 
 
 @dataclass
@@ -63,18 +58,15 @@ class Caller:
     """Set when the caller goes another way than to a human; their goodbye is playing."""
     over: bool = False
     chain: Chain = field(init=False)
-    _asked_number: str | None = None
+    announcer: Announcer = field(init=False)
+    ways: OtherWays = field(init=False)
     _leg_count: int = 0
-    _playback: str = ""
-    _playback_count: int = 0
-    _after_playback: Callable[[], None] | None = None
-    _said_s: float = 0.0
-    _comforts: int = 0
-    _offered_s: float | None = None
     _steps: asyncio.Queue[Coroutine[Any, Any, None]] = field(default_factory=asyncio.Queue)
 
     def __post_init__(self) -> None:
         self.chain = Chain(self.floor, self)
+        self.announcer = Announcer(self.floor, self)
+        self.ways = OtherWays(self.floor, self)
 
     @property
     def bridge(self) -> str:
@@ -100,7 +92,7 @@ class Caller:
             floor=floor, id=channel.id, hotline=said.get("HOTLINE") or hotline, trunk=said.get("TRUNK", ""),
             number=said.get("CALLER") or channel.caller_number, acuity=acuity, branch=_branch(said),
             language=said.get("LANGUAGE_CODE") or "vi", message=said.get("MESSAGE", ""),
-            queued_s=now_s - waited_s, answered_by_machine_s=now_s - channel.age_s, _said_s=now_s,
+            queued_s=now_s - waited_s, answered_by_machine_s=now_s - channel.age_s,
         )  # fmt: skip
         caller.red_since_s = caller.queued_s if acuity is Acuity.RED else None
         floor.visits[caller.id] = caller
@@ -110,7 +102,7 @@ class Caller:
     def enter(self) -> None:
         """The channel has come from the dialplan: it gets its bridge and music, hears its message, and is in the line."""
         self.floor.tell(e.CallQueued(call_id=self.id, hotline=self.hotline, acuity=self.acuity))
-        self._do(self._enter())
+        self.do(self._enter())
 
     async def _enter(self) -> None:
         ari = self.floor.ari
@@ -120,7 +112,7 @@ class Caller:
         await ari.join(self.bridge, self.id)
         if self.talking is None:
             await ari.start_music(self.id)
-            if self.waits and not self._playback:
+            if self.waits and not self.announcer.speaks:
                 self.say([self.message] if self.message else ["please-hold"])
 
     # -- what happens --
@@ -137,8 +129,8 @@ class Caller:
             return
         if event.kind == "ChannelDtmfReceived":
             self.key(event.digit)
-        elif event.kind == "PlaybackFinished" and event.playback == self._playback:
-            self._playback_over()
+        elif event.kind == "PlaybackFinished":
+            self.announcer.heard_end(event.playback)
         elif event.kind in ("ChannelDestroyed", "ChannelHangupRequest"):
             self._gone()
         elif event.kind == "StasisEnd":
@@ -148,12 +140,8 @@ class Caller:
         """Key 1 while waiting is an emergency, from anywhere; key 2 below ORANGE asks for a callback."""
         if self.talking is not None or self.over:
             return
-        if self._asked_number is not None:
-            self._number_key(digit)
-        elif digit == "1":
+        if (self.acuity.urgent or not self.ways.key(digit)) and digit == "1":
             self.raise_to(Acuity.RED, "key 1")
-        elif digit == "2" and self.leaving is not EndReason.CALLBACK_ASKED and not self.acuity.urgent:
-            self._ask_callback()
 
     def raise_to(self, acuity: Acuity, why: str) -> bool:
         """More urgent from now on; False when it is so already or the caller has gone."""
@@ -165,10 +153,9 @@ class Caller:
             self.red_since_s = self.floor.clock()
         # For the dialplan's own fallback, and for the process after this one.
         for variable in ("ACUITY", "CDR(acuity)"):
-            self._do(self.floor.ari.set_variable(self.id, variable, acuity))
-        if acuity.urgent and self.leaving is not None:
-            self.leaving = None  # an emergency is never let go, and never sent to a message
-            self.floor.tell(e.RecallChanged(recall_id=f"r-{self.id}", call_id=self.id, state="cancelled"))
+            self.do(self.floor.ari.set_variable(self.id, variable, acuity))
+        if acuity.urgent:
+            self.ways.withdrawn()
         if self.talking is None:
             self.say(["raised-to-red" if acuity is Acuity.RED else "please-hold"])
         self.floor.serve()
@@ -190,9 +177,9 @@ class Caller:
             if self.chain.begun or nobody or now_s - since_s >= after_s:
                 self.chain.tick(now_s)
         else:
-            self._offer_if_hopeless(now_s)
-        if self.waits and not self._playback and now_s - self._said_s >= COMFORT_EVERY_S:
-            self._comfort()
+            self.ways.tick(now_s)
+        if self.waits:
+            self.announcer.tick()
 
     def in_line(self) -> Waiting | None:
         if not self.waits:
@@ -200,120 +187,9 @@ class Caller:
         waited_s = self.floor.clock() - self.queued_s
         return Waiting(self.id, self.hotline, self.acuity, waited_s, self.branch, self.language, self.front)
 
-    # -- what the caller hears --
-
     def say(self, prompts: list[str], then: Callable[[], None] | None = None) -> None:
-        """Play prompts over the music, in place of what is playing; `then` is called at their end."""
-        self._said_s = self.floor.clock()
-        before, sounds = self._playback, self.floor.sounds(prompts, self.language, self.hotline)
-        self._playback_count += 1
-        self._playback = f"say-{self.id}-{self._playback_count}" if sounds else ""
-        self._after_playback = then
-        self._do(self._say(before, self._playback, sounds))
-        if not sounds:
-            self._playback_over()
-
-    async def _say(self, before: str, playback: str, sounds: list[str]) -> None:
-        ari = self.floor.ari
-        if before:
-            await self.floor.quietly(ari.stop_playing(before))
-        if sounds and playback == self._playback and self.talking is None:
-            try:
-                await ari.play(self.id, playback, sounds)
-            except AriError as error:
-                if playback == self._playback:
-                    self._playback_over()
-                if not error.is_gone:
-                    raise
-
-    def _playback_over(self) -> None:
-        then, self._after_playback, self._playback = self._after_playback, None, ""
-        self._said_s = self.floor.clock()
-        if then is not None:
-            then()
-
-    def _comfort(self) -> None:
-        self._comforts += 1
-        if self.acuity.urgent:
-            self.say(["red-hold"])
-            return
-        place = position(self.floor.line(), self.id)
-        offer = ["callback-offer"] if self._comforts % 2 == 0 else ["comfort"]
-        self.say([*(say_position(place) if place else ()), *offer])
-
-    # -- other ways than a human --
-
-    def _offer_if_hopeless(self, now_s: float) -> None:
-        hotline = self.floor.installation.hotline(self.hotline)
-        nobody = not self.floor.desks.on_duty(self.hotline)
-        if self._playback or not (nobody or now_s - self.queued_s > hotline.wait_limit_s):
-            return
-        if self._offered_s is None:
-            self._offered_s = now_s
-            self.say(["callback-offer", "no-operator"] if nobody else ["callback-offer"])
-        elif now_s - self._said_s >= OFFER_S:
-            self.leave_message()
-
-    def leave_message(self) -> None:
-        """To the dialplan's message recorder; the end is told from Asterisk's own list of calls."""
-        self.leaving = EndReason.LEFT_MESSAGE
-        self._end_legs("cancelled")
-        self._do(self._to_message())
-
-    async def _to_message(self) -> None:
-        ari = self.floor.ari
-        self._forget()
-        self.floor.tell(e.MessageStarted(call_id=self.id))
-        await self.floor.quietly(ari.go_on_in_dialplan(self.id, "message", "s"))
-        await self.floor.quietly(ari.end_bridge(self.bridge))
-
-    def release(self) -> None:
-        """The channel is needed for an emergency: promise a callback and let go, unless key 1 makes this one."""
-        self._promise(EndReason.RELEASED, "released", ["channels-full"])
-
-    def _ask_callback(self) -> None:
-        if not _can_be_rung(self.number):
-            self._asked_number = ""
-            self.leaving = EndReason.CALLBACK_ASKED
-            self.say(["callback-ask-number"])
-            return
-        self._promise(EndReason.CALLBACK_ASKED, "asked", ["callback-confirmed"])
-
-    def _number_key(self, digit: str) -> None:
-        number = self._asked_number or ""
-        if digit != "#" and len(number) < 15:
-            self._asked_number = number + digit if digit.isdigit() else number
-            return
-        given, self._asked_number = number, None
-        if len(given) < 8:
-            self._ask_callback()
-            return
-        self.number = "+84" + given.removeprefix("0") if given.startswith("0") else given
-        self.floor.tell(e.CallbackNumberGiven(call_id=self.id, number=self.number))
-        self._promise(EndReason.CALLBACK_ASKED, "asked", ["callback-confirmed"])
-
-    def _promise(self, reason: EndReason, why: str, prompts: list[str]) -> None:
-        self.leaving = reason
-        self._end_legs("cancelled")
-        self._owe(why)
-        self.say(prompts, then=lambda: self._goodbye(reason))
-        self.floor.serve()
-
-    def _goodbye(self, reason: EndReason) -> None:
-        if self.leaving is reason:
-            self.end(reason)
-
-    def _owe(self, why: str) -> None:
-        if not _can_be_rung(self.number):
-            return
-        at = e.now()
-        due_at = at + timedelta(seconds=self.acuity.callback_within_s)
-        self.floor.tell(
-            e.RecallDue(
-                call_id=self.id, hotline=self.hotline, number=self.number, acuity=self.acuity, why=why, at=at,
-                due_at=due_at,
-            )
-        )  # fmt: skip
+        """What the caller hears next, in place of what they hear."""
+        self.announcer.say(prompts, then)
 
     # -- legs --
 
@@ -321,8 +197,7 @@ class Caller:
         if not self.floor.desks.change(desk, Presence.RINGING, call_id=self.id):
             return
         leg = self.new_leg("op", "operator", f"PJSIP/{desk.phone}", desk.username, desk.operator_id)
-        limit_s = RING_RED_S if self.acuity is Acuity.RED else self.floor.installation.ring_s + 30
-        self.floor.spawn(self.dial(leg, self.number, limit_s))
+        self.floor.spawn(self.dial(leg, self.number))
 
     def new_leg(
         self, prefix: str, role: str, endpoint: str, name: str, operator_id: int | None = None
@@ -332,7 +207,7 @@ class Caller:
         leg = self.legs[leg_id] = Leg(leg_id, role, endpoint, name, self.floor.clock(), operator_id)
         return leg
 
-    async def dial(self, leg: Leg, shown_number: str, limit_s: int) -> None:
+    async def dial(self, leg: Leg, shown_number: str) -> None:
         """Write the intent, then ring; a phone that is not there ends the leg at once."""
         ari = self.floor.ari
         await self.floor.keep(
@@ -344,7 +219,6 @@ class Caller:
         if leg.over or leg.ending:
             self._leg_over(leg, leg.ending or "cancelled")
             return
-        leg.limit_s = limit_s
         variables = {"PJSIP_HEADER(add,X-Call-Id)": self.id, SHOWN: shown_number}
         try:
             await ari.create(leg.id, leg.endpoint, f"{leg.role},{self.id}", self.id, variables)
@@ -370,7 +244,7 @@ class Caller:
             self._gone()
             return
         if self.acuity.urgent or not self.human_answered:
-            self._owe("switch_lost")
+            self.ways.owe("switch_lost")
         self.end(EndReason.SWITCH_LOST, hang_up=False)
 
     def without(self, channels: Collection[str]) -> None:
@@ -381,7 +255,7 @@ class Caller:
 
     def rung(self) -> list[Desk]:
         desks = (self.floor.desks.of(leg.operator_id) for leg in self.legs.values() if not leg.ending)
-        return [desk for desk in desks if desk is not None and desk.state is Presence.RINGING]
+        return [d for d in desks if d is not None and d.state is Presence.RINGING and d.call_id == self.id]
 
     def let_go(self, desk: Desk) -> None:
         for leg in list(self.legs.values()):
@@ -396,7 +270,7 @@ class Caller:
         self.floor.spawn(self.floor.quietly(self.floor.ari.hang_up(leg.id, reason)))
         self._leg_over(leg, why)
 
-    def _end_legs(self, why: str, reason: str = "normal") -> None:
+    def end_legs(self, why: str, reason: str = "normal") -> None:
         for leg in list(self.legs.values()):
             self.cancel(leg, why, reason)
 
@@ -427,7 +301,7 @@ class Caller:
         desk = self.floor.desks.of(leg.operator_id)
         if desk is not None:
             self.floor.desks.change(desk, Presence.TALKING, call_id=self.id)
-        self._do(self._connect(leg))
+        self.do(self._connect(leg))
         for other in list(self.legs.values()):
             if other is not leg:
                 self._taken(other)
@@ -440,9 +314,10 @@ class Caller:
             self.cancel(other, "cancelled", "answered_elsewhere")
 
     async def _connect(self, leg: Leg) -> None:
-        ari, playing, self._playback = self.floor.ari, self._playback, ""
-        requests = [ari.join(self.bridge, leg.id), ari.stop_music(self.id)]
-        await self.floor.quietly(*requests, *([ari.stop_playing(playing)] if playing else []))
+        ari = self.floor.ari
+        await self.floor.quietly(
+            ari.join(self.bridge, leg.id), ari.stop_music(self.id), self.announcer.hush()
+        )
         self.floor.tell(
             e.CallAnswered(call_id=self.id, leg_id=leg.id, answered_by=leg.name, operator_id=leg.operator_id)
         )
@@ -462,7 +337,7 @@ class Caller:
         self.talking = None
         self.front = True
         self.floor.tell(e.CallWaitsAgain(call_id=self.id, why=why))
-        self._do(self.floor.ari.start_music(self.id))
+        self.do(self.floor.ari.start_music(self.id))
         self.say(["operator-lost"])
         self.floor.serve()
 
@@ -488,12 +363,12 @@ class Caller:
             return
         if self.human_answered:
             if self.waits:
-                self._owe("lost")  # cut off from their operator, and not served again
+                self.ways.owe("lost")  # cut off from their operator, and not served again
             self.end(EndReason.SERVED, hang_up=False)
         elif self.leaving is not None:
             self.end(self.leaving, hang_up=False)
         else:
-            self._owe("lost")
+            self.ways.owe("lost")
             self.end(EndReason.ABANDONED, hang_up=False)
 
     async def _left_or_gone(self) -> None:
@@ -504,10 +379,10 @@ class Caller:
         if self.id not in {channel.id for channel in await self.floor.ari.channels()}:
             self._gone()
             return
-        self._end_legs("cancelled")
+        self.end_legs("cancelled")
         self.floor.tell(e.CallLeftToDialplan(call_id=self.id, why="taken out of the application"))
         self._forget()
-        self._do(self.floor.ari.end_bridge(self.bridge))
+        self.do(self.floor.ari.end_bridge(self.bridge))
 
     def end(self, reason: EndReason, *, hang_up: bool = True) -> None:
         """The visit is over: every leg and the bridge go with it."""
@@ -515,12 +390,21 @@ class Caller:
             return
         heard_s = self.floor.clock() - self.answered_by_machine_s
         talking = self.talking
-        self._end_legs("answered" if talking is not None else "cancelled")
+        self.end_legs("answered" if talking is not None else "cancelled")
         self.over = True
         self.floor.tell(e.CallEnded(call_id=self.id, reason=reason, heard_s=round(heard_s, 1)))
-        self._do(self._clear(hang_up))
+        self.do(self._clear(hang_up))
         self._forget()
         self.floor.serve()
+
+    def leave_to(self, context: str) -> None:
+        """Back to the dialplan, which looks after the caller from here on."""
+        self.do(self._leave_to(context))
+        self._forget()
+
+    async def _leave_to(self, context: str) -> None:
+        await self.floor.quietly(self.floor.ari.go_on_in_dialplan(self.id, context, "s"))
+        await self.floor.quietly(self.floor.ari.end_bridge(self.bridge))
 
     async def _clear(self, hang_up: bool) -> None:
         ari = self.floor.ari
@@ -534,7 +418,7 @@ class Caller:
 
     # -- one task a caller --
 
-    def _do(self, step: Coroutine[Any, Any, None]) -> None:
+    def do(self, step: Coroutine[Any, Any, None]) -> None:
         self._steps.put_nowait(step)
 
     async def _work(self) -> None:
@@ -564,7 +448,3 @@ def _acuity(text: str | None) -> Acuity | None:
 def _branch(said: Any) -> str:
     word = str(said.get("QUEUE") or said.get("BRANCH") or "")
     return {"services": "nonmedical", "nonmedical": "nonmedical", "medical": "medical"}.get(word, "")
-
-
-def _can_be_rung(number: str) -> bool:
-    return number.startswith("+") and number[1:].isdigit() and len(number) >= 9

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from ivr.floor import Floor
 
 NEXT_AFTER_S = 20.0
-RING_LIMIT_S = 60
 ANNOUNCEMENTS = 3
 """How often a duty number hears why it rings; an answering machine never presses 1."""
 
@@ -49,7 +48,7 @@ class Chain:
             return
         trunk = self._floor.installation.outbound_trunk.key
         leg = self._caller.new_leg("chain", "chain", f"PJSIP/{digits(duty.number)}@trunk-{trunk}", name)
-        self._floor.spawn(self._caller.dial(leg, self._hotline.outbound_number, RING_LIMIT_S))
+        self._floor.spawn(self._caller.dial(leg, self._hotline.outbound_number))
 
     def announce(self, leg: Leg) -> None:
         """Say why it rings; key 1 takes the call."""

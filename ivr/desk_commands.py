@@ -23,6 +23,7 @@ from ivr.ari import AriError
 from ivr.caller import Caller
 from ivr.desk import Desk, NotPossible
 from ivr.floor import Floor
+from ivr.recall_dialler import RecallDialler
 
 log = structlog.get_logger(__name__)
 
@@ -57,8 +58,8 @@ def _recall(recall_id: str) -> recalls.Recall | None:
 class DeskCommands:
     """Carries out; a command that cannot be marked as done is remembered and not done twice."""
 
-    def __init__(self, floor: Floor, redis_url: str) -> None:
-        self._floor, self._redis_url = floor, redis_url
+    def __init__(self, floor: Floor, redis_url: str, recalls: RecallDialler) -> None:
+        self._floor, self._redis_url, self._recalls = floor, redis_url, recalls
         self._carried: dict[int, str] = {}
         self._woken = asyncio.Event()
 
@@ -159,6 +160,8 @@ class DeskCommands:
         possible = recalls.FOLLOWS[recalls.RecallState(recall.state)]
         if recalls.RecallState(state) not in possible and not (state == "due" and recall.state == "due"):
             raise NotPossible("Yêu cầu gọi lại này đã xong hoặc đang được gọi.")
+        if state == "due":
+            self._recalls.now(recall.id)
         await self._floor.keep(
             e.RecallChanged(recall_id=recall.id, call_id=recall.call_id, state=state, next_try_at=e.now())
         )

@@ -83,7 +83,7 @@ class Floor:
 
     async def keep(self, event: Event) -> None:
         """Hand a fact over and wait until the database or the journal has it, at most about 150 ms."""
-        kept = asyncio.wrap_future(self.record.tell(event))
+        kept = asyncio.wrap_future(self.record.tell(event, at_once=True))
         try:
             await asyncio.wait_for(asyncio.shield(kept), KEPT_WITHIN_S)
         except TimeoutError:

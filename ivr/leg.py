@@ -11,6 +11,7 @@ NORMAL, NOT_SAID = 16, 0
 """A party's own hang-up: Asterisk gives 0 for a leg that was never in a bridge."""
 MISSED = {"no_answer": "missed", "declined": "missed", "busy": "missed", "unavailable": "phone"}
 """Why a desk is paused whose ring ended so: otherwise it would be rung again at once."""
+AWAY = 480
 _OUTCOMES = {486: "busy", 600: "busy", 603: "declined", 404: "failed", 503: "failed", 480: "unavailable"}
 
 
@@ -27,7 +28,7 @@ class Leg:
     dialled_s: float
     """Monotonic, as all `_s` marks of the live objects."""
     operator_id: int | None = None
-    limit_s: int = 60
+    limit_s: int = 120
     """When Asterisk itself gives up; ours come before."""
     created: bool = False
     """Asterisk has a channel for it."""
@@ -58,6 +59,8 @@ def outcome(leg: Leg, cause: int, tech_cause: int) -> str:
         return leg.ending
     if leg.up:
         return "answered"
+    if leg.ringing and tech_cause == AWAY:
+        return "no_answer"
     if tech_cause in _OUTCOMES:
         return _OUTCOMES[tech_cause]
     return {BUSY: "busy", DECLINED: "declined", NO_SUCH_NUMBER: "failed"}.get(cause, "unavailable")

@@ -279,6 +279,5 @@ class RecallCall:
 
     def withdraw(self) -> None:
         """Not owed any more; nothing happens to a call that rings or talks already."""
-        if self.leg is None and not self.begun:
-            self.over = True
-            self.floor.visits.pop(self.id, None)
+        if self.leg is None:
+            self._end(EndReason.NOT_REACHED)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from hotline import events as e
@@ -28,13 +28,13 @@ OURS_FROM = 5_000_000
 """Asterisk counts its own channels from 0 at each start: ids of ours must never meet them."""
 
 
-def due() -> list[Owed]:
-    """Recalls whose time has come, the oldest first."""
+def due(at_once: frozenset[str] = frozenset()) -> list[Owed]:
+    """Recalls whose time has come, or whom a desk wants now; the oldest first."""
     now = e.now()
     with reading() as session:
         rows = session.scalars(
             select(Recall)
-            .where(Recall.state == RecallState.DUE, Recall.next_try_at <= now)
+            .where(Recall.state == RecallState.DUE, or_(Recall.next_try_at <= now, Recall.id.in_(at_once)))
             .order_by(Recall.due_at)
             .limit(AT_ONCE)
         )
@@ -60,6 +60,11 @@ class RecallDialler:
         self._floor, self._recordings = floor, recordings
         self._count = itertools.count(OURS_FROM)
         self._looked_after = False
+        self._at_once: set[str] = set()
+
+    def now(self, recall_id: str) -> None:
+        """A desk wants this recall made now, before its time."""
+        self._at_once.add(recall_id)
 
     async def run(self) -> None:
         while True:
@@ -74,7 +79,7 @@ class RecallDialler:
                 log.warning("recalls cannot be read", error=type(error).__name__)
 
     async def _look(self) -> None:
-        owed = {one.id: one for one in await asyncio.to_thread(due)}
+        owed = {one.id: one for one in await asyncio.to_thread(due, frozenset(self._at_once))}
         known = self._by_recall()
         hotlines = {hotline.key for hotline in self._floor.installation.hotlines}
         for recall_id, call in known.items():
@@ -83,6 +88,7 @@ class RecallDialler:
         for recall_id, one in owed.items():
             if recall_id not in known and one.hotline in hotlines:
                 self._begin(one)
+                self._at_once.discard(recall_id)
         self._floor.serve()
 
     def _by_recall(self) -> dict[str, RecallCall]:

@@ -191,7 +191,7 @@ class CallsHouse:
             return list(session.scalars(select(kind).where(*where)))
 
     def call_of(self, number: str) -> Call | None:
-        rows = self.rows(Call, Call.caller_number == "+84" + number[1:])
+        rows = self.rows(Call, Call.caller_number == "+84" + number[1:], Call.direction == "in")
         return max(rows, key=lambda c: c.arrived_at, default=None)
 
     def until_ended(self, number: str, reason: str) -> Call:

@@ -1,0 +1,84 @@
+"""The announcer: what one waiting caller is told, one thing at a time, over the music."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ivr.ari import AriError
+from ivr.speech.prompts import say_position
+from ivr.waiting_line import position
+
+if TYPE_CHECKING:
+    from ivr.caller import Caller
+    from ivr.floor import Floor
+
+COMFORT_EVERY_S = 20.0
+
+
+class Announcer:
+    def __init__(self, floor: Floor, caller: Caller) -> None:
+        self._floor, self._caller = floor, caller
+        self._playback = ""
+        self._count = 0
+        self._comforts = 0
+        self._then: Callable[[], None] | None = None
+        self.said_s = floor.clock()
+        """When the last words ended."""
+
+    @property
+    def speaks(self) -> bool:
+        return bool(self._playback)
+
+    def say(self, prompts: list[str], then: Callable[[], None] | None = None) -> None:
+        """Play prompts in place of what is playing; `then` is called at their end, or at once when there are none."""
+        caller = self._caller
+        before, sounds = self._playback, self._floor.sounds(prompts, caller.language, caller.hotline)
+        self._count += 1
+        self._playback = f"say-{caller.id}-{self._count}" if sounds else ""
+        self._then = then
+        caller.do(self._play(before, self._playback, sounds))
+        if not sounds:
+            self._over()
+
+    async def _play(self, before: str, playback: str, sounds: list[str]) -> None:
+        ari = self._floor.ari
+        if before:
+            await self._floor.quietly(ari.stop_playing(before))
+        if not sounds or playback != self._playback or self._caller.talking is not None:
+            return
+        try:
+            await ari.play(self._caller.id, playback, sounds)
+        except AriError as error:
+            self.heard_end(playback)
+            if not error.is_gone:
+                raise
+
+    def heard_end(self, playback: str) -> None:
+        """Asterisk has finished a playback."""
+        if playback == self._playback:
+            self._over()
+
+    def _over(self) -> None:
+        then, self._then, self._playback = self._then, None, ""
+        self.said_s = self._floor.clock()
+        if then is not None:
+            then()
+
+    async def hush(self) -> None:
+        """A human is there."""
+        playing, self._playback, self._then = self._playback, "", None
+        if playing:
+            await self._floor.quietly(self._floor.ari.stop_playing(playing))
+
+    def tick(self) -> None:
+        """Every 20 s a word, so that nobody believes the line is dead."""
+        if self.speaks or self._floor.clock() - self.said_s < COMFORT_EVERY_S:
+            return
+        self._comforts += 1
+        if self._caller.acuity.urgent:
+            self.say(["red-hold"])
+            return
+        place = position(self._floor.line(), self._caller.id)
+        words = "callback-offer" if self._comforts % 2 == 0 else "comfort"
+        self.say([*(say_position(place) if place else ()), words])

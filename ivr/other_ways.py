@@ -1,0 +1,125 @@
+"""The other ways than a human now: a callback by key 2, a message, a release for the sake of an emergency. Never for RED and ORANGE."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from hotline import events as e
+from hotline.calls import EndReason
+
+if TYPE_CHECKING:
+    from ivr.caller import Caller
+    from ivr.floor import Floor
+
+OFFER_S = 8.0
+"""Silence after an offer in which a key may still come."""
+NUMBER_DIGITS = (8, 15)
+
+
+class OtherWays:
+    """What one caller may be offered, and the promise that follows from it."""
+
+    def __init__(self, floor: Floor, caller: Caller) -> None:
+        self._floor, self._caller = floor, caller
+        self._typed: str | None = None
+        """The number being typed by somebody who rings without one."""
+        self._offered = False
+
+    def tick(self, now_s: float) -> None:
+        """Nobody on duty, or a wait over the limit, with no phone ringing: an offer, then the message; never endless ringing."""
+        caller = self._caller
+        hotline = self._floor.installation.hotline(caller.hotline)
+        nobody = not self._floor.desks.on_duty(caller.hotline)
+        hopeless = nobody or now_s - caller.queued_s > hotline.wait_limit_s
+        if not hopeless or caller.announcer.speaks or caller.legs:
+            return
+        if not self._offered:
+            self._offered = True
+            caller.say(["callback-offer", "no-operator"] if nobody else ["callback-offer"])
+        elif now_s - caller.announcer.said_s >= OFFER_S:
+            self._leave_message()
+
+    def key(self, digit: str) -> bool:
+        """Whether the key belonged here: a digit of a number being typed, or 2 for a callback."""
+        if self._typed is not None and (
+            self._typed or digit != "1"
+        ):  # no number begins with 1: still an emergency
+            self._type(digit)
+            return True
+        if digit == "2" and self._caller.leaving is not EndReason.CALLBACK_ASKED:
+            self._ask_callback()
+            return True
+        return False
+
+    def release(self) -> None:
+        """The channel is needed for an emergency: promise a callback and let go, unless key 1 makes this one."""
+        self._promise(EndReason.RELEASED, "released", ["channels-full"])
+
+    def withdrawn(self) -> None:
+        """The caller is an emergency now: no promise stands between them and a human."""
+        self._typed = None
+        caller = self._caller
+        if caller.leaving is not None:
+            caller.leaving = None
+            self._floor.tell(
+                e.RecallChanged(recall_id=f"r-{caller.id}", call_id=caller.id, state="cancelled")
+            )
+
+    def owe(self, why: str) -> None:
+        """The hotline will ring this caller, if they have a number."""
+        caller, at = self._caller, e.now()
+        if not _can_be_rung(caller.number):
+            return
+        self._floor.tell(
+            e.RecallDue(
+                call_id=caller.id, hotline=caller.hotline, number=caller.number, acuity=caller.acuity, why=why, at=at,
+                due_at=at + timedelta(seconds=caller.acuity.callback_within_s),
+            )
+        )  # fmt: skip
+
+    def _leave_message(self) -> None:
+        """To the dialplan's message recorder; the end is told from Asterisk's own list of calls."""
+        caller = self._caller
+        caller.leaving = EndReason.LEFT_MESSAGE
+        caller.end_legs("cancelled")
+        self._floor.tell(e.MessageStarted(call_id=caller.id))
+        caller.leave_to("message")
+
+    def _ask_callback(self) -> None:
+        if _can_be_rung(self._caller.number):
+            self._promise(EndReason.CALLBACK_ASKED, "asked", ["callback-confirmed"])
+        else:
+            self._typed = ""
+            self._caller.say(["callback-ask-number"])
+
+    def _type(self, digit: str) -> None:
+        shortest, longest = NUMBER_DIGITS
+        typed = self._typed or ""
+        if digit != "#" and len(typed) < longest:
+            self._typed = typed + digit if digit.isdigit() else typed
+            return
+        self._typed = None
+        if len(typed) < shortest:
+            self._ask_callback()
+            return
+        caller = self._caller
+        caller.number = "+84" + typed.removeprefix("0")
+        self._floor.tell(e.CallbackNumberGiven(call_id=caller.id, number=caller.number))
+        self._promise(EndReason.CALLBACK_ASKED, "asked", ["callback-confirmed"])
+
+    def _promise(self, reason: EndReason, why: str, prompts: list[str]) -> None:
+        caller = self._caller
+        caller.leaving = reason
+        caller.end_legs("cancelled")
+        self.owe(why)
+        caller.say(prompts, then=lambda: self._goodbye(reason))
+        self._floor.serve()
+
+    def _goodbye(self, reason: EndReason) -> None:
+        if self._caller.leaving is reason:
+            self._caller.end(reason)
+
+
+def _can_be_rung(number: str) -> bool:
+    return number.startswith("+") and number[1:].isdigit() and len(number) >= 9
