@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 BATCH = 50
 """Facts in one transaction, at most."""
+COMPANY_S = 0.05
+"""A fact that nobody waits for waits so long for others: most of a transaction's cost is the transaction."""
 TICK_S = 0.02
 """How often overdue facts are looked for while there are any."""
 REST_S = 0.2
@@ -69,6 +71,8 @@ class Record:
         self._some = threading.Event()
         self._busy_since: float | None = None
         self._rests_until = 0.0
+        self._hurry = False
+        """Somebody waits for a pending fact."""
         self._closing = self._closed = False
         self._writer = threading.Thread(target=self._write, name="record", daemon=True)
         self._keeper = threading.Thread(target=self._keep, name="record-keeper", daemon=True)
@@ -76,15 +80,18 @@ class Record:
         self._keeper.start()
         atexit.register(self.close)
 
-    def tell(self, event: e.Event) -> "Future[bool]":
+    def tell(self, event: e.Event, at_once: bool = False) -> "Future[bool]":
         """Hand a fact over without waiting; the future says True when the database has it, False when the journal has.
 
-        It is settled within `within_s` (and a few milliseconds), whatever the database does.
+        It is settled within `within_s` (and a few milliseconds), whatever the database does. `at_once` is for who
+        waits for the future: it takes all facts told before along.
         """
         asked = _Asked(event)
         with self._told:
             self._pending.append(asked)
-            self._told.notify()
+            self._hurry = self._hurry or at_once
+            if at_once or len(self._pending) == 1:
+                self._told.notify()
         if not self._some.is_set():
             self._some.set()
         return asked.done
@@ -95,7 +102,7 @@ class Record:
         When the time is up the journal has it (and the database may as well: it counts once).
         """
         try:
-            return self.tell(event).result(self._within_s + 1.0)
+            return self.tell(event, at_once=True).result(self._within_s + 1.0)
         except NotInTime:
             log.error("the disk did not take a fact in time", call_id=getattr(event, "call_id", ""))
             return False
@@ -123,6 +130,7 @@ class Record:
                     self._told.wait(REST_S if self._journal else 1.0)
                 if self._closing and not self._pending:
                     return
+                self._wait_for_company()
                 self._busy_since = time.monotonic()
             try:
                 self._turn()
@@ -130,6 +138,15 @@ class Record:
                 # The writer must outlive any fault; the keeper journals what is overdue meanwhile.
                 log.exception("the record's writer stumbled")
                 time.sleep(REST_S)
+
+    def _wait_for_company(self) -> None:
+        """Let told facts gather until somebody waits for one, or the oldest has waited long enough."""
+        while self._pending and not self._hurry and not self._closing:
+            left_s = self._pending[0].at + min(COMPANY_S, self._within_s / 3) - time.monotonic()
+            if left_s <= 0:
+                break
+            self._told.wait(left_s)
+        self._hurry = len(self._pending) > BATCH
 
     def _warm_up(self) -> None:
         """Connect and map before the first fact comes, so that it is as fast as the others."""

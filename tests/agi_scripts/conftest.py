@@ -77,8 +77,8 @@ class Remembered(Record):
 
     futures: tuple[Future[bool], ...] = ()
 
-    def tell(self, event: Event) -> Future[bool]:
-        future = super().tell(event)
+    def tell(self, event: Event, at_once: bool = False) -> Future[bool]:
+        future = super().tell(event, at_once)
         self.futures = (*self.futures, future)
         return future
 
