@@ -8,9 +8,9 @@ from pathlib import Path
 from tests.bench import load, processor, witness
 from tests.bench.exchange import Exchange
 
-LADDER = (5, 10, 15, 20, 30, 40, 60, 80, 100, 125, 150, 175, 200, 230, 260)
+LADDER = (2, 5, 10, 20, 40, 60, 80, 100, 130, 160, 200, 240)
 """Calls a second that the search for the highest may try."""
-STEP_S = 5.0
+STEP_S = 4.0
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from front_door import places
+from front_door import parts, places
 from hotline import database
 from hotline.approvals import Approval
 from hotline.ledger import LedgerEntry
@@ -57,6 +57,23 @@ def _approve(url: str) -> None:
             )
         )  # fmt: skip
     engine.dispose()
+
+
+def redis(folder: Path) -> list[str]:
+    """The words that start the private Redis its messages go to."""
+    run = folder / "ours" / "run"
+    run.mkdir(parents=True, exist_ok=True)
+    options = {
+        "port": "0",
+        "unixsocket": str(run / "redis.sock"),
+        "save": "",
+        "appendonly": "no",
+        "dir": str(run),
+    }
+    return [
+        *parts.program("redis-server"),
+        *(word for name, value in options.items() for word in (f"--{name}", value)),
+    ]
 
 
 def calls_kept(folder: Path) -> int:

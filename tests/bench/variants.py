@@ -56,11 +56,13 @@ def servers(variants: tuple[Variant, ...], folder: Path, prompts: Path) -> Itera
             port = AGI_PORTS[variant.key]
             if variant.key == "ours":
                 words, environment = ours.prepare(folder, prompts, port)
+                redis = stack.enter_context(_running(ours.redis(folder), {}, folder / "redis.log"))
+                pids[variant.key].append(redis.pid)
             else:
                 words, environment = [sys.executable, "-m", variant.module, str(port)], {}
             process = stack.enter_context(_running(words, environment, folder / f"{variant.key}.log"))
             until_listening(port, process, folder / f"{variant.key}.log")
-            pids[variant.key] = [process.pid]
+            pids[variant.key].append(process.pid)
         yield pids
 
 
