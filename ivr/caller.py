@@ -29,6 +29,7 @@ from ivr.waiting_line import Waiting
 log = structlog.get_logger(__name__)
 
 CHAIN_AFTER_S = {Acuity.RED: 10.0, Acuity.ORANGE: 60.0}
+JOIN_TRIES = 3
 LEFT_AFTER_S = 0.5
 UNHEARD = -1
 """In place of a cause: nobody listened when a leg ended, so its party may not have meant to go."""
@@ -126,6 +127,9 @@ class Caller:
             leg = self.legs.get(channel.id)
             if leg is not None:
                 self._leg_heard(leg, event)
+            elif event.kind in ("StasisStart", "ChannelStateChange"):
+                # Given up already, and yet it lives: whoever answers it would sit in silence.
+                self.floor.spawn(self.floor.quietly(self.floor.ari.hang_up(channel.id)))
             return
         if event.kind == "ChannelDtmfReceived":
             self.key(event.digit)
@@ -231,6 +235,13 @@ class Caller:
         if leg.ending or self.over:
             await self.floor.quietly(ari.hang_up(leg.id))
 
+    async def _dial_created(self, leg: Leg) -> None:
+        try:
+            await self.floor.ari.dial(leg.id, leg.limit_s)
+        except AriError as error:
+            log.warning("a phone cannot be rung", call_id=self.id, endpoint=leg.endpoint, error=str(error))
+            self.cancel(leg, "failed")
+
     def took_over(self, leg: Leg) -> None:
         """A leg that an earlier process dialled."""
         self.legs[leg.id] = leg
@@ -277,7 +288,7 @@ class Caller:
     def _leg_heard(self, leg: Leg, event: AriEvent) -> None:
         state = event.channel.state if event.channel else ""
         if event.kind == "StasisStart":
-            self.floor.spawn(self.floor.ari.dial(leg.id, leg.limit_s))
+            self.floor.spawn(self._dial_created(leg))
         elif event.kind == "ChannelStateChange" and state == "Ringing":
             leg.ringing = True
         elif event.kind == "ChannelStateChange" and state == "Up" and not leg.up:
@@ -315,12 +326,28 @@ class Caller:
 
     async def _connect(self, leg: Leg) -> None:
         ari = self.floor.ari
-        await self.floor.quietly(
-            ari.join(self.bridge, leg.id), ari.stop_music(self.id), self.announcer.hush()
-        )
+        quiet = self.floor.quietly(ari.stop_music(self.id), self.announcer.hush())
+        joined, _ = await asyncio.gather(self._join(leg), quiet)
+        if not joined:
+            return
         self.floor.tell(
             e.CallAnswered(call_id=self.id, leg_id=leg.id, answered_by=leg.name, operator_id=leg.operator_id)
         )
+
+    async def _join(self, leg: Leg) -> bool:
+        """Bring the human to the caller; a human who cannot be brought is let go, and the caller waits on."""
+        for _ in range(JOIN_TRIES):
+            try:
+                await self.floor.ari.join(self.bridge, leg.id)
+                return True
+            except AriError as error:
+                log.warning("a human could not be joined", call_id=self.id, leg=leg.id, error=str(error))
+                if error.is_gone:
+                    break
+        if self.talking is leg and not self.over:
+            self.cancel(leg, "failed")
+            self.wait_again("the human could not be joined")
+        return False
 
     def _leg_ended(self, leg: Leg, cause: int, tech_cause: int) -> None:
         was_talking = self.talking is leg
