@@ -33,7 +33,7 @@ from ivr.approved import ApprovedProtocols
 from ivr.protocol import Kind, Protocol
 from ivr.speech.prompt_set import language_choices, prompt_id, sounds_of
 from ivr.speech.prompts import sound_path
-from ivr.triage import Asking, Decision, Step, answer, during_message, start
+from ivr.triage import EMERGENCY_KEY, Asking, Decision, Step, answer, during_message, emergency, start
 
 AFTER_MESSAGE_S = 3.0
 """Keys 0 and 1 still work so long after a GREEN message."""
@@ -175,7 +175,7 @@ def _decide(caller: _Caller) -> Decision:
 def _before_the_line(caller: _Caller, decision: Decision) -> tuple[Decision, bool]:
     """What a caller below ORANGE still does with the machine, and whether a GREEN one heard it all."""
     if not caller.e164 and decision.acuity in (Acuity.YELLOW, Acuity.GREEN):
-        _ask_callback_number(caller, decision.language)
+        decision = _ask_callback_number(caller, decision)
     if not decision.human_only_if_asked or decision.prompt is None:
         return decision, False
     key = caller.session.play(caller.spoken(decision.prompt, decision.language), "01")
@@ -183,26 +183,34 @@ def _before_the_line(caller: _Caller, decision: Decision) -> tuple[Decision, boo
     after = during_message(decision, key)
     if after is decision:
         return decision, True
+    return _changed(caller, after), False
+
+
+def _changed(caller: _Caller, after: Decision) -> Decision:
+    """Another decision by a key pressed after the questions."""
     caller.times.append(e.now())
     caller.at = after
     caller.session.set("ACUITY_REACHED", after.acuity)
-    return after, False
+    return after
 
 
-def _ask_callback_number(caller: _Caller, language: str) -> None:
-    """A number to ring back for somebody who hides theirs; 0 or silence skips it."""
+def _ask_callback_number(caller: _Caller, decision: Decision) -> Decision:
+    """A number to ring back for somebody who hides theirs; 0 or silence skips it, a lone 1 is an emergency."""
     for _ in range(CALLBACK_TRIES):
         keys = caller.session.ask(
-            caller.sound("callback-ask-number", language), DIGIT_WITHIN_S,
+            caller.sound("callback-ask-number", decision.language), DIGIT_WITHIN_S,
             keys_at_most=CALLBACK_DIGITS, keys_within_s=CALLBACK_DIGITS * DIGIT_WITHIN_S,
         )  # fmt: skip
         if keys in (None, "#", "0"):
-            return
-        told = numbers.caller(keys)
-        if keys and len(keys) in (10, 11) and told.kind in ("mobile", "landline") and told.e164:
+            break
+        if keys == EMERGENCY_KEY:
+            return _changed(caller, emergency(decision))
+        told = numbers.caller(keys or "")
+        if len(keys or "") in (10, 11) and told.kind in ("mobile", "landline") and told.e164:
             caller.callback_number = told.e164
             caller.house.record.tell(e.CallbackNumberGiven(call_id=caller.call_id, number=told.e164))
-            return
+            break
+    return decision
 
 
 # Telling

@@ -150,6 +150,15 @@ def test_asking_for_a_number_can_be_skipped_and_ends(running: Running, keys: tup
     assert (call.variables["NEXT"], running.ticket().callback_number) == ("line", "")
 
 
+def test_a_lone_1_instead_of_a_number_is_an_emergency(running: Running) -> None:
+    call = running.meet("0", "1", caller="")
+    assert (call.variables["ACUITY"], call.variables["NEXT"], running.ticket().acuity) == (
+        "RED",
+        "line",
+        "RED",
+    )
+
+
 @pytest.mark.parametrize("keys", [("1",), ("2", "3")])
 def test_red_and_orange_are_never_asked_for_a_number(running: Running, keys: tuple[str, ...]) -> None:
     call = running.meet(*keys, caller="")

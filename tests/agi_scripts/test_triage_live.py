@@ -96,7 +96,10 @@ class Machine:
     def start_agi(self) -> None:
         self.agi = self.program("agi")
         until = time.monotonic() + 20
-        while b"callers are served" not in (self.given.var / "agi.log").read_bytes().rpartition(b"\0")[2]:
+        while (
+            f"port={self.given.agi_port}".encode()
+            not in (self.given.var / "agi.log").read_bytes().rpartition(b"\0")[2]
+        ):
             assert time.monotonic() < until, (self.given.var / "agi.log").read_text()
             time.sleep(0.1)
         with (self.given.var / "agi.log").open("ab") as log:
