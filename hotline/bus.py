@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy import JSON, Engine, String, delete, event, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hotline.database import Base, Moment, reading, transaction
+from hotline.database import Base, Moment, Prepared, reading, transaction
 from hotline.events import now
 from hotline.settings import settings
 
@@ -48,7 +48,7 @@ class Outbox(Base):
 
 
 _OUTBOX = Base.metadata.tables["outbox"]
-_PUT = insert(_OUTBOX).returning(_OUTBOX.c.id, sort_by_parameter_order=True)
+_PUT = Prepared(insert(_OUTBOX).returning(_OUTBOX.c.id), "at", "stream", "body", "published_at")
 
 
 @lru_cache(maxsize=1)
@@ -71,9 +71,9 @@ def _put_in_outbox(session: Session) -> None:
     rows: list[dict[str, Any]] = session.info.get("announced", [])
     if rows and not session.in_nested_transaction():
         del session.info["announced"]
-        numbers = session.connection().scalars(_PUT, rows).all()
+        connection = session.connection()
         session.info["outbox"] = [
-            (number, row["stream"], row["body"]) for number, row in zip(numbers, rows, strict=True)
+            (_PUT.run(connection, row).scalar_one(), row["stream"], row["body"]) for row in rows
         ]
 
 

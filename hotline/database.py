@@ -1,13 +1,23 @@
 """The database: engine, declarative base, UTC times, and `transaction()`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Engine, MetaData, create_engine, event
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    DateTime,
+    Dialect,
+    Engine,
+    Executable,
+    MetaData,
+    create_engine,
+    event,
+)
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -104,3 +114,33 @@ def migrate(url: str | None = None) -> None:
         Path(target.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     config.attributes["url"] = target
     command.upgrade(config, "head")
+
+
+class Prepared:
+    """A statement compiled once for each database: what every fact needs runs with a fraction of the usual work.
+
+    Values are handed in by the columns' or bindparams' names; what it returns is as the driver gives it.
+    """
+
+    def __init__(self, statement: Executable, *names: str) -> None:
+        self._statement, self._names = statement, names
+        self._made: dict[str, tuple[str, list[tuple[str, Callable[[Any], Any] | None]], bool]] = {}
+
+    def run(self, connection: Connection, values: dict[str, Any]) -> CursorResult[Any]:
+        made = self._made.get(connection.dialect.name)
+        if made is None:
+            made = self._made[connection.dialect.name] = self._compiled(connection)
+        sql, binds, positional = made
+        ready = [(name, process(values[name]) if process else values[name]) for name, process in binds]
+        given: Any = tuple(value for _, value in ready) if positional else dict(ready)
+        return connection.exec_driver_sql(sql, given)
+
+    def _compiled(
+        self, connection: Connection
+    ) -> tuple[str, list[tuple[str, Callable[[Any], Any] | None]], bool]:
+        compiled: Any = self._statement.compile(  # type: ignore[attr-defined]  # every statement of Core can be compiled
+            dialect=connection.dialect, column_keys=list(self._names) or None
+        )
+        names = compiled.positiontup or list(compiled.binds)
+        processors = compiled._bind_processors
+        return str(compiled), [(name, processors.get(name)) for name in names], bool(compiled.positiontup)

@@ -20,7 +20,7 @@ from hotline import ledger
 from hotline.acuity import Acuity, higher
 from hotline.bus import LIVE, announce
 from hotline.calls import FOLLOWS, Call, CallState, Leg
-from hotline.database import Base, Moment
+from hotline.database import Base, Moment, Prepared
 from hotline.operators import OperatorEntry, OperatorPresence
 from hotline.recalls import FOLLOWS as RECALL_FOLLOWS
 from hotline.recalls import Recall, RecallState
@@ -116,12 +116,12 @@ def _call_arrived(session: Session, event: e.CallArrived) -> Call:
 
 
 _TICKETS = Base.metadata.tables["ticket"]
-_LAST_NUMBER = select(func.max(_TICKETS.c.number)).where(_TICKETS.c.hotline == bindparam("hotline"))
+_LAST_NUMBER = Prepared(select(func.max(_TICKETS.c.number)).where(_TICKETS.c.hotline == bindparam("hotline")))
 
 
 def _next_number(session: Session, hotline: str) -> int:
     session.flush()  # tickets of this transaction count
-    return (session.connection().scalar(_LAST_NUMBER, {"hotline": hotline}) or 0) + 1
+    return (_LAST_NUMBER.run(session.connection(), {"hotline": hotline}).scalar() or 0) + 1
 
 
 def _arrival_came_late(session: Session, call: Call, event: e.CallArrived) -> Call:
@@ -379,10 +379,12 @@ NAMES = {kind: re.sub(r"(?<!^)([A-Z])", r"_\1", kind.__name__).lower() for kind 
 
 _TABLES = Base.metadata.tables
 _TELL = {
-    name: dialect.insert(_TABLES["told"]).on_conflict_do_nothing().returning(_TABLES["told"].c.id)
+    name: Prepared(
+        dialect.insert(_TABLES["told"]).on_conflict_do_nothing().returning(_TABLES["told"].c.id), "id", "at"
+    )
     for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
 }
-_ENTER = insert(_TABLES["ticket_entry"])
+_ENTER = Prepared(insert(_TABLES["ticket_entry"]), "ticket_id", "at", "kind", "actor", "text", "body")
 
 
 def apply(session: Session, event: e.Event, actor: str = "") -> bool:
@@ -394,11 +396,15 @@ def apply_all(session: Session, events: Sequence[e.Event], actor: str = "") -> i
     """Put facts in the record in their order, in the caller's transaction; how many were new."""
     once = {event.id: event for event in events}
     connection = session.connection()
-    ids = [{"id": id_[:32], "at": event.at} for id_, event in once.items()]
-    new = set(connection.scalars(_TELL[connection.dialect.name], ids))
+    tell = _TELL[connection.dialect.name]
+    new = {
+        id_
+        for id_, event in once.items()
+        if tell.run(connection, {"id": id_[:32], "at": event.at}).first() is not None
+    }
     entries = []
     for event in once.values():
-        if event.id[:32] not in new:
+        if event.id not in new:
             continue
         call = APPLY[type(event)](session, event)
         plain = e.to_plain(event)
@@ -419,8 +425,8 @@ def apply_all(session: Session, events: Sequence[e.Event], actor: str = "") -> i
         about = {"event": name, "call_id": plain.get("call_id", ""), "operator_id": plain.get("operator_id")}
         announce(session, LIVE, about)
     session.flush()  # tickets before their entries
-    if entries:
-        connection.execute(_ENTER, entries)
+    for entry in entries:
+        _ENTER.run(connection, entry)
     ledger.write(session)
     return len(new)
 

@@ -46,7 +46,7 @@ class Journal:
 
     def __bool__(self) -> bool:
         """Whether facts wait here."""
-        return any(path.exists() and path.stat().st_size > 0 for path in (self.aside, self.path))
+        return _size(self.aside) > 0 or _size(self.path) > 0
 
     @contextmanager
     def take(self) -> Iterator["Taken"]:
@@ -71,6 +71,13 @@ def _flock(path: Path) -> Iterator[None]:
     with path.open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _size(path: Path) -> int:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116 - asked at each turn of the writer; Path.stat costs twice as much
+    except FileNotFoundError:
+        return 0
 
 
 class Taken:

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotline.calls import Call
-from hotline.database import Base, Moment
+from hotline.database import Base, Moment, Prepared
 from hotline.recordings import Recording
 from hotline.tickets import Ticket
 
@@ -59,17 +59,20 @@ _HEADS = {
     "sqlite": sqlite.insert(_HEAD_TABLE).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(_HEAD_TABLE).on_conflict_do_nothing(),
 }
-_HEAD = (
+_HEAD = Prepared(
     select(_HEAD_TABLE.c.seq, _HEAD_TABLE.c.hash)
     .where(_HEAD_TABLE.c.hotline == bindparam("hotline"))
     .with_for_update()
 )
-_MOVE = (
+_MOVE = Prepared(
     update(_HEAD_TABLE)
     .where(_HEAD_TABLE.c.hotline == bindparam("of"))
     .values(seq=bindparam("to_seq"), hash=bindparam("to_hash"))
 )
-_LINE = insert(LedgerEntry.metadata.tables[LedgerEntry.__tablename__])
+_LINE = Prepared(
+    insert(LedgerEntry.metadata.tables[LedgerEntry.__tablename__]),
+    *("hotline", "seq", "at", "kind", "subject", "body", "hash"),
+)
 
 
 def append(
@@ -79,11 +82,11 @@ def append(
     heads: dict[str, tuple[int, str]] = session.info.setdefault("ledger_heads", {})
     if hotline not in heads:
         connection = session.connection()
-        row = connection.execute(_HEAD, {"hotline": hotline}).first()
+        row = _HEAD.run(connection, {"hotline": hotline}).first()
         if row is None:
             first = {"hotline": hotline, "seq": 0, "hash": FIRST}
             connection.execute(_HEADS[connection.dialect.name], first)
-            row = connection.execute(_HEAD, {"hotline": hotline}).one()
+            row = _HEAD.run(connection, {"hotline": hotline}).one()
         heads[hotline] = (row.seq, row.hash)
     seq, previous = heads[hotline]
     seq += 1
@@ -107,9 +110,11 @@ def write(session: Session) -> None:
     lines: list[dict[str, Any]] = session.info.pop("ledger_lines", [])
     heads: dict[str, tuple[int, str]] = session.info.pop("ledger_heads", {})
     if lines:
-        session.connection().execute(_LINE, lines)
-        moved = [{"of": hotline, "to_seq": seq, "to_hash": hash_} for hotline, (seq, hash_) in heads.items()]
-        session.connection().execute(_MOVE, moved)
+        connection = session.connection()
+        for line in lines:
+            _LINE.run(connection, line)
+        for hotline, (seq, hash_) in heads.items():
+            _MOVE.run(connection, {"of": hotline, "to_seq": seq, "to_hash": hash_})
 
 
 @event.listens_for(Session, "before_commit")

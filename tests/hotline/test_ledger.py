@@ -168,10 +168,10 @@ def test_verify_prints_each_fault_and_ends_with_1(
     settings.cache_clear()
     module.engine.cache_clear()
     told = CliRunner().invoke(app, ["verify"])
-    assert (told.exit_code, told.output) == (0, "calls = tickets = recordings: 5 = 5 = 5\n")
+    assert (told.exit_code, told.output.splitlines()[-1]) == (0, "calls = tickets = recordings: 5 = 5 = 5")
     (recordings / relative_path(ID)).unlink()
     told = CliRunner().invoke(app, ["verify"])
     assert told.exit_code == 1
-    assert told.output.splitlines()[0] == f"The recording of call {ID} is gone: {relative_path(ID)}."
+    assert f"The recording of call {ID} is gone: {relative_path(ID)}." in told.output.splitlines()
     module.engine().dispose()
     module.engine.cache_clear()
