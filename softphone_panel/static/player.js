@@ -8,6 +8,7 @@
     const audio = player.querySelector("audio");
     WaveSurfer.create({
       container: wave,
+      cspNonce: document.querySelector("[data-style-nonce]")?.dataset.styleNonce,
       media: audio,
       peaks: JSON.parse(player.dataset.peaks),
       duration: Number(player.dataset.length),

@@ -29,7 +29,9 @@ def test_a_fresh_beat_is_an_asterisk_that_answers(app: Flask, house: Path) -> No
 def test_the_measures_count_the_rows(app: Flask, who: dict[str, int]) -> None:
     text = app.test_client().get("/metrics").text
     samples = {
-        (s.name, *sorted(s.labels.values())): s.value for f in text_string_to_metric_families(text) for s in f.samples
+        (s.name, *sorted(s.labels.values())): s.value
+        for f in text_string_to_metric_families(text)
+        for s in f.samples
     }
     assert samples["hotline_calls", "ORANGE", "binhphuoc", "waiting"] == 1
     assert samples["hotline_calls", "RED", "binhphuoc", "ringing"] == 1

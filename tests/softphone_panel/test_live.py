@@ -1,0 +1,339 @@
+"""The live desk in a real browser, pushed by a real Redis through the real stream."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import shutil
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from playwright.sync_api import Browser, Page, Response, expect, sync_playwright
+from sqlalchemy import select
+
+from hotline.bus import LIVE
+from hotline.commands import DeskCommand
+from hotline.database import reading, transaction
+from hotline.events import OperatorChanged, now
+from hotline.record import apply
+from hotline.settings import PROJECT, settings
+from hotline.tickets import Ticket
+from tests.softphone_panel import rows
+from tests.softphone_panel.conftest import hidden
+from tests.softphone_panel.running import PANEL, Running
+
+log = logging.getLogger(__name__)
+"""Measured numbers: pytest -o log_cli=true --log-cli-level=INFO."""
+AXE = PROJECT / "node_modules" / "axe-core" / "axe.min.js"
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium on this machine"),
+]
+
+
+@pytest.fixture
+def running(house: Path, who: dict[str, int]) -> Iterator[Running]:
+    made = Running(house)
+    try:
+        for name in ("redis", "panel", "live"):
+            made.start(name)
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as play:
+        opened = play.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
+        )
+        yield opened
+        opened.close()
+
+
+Opens = Callable[[str], Page]
+
+
+@pytest.fixture
+def desk_of(running: Running, browser: Browser) -> Iterator[Opens]:
+    """A signed-in person's page; a fault in its console fails the test."""
+    faults: list[str] = []
+    contexts = []
+
+    def open_desk(username: str) -> Page:
+        context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="vi-VN")
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda m: faults.append(m.text) if "Content Security" in m.text else None)
+        page.goto(f"{PANEL}/sign-in")
+        page.fill("#username", username)
+        page.fill("#password", rows.PASSWORD)
+        page.press("#password", "Enter")
+        page.wait_for_url("**/desk")
+        expect(page.locator("#stream-state")).to_contain_text("Đang nối trực tiếp")
+        return page
+
+    yield open_desk
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+def arrives(number: str, acuity: str = "RED") -> None:
+    """A caller joins the line now."""
+    began = now() - timedelta(seconds=22)
+    with transaction() as session:
+        caller = rows.Caller(session, rows.call_id(began, int(number[-4:])), began, number=number)
+        caller.arrives().is_triaged(acuity, "Ngất, co giật")
+
+
+def seconds_until(shown: Callable[[], None]) -> float:
+    began = time.monotonic()
+    shown()
+    return time.monotonic() - began
+
+
+def test_a_call_is_on_the_page_within_a_second_without_reload(desk_of: Opens) -> None:
+    page = desk_of("truongca")
+    page.evaluate("window.sameDocument = true")
+    took = []
+    for n in range(5):
+        number = f"+8490000100{n}"
+        arrives(number)
+        row = page.get_by_text(f"090000100{n}")
+        took.append(seconds_until(partial(expect(row).to_be_visible, timeout=3000)))
+        time.sleep(0.3)
+    log.info("push_s %s", [round(t, 3) for t in took])
+    assert max(took) < 1.0
+    assert page.evaluate("window.sameDocument") is True
+
+
+def test_with_redis_stopped_a_click_is_a_row_and_the_page_changes_within_two_seconds(
+    desk_of: Opens, running: Running, who: dict[str, int]
+) -> None:
+    page = desk_of("tuan")
+    running.kill("redis")
+    expect(page.locator("#stream-state")).to_contain_text("Mất kết nối", timeout=8000)
+    page.click("#act-resume")
+    expect(page.locator(".bar-result")).to_contain_text("Đang chờ tổng đài")
+    with transaction() as session:
+        command = session.scalars(select(DeskCommand)).one()
+        assert (command.kind, command.operator_id) == ("resume", who["tuan"])
+        command.done_at = now()
+        apply(session, OperatorChanged(operator_id=who["tuan"], state="available", phone="104"), "calls")
+    state = page.locator(".bar .presence.available")
+    took = [seconds_until(lambda: expect(state).to_be_visible(timeout=5000))]
+    arrives("+84900002001")
+    row = page.locator("#board").get_by_text("09•••••001")
+    took.append(seconds_until(lambda: expect(row).to_be_visible(timeout=5000)))
+    log.info("without_redis_s %s", [round(t, 3) for t in took])
+    assert max(took) < 2.5  # 2 s of polling and the reading itself
+    running.start("redis")
+    expect(page.locator("#stream-state")).to_contain_text("Đang nối trực tiếp", timeout=10000)
+
+
+def test_a_page_resumes_when_the_stream_was_killed(desk_of: Opens, running: Running) -> None:
+    page = desk_of("truongca")
+    running.kill("live")
+    expect(page.locator("#stream-state")).to_contain_text("Mất kết nối", timeout=8000)
+    arrives("+84900003001")
+    running.start("live")
+    expect(page.locator("#stream-state")).to_contain_text("Đang nối trực tiếp", timeout=15000)
+    expect(page.get_by_text("0900003001")).to_be_visible(timeout=1000)
+
+
+def test_what_is_typed_stays_while_the_page_changes_around_it(desk_of: Opens) -> None:
+    page = desk_of("lan")
+    page.fill("#my-note", "Bệnh nhân ở số 5 đường Hùng Vương")
+    for n in range(4):
+        arrives(f"+8490000400{n}")
+        time.sleep(0.3)
+    expect(page.locator("#board").get_by_text("09•••••003")).to_be_visible()
+    expect(page.locator("#my-note")).to_have_value("Bệnh nhân ở số 5 đường Hùng Vương")
+    page.click("text=Lưu ghi chú")
+    expect(page.locator(".timeline")).to_contain_text("Bệnh nhân ở số 5 đường Hùng Vương")
+
+
+def test_a_recording_plays_by_ranges_with_its_waveform(desk_of: Opens) -> None:
+    page = desk_of("truongca")
+    answers: list[Response] = []
+    page.on("response", lambda r: answers.append(r) if "sound.wav" in r.url else None)
+    page.goto(f"{PANEL}/tickets?text=BP-1")
+    page.locator("tbody a").first.click()
+    page.click("text=Nghe ghi âm")
+    page.wait_for_selector(".player .wave > div")
+    page.evaluate("document.querySelector('audio').play()")
+    time.sleep(1.5)
+    at: dict[str, Any] = page.evaluate(
+        "(() => { const a = document.querySelector('audio'); return {at: a.currentTime, length: a.duration, error: a.error}; })()"
+    )
+    assert at["error"] is None
+    assert at["at"] > 0.5
+    assert at["length"] == pytest.approx(12.0, abs=0.1)
+    page.evaluate("document.querySelector('audio').currentTime = 9")
+    time.sleep(0.5)
+    assert page.evaluate("document.querySelector('audio').currentTime") > 9
+    assert {a.status for a in answers} == {206}
+    page.click("text=Ai đã nghe")
+    expect(page.locator(".listeners")).to_contain_text("Trần Văn Trưởng Ca")
+
+
+def test_two_supervisors_at_one_ticket_the_second_sees_both_versions(desk_of: Opens) -> None:
+    with reading() as session:
+        one = session.scalars(
+            select(Ticket.id).where(Ticket.number == 2, Ticket.hotline == "binhphuoc")
+        ).one()
+    first, second = desk_of("truongca"), desk_of("truongca2")
+    for page in (first, second):
+        page.goto(f"{PANEL}/tickets/{one}")
+    first.select_option("#new-state", "in_progress")
+    first.click("text=Lưu phiếu")
+    expect(first.locator(".flash")).to_contain_text("Đã lưu phiếu")
+    second.select_option("#new-state", "closed")
+    second.select_option("#disposition", "information_given")
+    second.fill("#change-note", "Đã hướng dẫn làm thủ tục trên mạng")
+    second.click("text=Lưu phiếu")
+    expect(second.locator("h1")).to_contain_text("vừa được người khác sửa")
+    expect(second.locator("#note")).to_have_value("Đã hướng dẫn làm thủ tục trên mạng")
+    second.click("text=Lưu bản của tôi")
+    expect(second.locator(".ticket-head")).to_contain_text("Đã đóng: Đã cung cấp thông tin")
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed: npm ci")
+@pytest.mark.parametrize("width", [1366, 390])
+def test_every_page_is_without_a_fault_of_access_and_fits_its_width(desk_of: Opens, width: int) -> None:
+    found: dict[str, list[str]] = {}
+    for username, paths in {
+        "quantri": ["/desk", "/tickets", "/recalls", "/people", "/no-such-page"],
+        "lan": ["/desk"],
+    }.items():
+        page = desk_of(username)
+        page.set_viewport_size({"width": width, "height": 800})
+        with reading() as session:
+            tickets = session.scalars(select(Ticket.id).where(Ticket.number.in_((1, 7, 8)))).all()
+        for path in [*paths, *(f"/tickets/{t}" for t in tickets)]:
+            page.goto(f"{PANEL}{path}")
+            _see(page, path, width, found)
+    page = desk_of("hoa")
+    page.set_viewport_size({"width": width, "height": 800})
+    page.click("text=Đăng xuất") if width > 1000 else page.context.clear_cookies()
+    page.goto(f"{PANEL}/sign-in")
+    _see(page, "/sign-in", width, found)
+    assert found == {}
+
+
+def _see(page: Page, path: str, width: int, found: dict[str, list[str]]) -> None:
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    broken = page.evaluate("async () => (await axe.run()).violations.map(v => v.id + ': ' + v.nodes[0].html)")
+    if page.evaluate("document.documentElement.scrollWidth") > width:
+        broken.append("wider than the screen")
+    if broken:
+        found[path] = broken
+
+
+class Visitor:
+    """A program that signs in and follows the stream as a browser would; closed with the test."""
+
+    def __init__(self) -> None:
+        self._opened: list[http.client.HTTPConnection | http.client.HTTPResponse] = []
+
+    def ask(
+        self, port: int, method: str, path: str, body: str, headers: dict[str, str]
+    ) -> http.client.HTTPResponse:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        self._opened += [answer, connection]
+        return answer
+
+    def cookie(self) -> str:
+        """A supervisor's session."""
+        page = self.ask(8360, "GET", "/sign-in", "", {})
+        before, text = page.headers["Set-Cookie"].split(";")[0], page.read().decode()
+        form = {"csrf_token": hidden(text, "csrf_token"), "username": "truongca", "password": rows.PASSWORD}
+        headers = {"Cookie": before, "Content-Type": "application/x-www-form-urlencoded"}
+        answer = self.ask(8360, "POST", "/sign-in", urllib.parse.urlencode(form), headers)
+        assert answer.status == 303, answer.read().decode()
+        return str(answer.headers["Set-Cookie"]).split(";")[0]
+
+    def stream(self, headers: dict[str, str]) -> http.client.HTTPResponse:
+        return self.ask(8361, "GET", "/events", "", headers)
+
+    def close(self) -> None:
+        for opened in self._opened:
+            opened.close()
+
+
+@pytest.fixture
+def visitor(running: Running) -> Iterator[Visitor]:
+    made = Visitor()
+    yield made
+    made.close()
+
+
+def events(answer: http.client.HTTPResponse, count: int) -> list[dict[str, str]]:
+    """The next events, each its fields."""
+    found: list[dict[str, str]] = []
+    fields: dict[str, str] = {}
+    while len(found) < count:
+        line = answer.readline().decode().rstrip("\n")
+        if line:
+            name, _, value = line.partition(": ")
+            fields[name] = value
+        elif "event" in fields:
+            found.append(fields)
+            fields = {}
+    return found
+
+
+def test_the_stream_is_for_the_signed_in_and_for_the_panels_origin_only(
+    running: Running, visitor: Visitor
+) -> None:
+    assert visitor.stream({}).status == 401
+    mine = {"Cookie": visitor.cookie()}
+    ours = visitor.stream({**mine, "Origin": PANEL})
+    assert (ours.status, ours.headers["Access-Control-Allow-Origin"]) == (200, PANEL)
+    for origin in ("http://127.0.0.1:9999", "http://evil.example:8360", "null"):
+        assert visitor.stream({**mine, "Origin": origin}).headers["Access-Control-Allow-Origin"] is None
+
+
+def test_the_stream_goes_on_where_the_browser_was_and_says_when_it_cannot(
+    running: Running, visitor: Visitor
+) -> None:
+    mine = {"Cookie": visitor.cookie()}
+    arrives("+84900005000")
+    time.sleep(0.3)
+    place = events(visitor.stream(mine), 1)[0]
+    assert place["event"] == "hello"
+    arrives("+84900005001")  # three facts
+    time.sleep(0.3)
+    missed = events(visitor.stream({**mine, "Last-Event-ID": place["id"]}), 3)
+    assert [json.loads(m["data"])["event"] for m in missed] == ["call_arrived", "call_triaged", "call_queued"]
+    assert not any("+84" in m["data"] for m in missed)
+    redis.Redis.from_url(settings().redis).xtrim(LIVE, maxlen=1, approximate=False)
+    assert events(visitor.stream({**mine, "Last-Event-ID": place["id"]}), 1)[0]["event"] == "reset"
+
+
+def test_a_redis_that_was_killed_and_came_back_empty_makes_pages_read_again(
+    running: Running, visitor: Visitor
+) -> None:
+    answer = visitor.stream({"Cookie": visitor.cookie()})
+    assert events(answer, 1)[0]["event"] == "hello"
+    running.kill("redis")
+    assert events(answer, 1)[0]["event"] == "away"
+    running.start("redis")
+    assert {e["event"] for e in events(answer, 1)} <= {"back", "reset"}
+    arrives("+84900006001")
+    seen = [e["event"] for e in events(answer, 3)]
+    assert "change" in seen
