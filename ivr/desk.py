@@ -17,6 +17,8 @@ log = structlog.get_logger(__name__)
 P = Presence
 ON_DUTY = frozenset({P.AVAILABLE, P.RINGING, P.TALKING, P.WRAP_UP})
 """Who will take a call sooner or later; a paused operator may never."""
+BUSY_AGAIN_S = 5.0
+"""A phone that says busy (off the hook, or still in a call that Asterisk lost) is rung again after this, seconds."""
 
 
 class NotPossible(Exception):  # noqa: N818 - exceptions are named by the fact
@@ -113,7 +115,8 @@ class Desks:
 
     def end_wrap_ups(self) -> bool:
         """Whether anybody became available because their time was up."""
-        over = [d for d in self if d.state is P.WRAP_UP and self.clock() - d.since_s >= self.wrap_up_s]
+        lasts_s = {(P.WRAP_UP, d.reason): self.wrap_up_s for d in self} | {(P.PAUSED, "busy"): BUSY_AGAIN_S}
+        over = [d for d in self if self.clock() - d.since_s >= lasts_s.get((d.state, d.reason), float("inf"))]
         for desk in over:
             self.change(desk, P.AVAILABLE)
         return bool(over)

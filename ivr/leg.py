@@ -9,7 +9,7 @@ SHOWN = "CONNECTEDLINE(num,i)"
 BUSY, NO_SUCH_NUMBER, DECLINED = 17, 1, 21
 NORMAL, NOT_SAID = 16, 0
 """A party's own hang-up: Asterisk gives 0 for a leg that was never in a bridge."""
-MISSED = {"no_answer": "missed", "declined": "missed", "busy": "missed", "unavailable": "phone"}
+MISSED = {"no_answer": "missed", "declined": "missed", "busy": "busy", "unavailable": "phone"}
 """Why a desk is paused whose ring ended so: otherwise it would be rung again at once."""
 AWAY = 480
 _OUTCOMES = {486: "busy", 600: "busy", 603: "declined", 404: "failed", 503: "failed", 480: "unavailable"}

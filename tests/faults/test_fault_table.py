@@ -40,6 +40,13 @@ class Scene:
     legs: dict[Phase, Leg]
     citizen: Station
     """Whoever the product calls back through the carrier."""
+    phones: tuple[Phone, ...]
+
+    def put_down(self) -> None:
+        for phone in self.phones:
+            phone.answering = Answering.answers(0.5)
+            if phone.leg is not None:
+                phone.leg.vanish()
 
 
 @asynccontextmanager
@@ -54,7 +61,7 @@ async def four_callers(on: Product, fault: Fault) -> AsyncIterator[Scene]:
         Carrier(plan.product, trunk.host, trunk.port) as carrier,
         Phone(
             first.user, first.password, plan.product, tone_hz=OPERATOR_HZ, answering=Answering.answers(0.5)
-        ),
+        ) as answerer,
         Phone(
             second.user, second.password, plan.product, tone_hz=RINGER_HZ, answering=Answering.rings_on()
         ) as ringer,
@@ -81,7 +88,7 @@ async def four_callers(on: Product, fault: Fault) -> AsyncIterator[Scene]:
         )
         legs[Phase.IVR] = await people[Phase.IVR].call("02711022")
         await legs[Phase.IVR].until_sound()
-        yield Scene(carrier, legs, citizen)
+        yield Scene(carrier, legs, citizen, (answerer, ringer))
         for leg in (*legs.values(), ringer.leg):
             if leg is not None and leg.ended_s is None:
                 leg.hang_up()
@@ -185,6 +192,9 @@ async def _measure(on: Product, fault: Fault) -> dict[Phase, dict[str, object]]:
         with struck(on, fault):
             if fault is Fault.AGI_HUNG:
                 await scene.legs[Phase.IVR].press("2")  # an answer that the hung script will not hear
+            if fault is Fault.ASTERISK_KILLED:
+                await asyncio.sleep(3.0)  # operators hear nothing any more, and put their handsets down
+                scene.put_down()
             recalled_s = await _recalled(scene, struck_s) if fault is Fault.ASTERISK_KILLED else None
             await asyncio.sleep(max(0.0, struck_s + WATCHED_S - time.monotonic()))
         return {phase: _story(fault, phase, leg, struck_s, recalled_s) for phase, leg in scene.legs.items()}
