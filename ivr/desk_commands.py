@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 1.0
 AT_ONCE = 100
+BLOCK_MS = 2000
+"""How long one question to Redis waits for news; its connection may be silent five times as long."""
 
 
 def asked() -> list[DeskCommand]:
@@ -91,9 +93,11 @@ class DeskCommands:
         last = "$"
         while True:
             try:
-                async with redis.asyncio.Redis.from_url(self._redis_url) as bus:
+                async with redis.asyncio.Redis.from_url(
+                    self._redis_url, socket_timeout=BLOCK_MS / 200
+                ) as bus:
                     while True:
-                        heard: Any = await bus.xread({commands.WAKE: last}, block=5000)
+                        heard: Any = await bus.xread({commands.WAKE: last}, block=BLOCK_MS)
                         if heard:
                             last = heard[0][1][-1][0]
                             self._woken.set()

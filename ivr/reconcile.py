@@ -207,7 +207,8 @@ def end_vanished(
             continue  # the dialplan's and the AGI's to end
         answered = call.human_at is not None
         cut_off = asterisk_restarted and call.state is CallState.TALKING and call.acuity.urgent
-        reason = EndReason.SERVED if answered else EndReason.ABANDONED
+        unanswered = EndReason.ABANDONED if call.direction == "in" else EndReason.NOT_REACHED
+        reason = EndReason.SERVED if answered else unanswered
         reason = EndReason.SWITCH_LOST if asterisk_restarted else reason
         log.warning("a call ended while nobody listened", call_id=call.id, reason=reason)
         if call.direction == "in" and call.caller_number and (cut_off or not answered):
