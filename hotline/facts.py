@@ -103,7 +103,6 @@ def _call_arrived(session: Session, event: e.CallArrived) -> Call:
     body = {"ticket_id": ticket_id, "caller_number": call.caller_number, "direction": event.direction}
     # The ledger's head is locked first: it orders the writers, so that no two tickets get one number.
     ledger.append(session, event.hotline, "call_opened", event.call_id, body, event.at)
-    session.add(call)
     session.info.setdefault("calls", {})[call.id] = call
     if not event.ticket_id or session.get(Ticket, ticket_id) is None:
         ticket = Ticket(
@@ -112,6 +111,7 @@ def _call_arrived(session: Session, event: e.CallArrived) -> Call:
         )  # fmt: skip
         session.add(ticket)
         session.info.setdefault("tickets", {})[ticket_id] = ticket
+    session.add(call)  # last: looking up the number has to flush what came before
     return call
 
 
@@ -147,13 +147,13 @@ def _arrival_came_late(session: Session, call: Call, event: e.CallArrived) -> Ca
 
 def _call_triaged(session: Session, event: e.CallTriaged) -> Call:
     call = _call(session, event)
+    ticket = _ticket(session, call)  # first: a look-up flushes what was changed before it
     # In the line already: a decision that comes late may raise the call, not undo a key 1 pressed since.
     acuity = (
         event.acuity if call.queued_at is None else higher(Acuity(call.acuity), Acuity(event.acuity)).value
     )
     call.acuity, call.branch, call.language = acuity, event.branch, event.language
     call.reason = event.reason[:200]
-    ticket = _ticket(session, call)
     if ticket is not None:
         ticket.acuity, ticket.branch, ticket.reason = acuity, event.branch, call.reason
         ticket.path, ticket.is_repeat = list(event.path), event.is_repeat

@@ -23,7 +23,7 @@ class Journal:
         self.aside = folder / f"{process}.replaying"
         """What a replay took and has not finished; after a crash the next replay begins with it."""
         self.refused = folder / f"{process}.refused.jsonl"
-        """Facts that the database will never take, for people to read; `doctor` names it."""
+        """Facts that the database will never take, for people to read."""
         self._lock = threading.Lock()
 
     def append(self, *events: Event) -> None:
