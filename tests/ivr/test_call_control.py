@@ -102,13 +102,12 @@ async def stage(folder: Path, asterisk: FakeAri, desks: Desks | None = None) -> 
     (folder / "run").mkdir(exist_ok=True)
     installation = replace(read(PROJECT / "installation" / "demo.toml"), ring_s=12, wrap_up_s=5)
     async with Ari(asterisk.port, "hotline", "x", "hotline") as ari:
-        clock = asyncio.get_running_loop().time
         made = Stage.__new__(Stage)
         made.ahead_s = 0.0
         floor = Floor(
             ari=ari, record=cast(Record, told), installation=installation, prompts=prompts, node="n1",
-            desks=desks or Desks(told.note, clock=lambda: clock() + made.ahead_s, wrap_up_s=5),
-            clock=lambda: clock() + made.ahead_s,
+            desks=desks or Desks(told.note, clock=lambda: 1000.0 + made.ahead_s, wrap_up_s=5),
+            clock=lambda: 1000.0 + made.ahead_s,
         )  # fmt: skip
         control = CallControl(floor, folder, RecallDialler(floor, folder))
         made.asterisk, made.floor, made.told, made.control = asterisk, floor, told, control
