@@ -25,7 +25,7 @@ PRESENCES: Mapping[str, str] = {
     "ringing": "Máy đang reo",
     "talking": "Đang nói chuyện",
     "wrap_up": "Đang ghi phiếu",
-    "paused": "Tạm nghỉ",
+    "paused": "Đang tạm nghỉ",
 }
 PRESENCE_MARKS: Mapping[str, str] = {
     "offline": "–",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,13 +20,14 @@ Client = FlaskClient
 SignedIn = Callable[[str], Client]
 
 
-@pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An installation's var with migrated tables; no Redis."""
+@contextmanager
+def installed(folder: Path, monkeypatch: pytest.MonkeyPatch, database_url: str = "") -> Iterator[Path]:
+    """An installation in that folder with migrated tables; no Redis."""
     for name, value in {
-        "VAR": tmp_path / "var",
-        "RECORDINGS": tmp_path / "recordings",
+        "VAR": folder / "var",
+        "RECORDINGS": folder / "recordings",
         "INSTALLATION": PROJECT / "installation" / "demo.toml",
+        "DATABASE_URL": database_url,
         "LIVE_PORT": "8361",
         "PANEL_PORT": "8360",
     }.items():
@@ -34,10 +36,16 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for clear in forget:
         clear()
     database.migrate()
-    yield tmp_path
+    yield folder
     database.engine().dispose()
     for clear in forget:
         clear()
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    with installed(tmp_path, monkeypatch) as folder:
+        yield folder
 
 
 @pytest.fixture

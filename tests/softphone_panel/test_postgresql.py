@@ -1,0 +1,44 @@
+"""The panel's queries and changes once more, on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.postgres import Server, postgres
+from tests.softphone_panel.conftest import installed
+from tests.softphone_panel.test_desk import test_a_double_click_is_one_command
+from tests.softphone_panel.test_health import test_the_measures_count_the_rows
+from tests.softphone_panel.test_listening import kept, test_a_playing_is_written_down_before_its_first_sound
+from tests.softphone_panel.test_pages import test_the_live_page_shows_the_line_with_the_most_urgent_first
+from tests.softphone_panel.test_tickets import (
+    test_a_note_is_found_by_its_words_without_diacritics,
+    test_a_unit_is_found_with_or_without_diacritics_and_set,
+    test_closing_writes_the_disposition_its_entry_and_one_version,
+    test_the_list_is_filtered_and_searched,
+    test_the_second_of_two_supervisors_is_told_and_loses_nothing,
+)
+
+pytestmark = pytest.mark.live
+
+__all__ = [
+    "kept",
+    "postgres",
+    "test_a_double_click_is_one_command",
+    "test_a_note_is_found_by_its_words_without_diacritics",
+    "test_a_playing_is_written_down_before_its_first_sound",
+    "test_a_unit_is_found_with_or_without_diacritics_and_set",
+    "test_closing_writes_the_disposition_its_entry_and_one_version",
+    "test_the_list_is_filtered_and_searched",
+    "test_the_live_page_shows_the_line_with_the_most_urgent_first",
+    "test_the_measures_count_the_rows",
+    "test_the_second_of_two_supervisors_is_told_and_loses_nothing",
+]
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: Server) -> Iterator[Path]:
+    with installed(tmp_path, monkeypatch, postgres.database()) as folder:
+        yield folder
