@@ -13,7 +13,7 @@
       peaks: JSON.parse(player.dataset.peaks),
       duration: Number(player.dataset.length),
       height: 44,
-      normalize: false,
+      barHeight: 2, // telephone speech is quiet
       cursorColor: "#1b1b1f",
       splitChannels: [
         { waveColor: "#7a9cc6", progressColor: "#123f7a" },
