@@ -7,6 +7,7 @@ anything changes the whole waiting line is looked at again.
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import time
 from collections import Counter
@@ -257,6 +258,8 @@ async def run(given: Settings) -> None:
 
 def main() -> None:
     """The calls process; talkers go on talking and waiters waiting when it ends, and the next one takes them over."""
+    level = logging.getLevelNamesMapping().get(settings().log_level.upper(), logging.INFO)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
     engine()
     try:
         asyncio.run(run(settings()))
