@@ -203,7 +203,10 @@ def _phone(given: Settings, user: str, product: Address, ports: Ports, on_call: 
 
 async def _call(carrier: Carrier, number: str, rang: dict[str, float]) -> _Timed | None:
     """One caller; None when no phone rang for them within 10 s of the last key."""
-    leg = carrier.place(number, CALLED, tone_hz=440, sound=Sound.SEND)
+    try:
+        leg = carrier.place(number, CALLED, tone_hz=440, sound=Sound.SEND)
+    except OSError:
+        return None  # so many calls pile up that no port is left: counted as one that reached nobody
     ends = _key_ends(leg)
     try:
         await leg.until_answered(5.0)
