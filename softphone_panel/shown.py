@@ -43,7 +43,7 @@ PAUSES: Mapping[str, str] = {
     "paperwork": "Xử lý hồ sơ",
 }
 """Reasons an operator may choose."""
-PAUSE_REASONS: Mapping[str, str] = {**PAUSES, "missed": "Lỡ cuộc gọi", "busy": "Máy bận"}
+PAUSE_REASONS: Mapping[str, str] = {**PAUSES, "missed": "Lỡ cuộc gọi", "busy": "Máy bận", "phone": "Mất kết nối máy"}
 TICKET_STATES: Mapping[str, str] = {"open": "Mới", "in_progress": "Đang xử lý", "closed": "Đã đóng"}
 BRANCHES: Mapping[str, str] = {
     "root": "Lời chào",
@@ -64,6 +64,7 @@ END_REASONS: Mapping[str, str] = {
     "abandoned": "gác máy trước khi có người nghe",
     "too_short": "gác máy trong 5 giây đầu",
     "switch_lost": "mất do tổng đài dừng",
+    "not_reached": "gọi lại nhưng không gặp",
 }
 LEG_OUTCOMES: Mapping[str, str] = {
     "answered": "đã nghe",
