@@ -43,7 +43,12 @@ PAUSES: Mapping[str, str] = {
     "paperwork": "Xử lý hồ sơ",
 }
 """Reasons an operator may choose."""
-PAUSE_REASONS: Mapping[str, str] = {**PAUSES, "missed": "Lỡ cuộc gọi", "busy": "Máy bận", "phone": "Mất kết nối máy"}
+PAUSE_REASONS: Mapping[str, str] = {
+    **PAUSES,
+    "missed": "Lỡ cuộc gọi",
+    "busy": "Máy bận",
+    "phone": "Mất kết nối máy",
+}
 TICKET_STATES: Mapping[str, str] = {"open": "Mới", "in_progress": "Đang xử lý", "closed": "Đã đóng"}
 BRANCHES: Mapping[str, str] = {
     "root": "Lời chào",
