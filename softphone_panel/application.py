@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Mapping
 from secrets import token_urlsafe
 from typing import Any
@@ -74,6 +75,9 @@ def create() -> Flask:
     )
     csrf.init_app(app)
     limiter.init_app(app)
+    for one in threading.enumerate():
+        if isinstance(one, threading.Timer):
+            one.join(1.0)  # the limiter's memory starts a 10 ms timer; nothing may run while gunicorn forks
     for room in (signing, desk, tickets, listening, recalls, people, health):
         app.register_blueprint(room.room)
     app.before_request(_only_whom_the_table_names)
