@@ -42,6 +42,7 @@ UNDISTURBED = Meets(silence_s=KILLED_WITHIN_S)
 TALKS_ON = Meets(silence_s=1.0, hears_operator=True)
 RESCUED = Meets(silence_s=KILLED_WITHIN_S)
 RESCUED_FROM_HUNG = Meets(silence_s=HUNG_WITHIN_S)
+"""A hung `calls` cannot start the music again after a prompt: until it is killed (5 s) and back, a waiter may hear nothing."""
 LOST = Meets(silence_s=float("inf"))
 LOST_RED = Meets(silence_s=float("inf"), recalled_within_s=60.0)
 
@@ -59,8 +60,8 @@ EXPECTED: dict[tuple[Fault, Phase], Meets] = {
     (Fault.CALLS_KILLED, Phase.RINGING): UNDISTURBED,
     (Fault.CALLS_KILLED, Phase.TALKING): TALKS_ON,
     (Fault.CALLS_HUNG, Phase.IVR): RESCUED_FROM_HUNG,
-    (Fault.CALLS_HUNG, Phase.WAITING): UNDISTURBED,
-    (Fault.CALLS_HUNG, Phase.RINGING): UNDISTURBED,
+    (Fault.CALLS_HUNG, Phase.WAITING): RESCUED_FROM_HUNG,
+    (Fault.CALLS_HUNG, Phase.RINGING): RESCUED_FROM_HUNG,
     (Fault.CALLS_HUNG, Phase.TALKING): TALKS_ON,
     (Fault.DATABASE_LOCKED, Phase.IVR): UNDISTURBED,
     (Fault.DATABASE_LOCKED, Phase.WAITING): UNDISTURBED,
