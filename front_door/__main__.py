@@ -61,6 +61,8 @@ def _command(command: str, words: list[str]) -> int:
     if command == "parts" and words == ["relock"]:
         print(parts.relock())
         return 0
+    # Eight processes that each compile their modules anew take ten seconds more to start, whatever the shell asks for.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     _set_up()
     match command:
         case "set-up":

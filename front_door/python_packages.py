@@ -71,7 +71,7 @@ def _works() -> bool:
 
 
 def _pip(wheel: Path, verb: str, requirements: Path, *more: str, python: Path = places.PYTHON) -> None:
-    # The lock names every package, so nothing is resolved; modules are compiled when first imported.
+    # The lock names every package, so nothing is resolved; modules are compiled afterwards.
     words: list[str | Path] = [
         python,
         "-m",
@@ -99,6 +99,10 @@ def _pip(wheel: Path, verb: str, requirements: Path, *more: str, python: Path = 
     if bundle.is_offline():
         words.append("--no-index")
     steps.call("the Python packages", words, log="python", env={"PYTHONPATH": str(wheel), "PIP_USER": "0"})
+    if verb == "install" and python == places.PYTHON:
+        # On all processors at once; pip itself would use one.
+        compiled: list[str | Path] = [python, "-m", "compileall", "-q", "-j", "0", places.VENV / "lib"]
+        steps.call("the compiled Python packages", compiled, log="python")
 
 
 # --- pip ---------------------------------------------------------------------------------------
