@@ -27,7 +27,7 @@ def clear(var: Path) -> list[int]:
     for number in found:
         _tell(number, signal.SIGKILL)
     for path in (var / "run").glob("*"):
-        if path.suffix in (".sock", ".pid"):
+        if path.suffix in (".sock", ".pid", ".beat"):  # an old heartbeat is no sign of life
             path.unlink(missing_ok=True)
     return found
 

@@ -163,7 +163,7 @@ class CallsHouse:
             found[:] = self.rows(commands.DeskCommand, commands.DeskCommand.id == row.id)
             return bool(found and found[0].done_at)
 
-        self.until(done, 3, f"{kind} carried out")
+        self.until(done, 10, f"{kind} carried out")
         return found[0].refused
 
     def presence(self, username: str) -> str:
