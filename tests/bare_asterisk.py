@@ -5,12 +5,12 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests import ports
+
 PROJECT = Path(__file__).resolve().parent.parent
-WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-"""Tests that run side by side use ports side by side."""
-SIP_PORT = 5150 + WORKER
+SIP_PORT = ports.BARE
 TRUNK_HOST = "127.0.0.2"
-TRUNK_PORT = 5160 + WORKER
+TRUNK_PORT = ports.BARE + 1
 
 MODULES = """
 app_dial app_echo app_milliwatt app_read app_stack app_playtones app_verbose app_userevent app_system
@@ -197,7 +197,7 @@ nocolor = yes
             "modules.conf": "[modules]\nautoload=no\n"
             + "".join(f"load = {name}.so\n" for name in MODULES.split()),
             "logger.conf": "[general]\n[logfiles]\nfull => notice,warning,error,verbose\n",
-            "rtp.conf": "[general]\nrtpstart=31000\nrtpend=31999\n",
+            "rtp.conf": "[general]\nrtpstart={}\nrtpend={}\n".format(*ports.RTP_OURS),
             "pjsip.conf": PJSIP.format(sip_port=SIP_PORT, trunk_host=TRUNK_HOST, trunk_port=TRUNK_PORT)
             + "".join(DESK.format(user=user) for user in self.desks),
             "extensions.conf": EXTENSIONS.replace("{folder}", str(self.folder)),

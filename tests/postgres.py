@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-PORT = 5433 + 10 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+from tests import ports
 
 
 class Server:
@@ -21,7 +21,7 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = free_port(PORT)
+        self.port = free_port(ports.POSTGRES)
         self.programs = programs()
         self.user = "postgres" if os.getuid() == 0 else None
         """initdb refuses root."""

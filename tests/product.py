@@ -15,16 +15,15 @@ from hotline import database
 from hotline.calls import Call
 from hotline.recalls import Recall
 from hotline.settings import Settings, settings
+from tests import ports
 from tests.world.scenario import Desk, Plan
 
 PROJECT = Path(__file__).resolve().parent.parent
-WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-"""Tests that run side by side use ports side by side."""
 
 
 def environment(folder: Path, installation: Path) -> dict[str, str]:
     """Settings of a product that disturbs nobody: its own var, recordings and ports."""
-    base = 5600 + 20 * WORKER
+    base = ports.PRODUCT
     names = ("SIP_PORT", "AMI_PORT", "AGI_PORT", "ARI_PORT", "PANEL_PORT", "LIVE_PORT")
     return {
         "HOTLINE_VAR": str(folder / "var"),
@@ -33,8 +32,8 @@ def environment(folder: Path, installation: Path) -> dict[str, str]:
         "HOTLINE_SIP_HOST": "127.0.0.1",
         "HOTLINE_GTTS": "false",
         "HOTLINE_DEMO": "true",
-        "HOTLINE_RTP_FIRST": str(35000 + 1000 * WORKER),
-        "HOTLINE_RTP_LAST": str(35999 + 1000 * WORKER),
+        "HOTLINE_RTP_FIRST": str(ports.RTP_OURS[0]),
+        "HOTLINE_RTP_LAST": str(ports.RTP_OURS[1]),
         **{f"HOTLINE_{name}": str(base + n) for n, name in enumerate(names)},
     }
 
@@ -42,8 +41,8 @@ def environment(folder: Path, installation: Path) -> dict[str, str]:
 def installation_file(folder: Path, **changes: str) -> Path:
     """The demo's province with trunk ports of this test worker, and other values for some fields ("ring_s": "30")."""
     text = (PROJECT / "installation" / "demo.toml").read_text(encoding="utf-8")
-    text = text.replace("port = 5160", f"port = {5610 + 20 * WORKER}").replace(
-        "port = 5161", f"port = {5611 + 20 * WORKER}"
+    text = text.replace("port = 5160", f"port = {ports.PRODUCT + 10}").replace(
+        "port = 5161", f"port = {ports.PRODUCT + 11}"
     )
     text = text.replace('units = ["units/', f'units = ["{PROJECT}/installation/units/')
     text = text.replace(', "units/', f', "{PROJECT}/installation/units/')

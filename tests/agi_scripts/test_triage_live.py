@@ -28,16 +28,14 @@ from ivr.speech import prompt_set
 from ivr.speech.music import tone, write_tones
 from ivr.speech.sound import write_pair
 from ivr.triage import Asking, Decision, answer, start
+from tests import ports
 from tests.agi_scripts.conftest import approve
 from tests.asterisk_conf.switch import COMFORT_HZ, Switch, settings_in
 from tests.ivr.protocols import FOLDER, covid
 from tests.world import Carrier, Citizen, Ports
 from tests.world.leg import Leg
 
-WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2
-FIRST_PORT = 4700 + 10 * WORKER
-RTP = (31500 + 250 * WORKER, 31639 + 250 * WORKER)
-PORTS = Ports(31640 + 250 * WORKER, 31738 + 250 * WORKER)
+PORTS = Ports(*ports.RTP_WORLD)
 PROMPT_S = 1.7
 MESSAGE_HZ, LANGUAGE_HZ = 400, 460
 TONE_HZ = {name: 520 + 60 * n for n, name in enumerate(covid().questions)}
@@ -56,7 +54,7 @@ class Machine:
     def __init__(self, given: Settings) -> None:
         self.given = given
         self.engine = make_engine(given.database, busy_s=2.0)
-        ports = {name: FIRST_PORT + 5 + n for n, name in enumerate(("vnpt", "viettel", "mobifone"))}
+        ports = {name: ports.TRIAGE + 5 + n for n, name in enumerate(("vnpt", "viettel", "mobifone"))}
         self.switch = Switch(given, Timing(), ports)
         self.agi: subprocess.Popen[bytes] | None = None
 
@@ -146,7 +144,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         parts.program("asterisk")
     except Fault:
         pytest.skip("No Asterisk: let `./run test` fetch it.")
-    made = Machine(settings_in(tmp_path_factory.mktemp("m"), FIRST_PORT, RTP))
+    made = Machine(settings_in(tmp_path_factory.mktemp("m"), ports.TRIAGE, ports.RTP_OURS))
     made.given.var.mkdir(parents=True, exist_ok=True)
     try:
         made.start()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import csv
-import os
 import socket
 import threading
 import time
@@ -13,11 +12,11 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TypeVar
 
 from asterisk_conf import CDR_COLUMNS
+from tests import ports
 from tests.asterisk_conf.switch import Switch
 from tests.world import Answering, Carrier, Phone, Ports
 
-WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2
-PORTS = Ports(31300 + 100 * WORKER, 31398 + 100 * WORKER)
+PORTS = Ports(*ports.RTP_WORLD)
 T = TypeVar("T")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import socket
 import subprocess
 import time
@@ -16,6 +15,7 @@ from hotline.secrets import secret
 from hotline.settings import PROJECT, Settings
 from ivr.speech.music import tone, write_music
 from ivr.speech.sound import write_pair
+from tests import ports
 
 ANNOUNCEMENT_HZ, COMFORT_HZ = 1240, 1480
 TRUNK_CHANNELS = {"vnpt": 30, "viettel": 2, "mobifone": 5}
@@ -139,5 +139,4 @@ class Switch:
 
 def ports_of_this_worker() -> tuple[int, tuple[int, int]]:
     """SIP and friends, and RTP, apart for tests that run side by side."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    return 5300 + 10 * (worker % 2), (31000 + 150 * (worker % 2), 31149 + 150 * (worker % 2))
+    return ports.SWITCH, ports.RTP_OURS

@@ -46,7 +46,7 @@ def test_a_stranger_meets_a_challenge_and_nothing_else(switch: Switch) -> None:
     async def scene() -> list[tuple[str, int, str]]:
         stranger = await UserAgent.open("127.0.0.9", 0)
         met = []
-        for user in ("1022", "0912345678", "101", "no-such-phone"):
+        for user in ("1022", "0912345678", "101", "trunk-vnpt", "no-such-phone"):
             for method in ("INVITE", "OPTIONS", "REGISTER", "MESSAGE"):
                 request = Message(
                     method=method,
@@ -95,8 +95,20 @@ def test_a_trunk_with_no_free_channel_says_503(switch: Switch) -> None:
         ("<sip:0914000003%0d%0aSET%20VARIABLE%20X%20Y@127.0.0.2>", "0914000003"),
         ('"x" <sip:anonymous@anonymous.invalid>', ""),
         ("<sip:127.0.0.2>", ""),
+        ('"101" <sip:101@127.0.0.2>', "101"),
+        ("<sip:102@127.0.0.1>", "102"),
+        ("<sip:trunk-viettel@127.0.0.2>", ""),
     ],
-    ids=["5000 characters", "quotes", "newline", "anonymous", "none"],
+    ids=[
+        "5000 characters",
+        "quotes",
+        "newline",
+        "anonymous",
+        "none",
+        "a desk phone's name",
+        "another phone's",
+        "a trunk's",
+    ],
 )
 def test_a_forged_caller_id_is_cut_down_to_its_digits(switch: Switch, from_header: str, caller: str) -> None:
     async def scene() -> None:

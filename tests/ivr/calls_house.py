@@ -30,11 +30,10 @@ from hotline.settings import PROJECT, Settings
 from ivr.speech.music import tone, write_music
 from ivr.speech.prompts import system_texts
 from ivr.speech.sound import write_pair
+from tests import ports
 from tests.asterisk_conf.switch import Switch
 
-WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-SHIFT = 10 * (WORKER % 2)
-TRUNK_PORTS = {"vnpt": 5347 + SHIFT, "viettel": 5348 + SHIFT, "mobifone": 5349 + SHIFT}
+TRUNK_PORTS = {name: ports.CALLS_HOUSE + 7 + n for n, name in enumerate(("vnpt", "viettel", "mobifone"))}
 PROMPT_HZ = 1480
 """Every prompt is half a second of this tone; music is what it is in the product."""
 ANNOUNCED_HZ = 1240
@@ -258,12 +257,12 @@ def calls_house(folder: Path, **changes: str) -> Iterator[CallsHouse]:
         recordings=folder / "recordings",
         installation=_installation(folder, changes),
         sip_host="127.0.0.1",
-        sip_port=5340 + SHIFT,
-        ami_port=5341 + SHIFT,
-        agi_port=4740 + SHIFT,
-        ari_port=8340 + SHIFT,
-        rtp_first=32000 + 250 * (WORKER % 2),
-        rtp_last=32249 + 250 * (WORKER % 2),
+        sip_port=ports.CALLS_HOUSE,
+        ami_port=ports.CALLS_HOUSE + 1,
+        agi_port=ports.CALLS_HOUSE + 2,
+        ari_port=ports.CALLS_HOUSE + 3,
+        rtp_first=ports.RTP_OURS[0],
+        rtp_last=ports.RTP_OURS[1],
         redis_url="unix:///nonexistent/redis.sock",
     )
     given.var.mkdir(parents=True)

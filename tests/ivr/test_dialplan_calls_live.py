@@ -1,7 +1,6 @@
 """With every Python process dead, each call of the carrier is a call, a ticket and a recording afterwards."""
 
 import asyncio
-import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -22,14 +21,14 @@ from hotline.record import Record
 from ivr import dialplan_calls, kept_recordings
 from ivr.dialplan_calls import DialplanCalls
 from ivr.kept_recordings import KeptRecordings
+from tests import ports
 from tests.asterisk_conf.switch import Switch, settings_in
 from tests.world import Answering, Carrier, Citizen, Phone, Ports
 
 pytestmark = pytest.mark.live
 
-WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2
-PORT = 8380 + 8 * WORKER
-PORTS = Ports(33300 + 100 * WORKER, 33398 + 100 * WORKER)
+PORT = ports.RESCUE
+PORTS = Ports(*ports.RTP_WORLD)
 TIMING = Timing(desks_ring_s=3, desks_ring_red_s=3, duty_rings_s=3, message_s=3, agi_first_command_s=2)
 
 
@@ -40,8 +39,7 @@ def switch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switch]:
         parts.program("asterisk")
     except Fault:
         pytest.skip("No Asterisk: let `./run test` fetch it.")
-    first_rtp = 33000 + 150 * WORKER
-    given = settings_in(tmp_path_factory.mktemp("d"), PORT, (first_rtp, first_rtp + 149))
+    given = settings_in(tmp_path_factory.mktemp("d"), PORT, ports.RTP_OURS)
     made = Switch(given, TIMING, {"vnpt": PORT + 4, "viettel": PORT + 5, "mobifone": PORT + 6})
     made.lay_prompts()
     made.start()

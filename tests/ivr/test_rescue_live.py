@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from front_door.faults import Fault
 from hotline.secrets import secret
 from hotline.settings import PROJECT
 from ivr.rescue import LOOK_EVERY_S, Rescue, rescue
+from tests import ports
 from tests.asterisk_conf.scene import agi, says
 from tests.asterisk_conf.switch import Switch, settings_in
 from tests.world import Carrier, Citizen, Leg, Phone, Ports
@@ -27,9 +27,8 @@ from tests.world import Carrier, Citizen, Leg, Phone, Ports
 log = logging.getLogger(__name__)
 pytestmark = pytest.mark.live
 
-WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2
-PORT = 8380 + 8 * WORKER
-PORTS = Ports(33300 + 100 * WORKER, 33398 + 100 * WORKER)
+PORT = ports.RESCUE
+PORTS = Ports(*ports.RTP_WORLD)
 TIMING = Timing(desks_ring_s=20, stasis_takes_s=4, agi_first_command_s=2)
 TRIAGED = {"ACUITY_REACHED": "YELLOW", "ACUITY": "YELLOW", "NEXT": "line", "TRIAGE_DONE": "1"}
 
@@ -40,8 +39,7 @@ def switch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switch]:
         parts.program("asterisk")
     except Fault:
         pytest.skip("No Asterisk: let `./run test` fetch it.")
-    first_rtp = 33000 + 150 * WORKER
-    given = settings_in(tmp_path_factory.mktemp("r"), PORT, (first_rtp, first_rtp + 149))
+    given = settings_in(tmp_path_factory.mktemp("r"), PORT, ports.RTP_OURS)
     made = Switch(given, TIMING, {"vnpt": PORT + 4, "viettel": PORT + 5, "mobifone": PORT + 6})
     made.lay_prompts()
     made.start()
