@@ -29,8 +29,8 @@ log = structlog.get_logger(__name__)
 LOOK_EVERY_S = 0.5
 STALE_S = 5.0
 """A heartbeat older than this: the application hangs and is killed; the supervisor starts it again."""
-STARTS_WITHIN_S = 15.0
-"""A process that has not beaten yet is starting, and hangs only after so long."""
+STARTS_WITHIN_S = 30.0
+"""A process that has not beaten yet is starting, and hangs only after so long; its callers are handed over meanwhile."""
 ORPHANED_S = 8.0
 """No heartbeat for so long: whoever waits is handed to the fallback."""
 APP = "hotline"
@@ -165,8 +165,10 @@ class Rescue:
         pid = self._pid_now()
         if pid != self._pid:
             self._pid, self._pid_since_s, self._has_beaten = pid, now_s, False
+        # Only its own pid in the file is a sign of its life: an older process's last beat is not.
+        self._has_beaten = self._has_beaten or self._beats_of() == pid
         if beat != self._beat:
-            self._alive_s, self._has_beaten = now_s, True
+            self._alive_s = now_s
         if beat[0] != self._beat[0]:
             self._serves_s = now_s
             self._handed.clear()
@@ -182,11 +184,12 @@ class Rescue:
         except FileNotFoundError:
             return 0
 
+    def _beats_of(self) -> int:
+        """Whose the heartbeat file is."""
+        return _number_in(self.run / "calls.beat")
+
     def _pid_now(self) -> int:
-        try:
-            return int((self.run / "calls.pid").read_text())
-        except (OSError, ValueError):
-            return 0
+        return _number_in(self.run / "calls.pid")
 
     def _kill(self, now_s: float) -> None:
         """SIGKILL to the application, once for each process; one just started has its time before its first beat."""
@@ -224,6 +227,13 @@ class Rescue:
         if not there:
             log.error("asterisk has no fallback for this caller", channel=channel)
         return there
+
+
+def _number_in(file: Path) -> int:
+    try:
+        return int(file.read_text())
+    except (OSError, ValueError):
+        return 0
 
 
 def _kill(pid: int, name: str) -> bool:

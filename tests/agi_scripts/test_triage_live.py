@@ -54,8 +54,8 @@ class Machine:
     def __init__(self, given: Settings) -> None:
         self.given = given
         self.engine = make_engine(given.database, busy_s=2.0)
-        ports = {name: ports.TRIAGE + 5 + n for n, name in enumerate(("vnpt", "viettel", "mobifone"))}
-        self.switch = Switch(given, Timing(), ports)
+        trunk_ports = {name: ports.TRIAGE + 5 + n for n, name in enumerate(("vnpt", "viettel", "mobifone"))}
+        self.switch = Switch(given, Timing(), trunk_ports)
         self.agi: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

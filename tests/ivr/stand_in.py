@@ -38,7 +38,7 @@ async def main(port: str, password: str, run: Path, how: str) -> None:
 
 async def beat(session: aiohttp.ClientSession, run: Path) -> None:
     while True:
-        (run / "calls.beat").touch()
+        (run / "calls.beat").write_text(f"{os.getpid()}")
         value = str(int(time.time()))
         await post(session, "asterisk/variable", variable="HOTLINE_BEAT", value=value)
         await asyncio.sleep(1)

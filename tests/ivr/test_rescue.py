@@ -1,0 +1,98 @@
+"""When the rescue takes a process for hung: by its own heartbeat alone, never by what an older one left."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ivr import rescue
+from ivr.rescue import STALE_S, STARTS_WITHIN_S, Rescue, Switch
+
+
+@dataclass(frozen=True)
+class Beating(Switch):
+    """An Asterisk that holds what the last heartbeat said, and no calls."""
+
+    said: str = "1700000000"
+
+    def value(self, name: str, of: str = "asterisk") -> str:
+        return self.said
+
+    def ask(self, method: str, path: str, **query: str) -> tuple[int, list[object]]:
+        return 200, []
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The rescue's clock, moved by the test."""
+    clock = [1000.0]
+    monkeypatch.setattr("ivr.rescue.time.monotonic", lambda: clock[0])
+    return clock
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Something that bears the name of `app.py calls`; its pid is in the pid file."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "app.py", "calls"])
+    (tmp_path / "calls.pid").write_text(f"{child.pid}\n")
+    yield child
+    child.kill()
+    child.wait()
+
+
+def looked(watch: Rescue, now: list[float], seconds: float) -> None:
+    """It looks as often as it does in that time."""
+    for _ in range(int(seconds / rescue.LOOK_EVERY_S)):
+        now[0] += rescue.LOOK_EVERY_S
+        watch.look()
+
+
+def lives(process: "subprocess.Popen[bytes]") -> bool:
+    try:
+        process.wait(0.2)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def test_a_slow_start_beside_an_older_process_heartbeat_is_left_alone(
+    tmp_path: Path, now: list[float], process: "subprocess.Popen[bytes]"
+) -> None:
+    (tmp_path / "calls.beat").write_text("1")
+    watch = Rescue(Beating("", ""), tmp_path)
+    looked(watch, now, STARTS_WITHIN_S - 1)
+    assert lives(process)
+    looked(watch, now, 2)
+    assert not lives(process), "but it does not start for ever"
+
+
+def test_the_last_beat_of_the_process_before_is_no_beat_of_this_one(
+    tmp_path: Path, now: list[float], process: "subprocess.Popen[bytes]"
+) -> None:
+    beat = tmp_path / "calls.beat"
+    (tmp_path / "calls.pid").write_text("1")
+    beat.write_text("1")
+    watch = Rescue(Beating("", ""), tmp_path)
+    looked(watch, now, 1)
+    os.utime(beat, (5, 5))  # it beats once more, is killed, and is replaced between two looks
+    (tmp_path / "calls.pid").write_text(str(process.pid))
+    looked(watch, now, STALE_S + 5)
+    assert lives(process)
+
+
+def test_a_process_that_has_beaten_and_stops_is_killed_within_five_seconds(
+    tmp_path: Path, now: list[float], process: "subprocess.Popen[bytes]"
+) -> None:
+    beat = tmp_path / "calls.beat"
+    beat.write_text(str(process.pid))
+    watch = Rescue(Beating("", ""), tmp_path)
+    for second in range(20):
+        os.utime(beat, (second, second))
+        looked(watch, now, 1)
+    assert lives(process)
+    looked(watch, now, STALE_S)
+    assert not lives(process)
