@@ -7,7 +7,7 @@ What happened is taken in at once and in order; what Asterisk must then do is do
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,23 +16,20 @@ import structlog
 from hotline import events as e
 from hotline.acuity import Acuity, higher
 from hotline.calls import EndReason
-from hotline.operators import Presence
 from ivr.announcer import Announcer
 from ivr.ari import AriError, AriEvent, Channel
 from ivr.chain import Chain
 from ivr.desk import Desk
 from ivr.floor import Floor
-from ivr.leg import MISSED, SHOWN, Leg, bridge_of, call_and_role, left_by_itself, outcome
+from ivr.humans import Humans
+from ivr.leg import bridge_of, call_and_role
 from ivr.other_ways import OtherWays
 from ivr.waiting_line import Waiting
 
 log = structlog.get_logger(__name__)
 
 CHAIN_AFTER_S = {Acuity.RED: 10.0, Acuity.ORANGE: 60.0}
-JOIN_TRIES = 3
 LEFT_AFTER_S = 0.5
-UNHEARD = -1
-"""In place of a cause: nobody listened when a leg ended, so its party may not have meant to go."""
 
 
 @dataclass
@@ -52,19 +49,17 @@ class Caller:
     answered_by_machine_s: float = 0.0
     red_since_s: float | None = None
     front: bool = False
-    talking: Leg | None = None
-    human_answered: bool = False
-    legs: dict[str, Leg] = field(default_factory=dict)
     leaving: EndReason | None = None
     """Set when the caller goes another way than to a human; their goodbye is playing."""
     over: bool = False
+    humans: Humans = field(init=False)
     chain: Chain = field(init=False)
     announcer: Announcer = field(init=False)
     ways: OtherWays = field(init=False)
-    _leg_count: int = 0
     _steps: asyncio.Queue[Coroutine[Any, Any, None]] = field(default_factory=asyncio.Queue)
 
     def __post_init__(self) -> None:
+        self.humans = Humans(self.floor, self)
         self.chain = Chain(self.floor, self)
         self.announcer = Announcer(self.floor, self)
         self.ways = OtherWays(self.floor, self)
@@ -75,7 +70,7 @@ class Caller:
 
     @property
     def waits(self) -> bool:
-        return self.talking is None and self.leaving is None and not self.over
+        return self.humans.talking is None and self.leaving is None and not self.over
 
     # -- beginning --
 
@@ -111,7 +106,7 @@ class Caller:
         await ari.set_variable(self.id, "TIMEOUT(absolute)", "0")
         await asyncio.gather(ari.watch(f"channel:{self.id}"), ari.make_bridge(self.bridge))
         await ari.join(self.bridge, self.id)
-        if self.talking is None:
+        if self.humans.talking is None:
             await ari.start_music(self.id)
             if self.waits and not self.announcer.speaks:
                 self.say([self.message] if self.message else ["please-hold"])
@@ -124,9 +119,9 @@ class Caller:
         channel = event.channel
         _, role = call_and_role(channel.id)
         if role != "caller":
-            leg = self.legs.get(channel.id)
+            leg = self.humans.legs.get(channel.id)
             if leg is not None:
-                self._leg_heard(leg, event)
+                self.humans.heard(leg, event)
             elif event.kind in ("StasisStart", "ChannelStateChange"):
                 # Given up already, and yet it lives: whoever answers it would sit in silence.
                 self.floor.spawn(self.floor.quietly(self.floor.ari.hang_up(channel.id)))
@@ -142,7 +137,7 @@ class Caller:
 
     def key(self, digit: str) -> None:
         """Key 1 while waiting is an emergency, from anywhere; key 2 below ORANGE asks for a callback."""
-        if self.talking is not None or self.over:
+        if self.humans.talking is not None or self.over:
             return
         if (self.acuity.urgent or not self.ways.key(digit)) and digit == "1":
             self.raise_to(Acuity.RED, "key 1")
@@ -160,7 +155,7 @@ class Caller:
             self.do(self.floor.ari.set_variable(self.id, variable, acuity))
         if acuity.urgent:
             self.ways.withdrawn()
-        if self.talking is None:
+        if self.humans.talking is None:
             self.say(["raised-to-red" if acuity is Acuity.RED else "please-hold"])
         self.floor.serve()
         return True
@@ -170,10 +165,10 @@ class Caller:
         if not self.waits:
             return
         now_s = self.floor.clock()
-        for leg in list(self.legs.values()):
+        for leg in list(self.humans.legs.values()):
             patient = leg.role != "operator" or leg.up or self.acuity is Acuity.RED
             if not patient and now_s - leg.dialled_s > self.floor.installation.ring_s:
-                self.cancel(leg, "no_answer")
+                self.humans.cancel(leg, "no_answer")
         after_s = CHAIN_AFTER_S.get(self.acuity)
         if after_s is not None:
             since_s = self.red_since_s if self.red_since_s is not None else self.queued_s
@@ -195,200 +190,31 @@ class Caller:
         """What the caller hears next, in place of what they hear."""
         self.announcer.say(prompts, then)
 
-    # -- legs --
-
     def ring(self, desk: Desk) -> None:
-        if not self.floor.desks.change(desk, Presence.RINGING, call_id=self.id):
-            return
-        leg = self.new_leg("op", "operator", f"PJSIP/{desk.phone}", desk.username, desk.operator_id)
-        self.floor.spawn(self.dial(leg, self.number))
+        self.humans.ring(desk)
 
-    def new_leg(
-        self, prefix: str, role: str, endpoint: str, name: str, operator_id: int | None = None
-    ) -> Leg:
-        self._leg_count += 1
-        leg_id = f"{prefix}-{self.id}-{self._leg_count}"
-        leg = self.legs[leg_id] = Leg(leg_id, role, endpoint, name, self.floor.clock(), operator_id)
-        return leg
+    def rung(self) -> list[Desk]:
+        return self.humans.rung()
 
-    async def dial(self, leg: Leg, shown_number: str) -> None:
-        """Write the intent, then ring; a phone that is not there ends the leg at once."""
-        ari = self.floor.ari
-        await self.floor.keep(
-            e.LegDialled(
-                call_id=self.id, leg_id=leg.id, node=self.floor.node, role=leg.role, endpoint=leg.endpoint,
-                operator_id=leg.operator_id,
-            )
-        )  # fmt: skip
-        if leg.over or leg.ending:
-            self._leg_over(leg, leg.ending or "cancelled")
-            return
-        variables = {"PJSIP_HEADER(add,X-Call-Id)": self.id, SHOWN: shown_number}
-        try:
-            await ari.create(leg.id, leg.endpoint, f"{leg.role},{self.id}", self.id, variables)
-        except AriError as error:
-            log.info("a phone cannot be rung", call_id=self.id, endpoint=leg.endpoint, error=str(error))
-            await self.floor.quietly(ari.hang_up(leg.id))
-            self._leg_over(leg, leg.ending or "unavailable")
-            return
-        leg.created = True
-        if leg.ending or self.over:
-            await self.floor.quietly(ari.hang_up(leg.id))
+    def let_go(self, desk: Desk) -> None:
+        self.humans.let_go(desk)
 
-    async def _dial_created(self, leg: Leg) -> None:
-        try:
-            await self.floor.ari.dial(leg.id, leg.limit_s)
-        except AriError as error:
-            log.warning("a phone cannot be rung", call_id=self.id, endpoint=leg.endpoint, error=str(error))
-            self.cancel(leg, "failed")
-
-    def took_over(self, leg: Leg) -> None:
-        """A leg that an earlier process dialled."""
-        self.legs[leg.id] = leg
-        leg.created = True
-        number = leg.id.rpartition("-")[2]
-        self._leg_count = max(self._leg_count, int(number) if number.isdigit() else 0)
+    # -- the end --
 
     def lost(self, *, by_switch: bool) -> None:
         """Asterisk has the channel no more, and nobody heard it go; `by_switch` when Asterisk itself was away."""
         if not by_switch:
             self._gone()
             return
-        if self.acuity.urgent or not self.human_answered:
+        if self.acuity.urgent or not self.humans.answered_once:
             self.ways.owe("switch_lost")
         self.end(EndReason.SWITCH_LOST, hang_up=False)
-
-    def without(self, channels: Collection[str]) -> None:
-        """Asterisk has only these channels: legs that ended unheard are over."""
-        for leg in list(self.legs.values()):
-            if leg.id not in channels and leg.created:
-                self._leg_ended(leg, UNHEARD, 0)
-
-    def rung(self) -> list[Desk]:
-        desks = (self.floor.desks.of(leg.operator_id) for leg in self.legs.values() if not leg.ending)
-        return [d for d in desks if d is not None and d.state is Presence.RINGING and d.call_id == self.id]
-
-    def let_go(self, desk: Desk) -> None:
-        for leg in list(self.legs.values()):
-            if leg.operator_id == desk.operator_id and leg is not self.talking:
-                self.cancel(leg, "cancelled")
-
-    def cancel(self, leg: Leg, why: str, reason: str = "normal") -> None:
-        """Stop ringing one phone; its desk is free at once (or paused, when it was missed)."""
-        if leg.ending or leg.over:
-            return
-        leg.ending = why
-        self.floor.spawn(self.floor.quietly(self.floor.ari.hang_up(leg.id, reason)))
-        self._leg_over(leg, why)
-
-    def end_legs(self, why: str, reason: str = "normal") -> None:
-        for leg in list(self.legs.values()):
-            self.cancel(leg, why, reason)
-
-    def _leg_heard(self, leg: Leg, event: AriEvent) -> None:
-        state = event.channel.state if event.channel else ""
-        if event.kind == "StasisStart":
-            self.floor.spawn(self._dial_created(leg))
-        elif event.kind == "ChannelStateChange" and state == "Ringing":
-            leg.ringing = True
-        elif event.kind == "ChannelStateChange" and state == "Up" and not leg.up:
-            leg.up = True
-            if leg.role == "operator":
-                self.answered(leg)
-            else:
-                self.chain.announce(leg)
-        elif event.kind == "ChannelDestroyed":
-            self._leg_ended(leg, event.cause, event.tech_cause)
-        elif leg.role == "chain":
-            self.chain.heard(leg, event)
-
-    def answered(self, leg: Leg) -> None:
-        """A human is there: the first one wins, every other phone stops ringing."""
-        if not self.waits or leg.ending:
-            if not leg.ending:
-                self.cancel(leg, "cancelled")
-            return
-        self.talking, self.human_answered, self.front = leg, True, True
-        desk = self.floor.desks.of(leg.operator_id)
-        if desk is not None:
-            self.floor.desks.change(desk, Presence.TALKING, call_id=self.id)
-        self.do(self._connect(leg))
-        for other in list(self.legs.values()):
-            if other is not leg:
-                self._taken(other)
-        self.floor.serve()
-
-    def _taken(self, other: Leg) -> None:
-        if other.role == "chain" and other.up:
-            self.chain.already_taken(other)
-        else:
-            self.cancel(other, "cancelled", "answered_elsewhere")
-
-    async def _connect(self, leg: Leg) -> None:
-        ari = self.floor.ari
-        quiet = self.floor.quietly(ari.stop_music(self.id), self.announcer.hush())
-        joined, _ = await asyncio.gather(self._join(leg), quiet)
-        if not joined:
-            return
-        self.floor.tell(
-            e.CallAnswered(call_id=self.id, leg_id=leg.id, answered_by=leg.name, operator_id=leg.operator_id)
-        )
-
-    async def _join(self, leg: Leg) -> bool:
-        """Bring the human to the caller; a human who cannot be brought is let go, and the caller waits on."""
-        for _ in range(JOIN_TRIES):
-            try:
-                await self.floor.ari.join(self.bridge, leg.id)
-                return True
-            except AriError as error:
-                log.warning("a human could not be joined", call_id=self.id, leg=leg.id, error=str(error))
-                if error.is_gone:
-                    break
-        if self.talking is leg and not self.over:
-            self.cancel(leg, "failed")
-            self.wait_again("the human could not be joined")
-        return False
-
-    def _leg_ended(self, leg: Leg, cause: int, tech_cause: int) -> None:
-        was_talking = self.talking is leg
-        self._leg_over(leg, outcome(leg, cause, tech_cause))
-        if not was_talking or self.over:
-            return
-        if left_by_itself(cause):
-            self.end(EndReason.SERVED)
-            return
-        self.wait_again(f"line lost, cause {cause}")
-
-    def wait_again(self, why: str) -> None:
-        """The human is gone and the caller is not: front of the line, with music and a word of explanation."""
-        self.talking = None
-        self.front = True
-        self.floor.tell(e.CallWaitsAgain(call_id=self.id, why=why))
-        self.do(self.floor.ari.start_music(self.id))
-        self.say(["operator-lost"])
-        self.floor.serve()
-
-    def _leg_over(self, leg: Leg, what: str) -> None:
-        if leg.over:
-            return
-        leg.over = True
-        self.legs.pop(leg.id, None)
-        self.floor.tell(e.LegEnded(call_id=self.id, leg_id=leg.id, outcome=what))
-        desk = self.floor.desks.of(leg.operator_id)
-        if desk is not None and desk.call_id == self.id:
-            if desk.state is Presence.RINGING and what in MISSED and not desk.signing_out:
-                self.floor.desks.change(desk, Presence.PAUSED, MISSED[what])
-            else:
-                self.floor.desks.freed(desk, self.id)
-        self.floor.serve()
-
-    # -- the end --
 
     def _gone(self) -> None:
         """The caller hung up, or the dialplan's own end came."""
         if self.leaving is EndReason.LEFT_MESSAGE:
             return
-        if self.human_answered:
+        if self.humans.answered_once:
             if self.waits:
                 self.ways.owe("lost")  # cut off from their operator, and not served again
             self.end(EndReason.SERVED, hang_up=False)
@@ -406,7 +232,7 @@ class Caller:
         if self.id not in {channel.id for channel in await self.floor.ari.channels()}:
             self._gone()
             return
-        self.end_legs("cancelled")
+        self.humans.end_all("cancelled")
         self.floor.tell(e.CallLeftToDialplan(call_id=self.id, why="taken out of the application"))
         self._forget()
         self.do(self.floor.ari.end_bridge(self.bridge))
@@ -416,8 +242,8 @@ class Caller:
         if self.over:
             return
         heard_s = self.floor.clock() - self.answered_by_machine_s
-        talking = self.talking
-        self.end_legs("answered" if talking is not None else "cancelled")
+        talking = self.humans.talking
+        self.humans.end_all("answered" if talking is not None else "cancelled")
         self.over = True
         self.floor.tell(e.CallEnded(call_id=self.id, reason=reason, heard_s=round(heard_s, 1)))
         self.do(self._clear(hang_up))

@@ -34,7 +34,7 @@ class Chain:
 
     def tick(self, now_s: float) -> None:
         """Ring the next number when the last has had its 20 s, or all have ended; after the last, from the beginning."""
-        legs = [leg for leg in self._caller.legs.values() if leg.role == "chain"]
+        legs = [leg for leg in self._caller.humans.legs.values() if leg.role == "chain"]
         rung = {leg.name for leg in legs}
         due = self._last_s is None or now_s - self._last_s >= NEXT_AFTER_S
         idle = not legs and self._last_s is not None and now_s - self._last_s >= 1.0
@@ -47,8 +47,10 @@ class Chain:
         if name in rung:
             return
         trunk = self._floor.installation.outbound_trunk.key
-        leg = self._caller.new_leg("chain", "chain", f"PJSIP/{digits(duty.number)}@trunk-{trunk}", name)
-        self._floor.spawn(self._caller.dial(leg, self._hotline.outbound_number))
+        leg = self._caller.humans.new_leg(
+            "chain", "chain", f"PJSIP/{digits(duty.number)}@trunk-{trunk}", name
+        )
+        self._floor.spawn(self._caller.humans.dial(leg, self._hotline.outbound_number))
 
     def announce(self, leg: Leg) -> None:
         """Say why it rings; key 1 takes the call."""
@@ -60,17 +62,17 @@ class Chain:
             self._floor.spawn(
                 self._floor.quietly(self._floor.ari.stop_playing(f"why-{leg.id}-{leg.announced}"))
             )
-            self._caller.answered(leg)
+            self._caller.humans.answered(leg)
         elif event.kind == "ChannelDtmfReceived" and event.digit == "2":
             self._last_s = None
             self._part(leg, "declined", "chain-declined")
         elif event.kind == "PlaybackFinished" and event.playback.startswith("why-"):
-            if self._caller.talking is leg or leg.ending:
+            if self._caller.humans.talking is leg or leg.ending:
                 return
             if leg.announced < ANNOUNCEMENTS:
                 self.announce(leg)
             else:
-                self._caller.cancel(leg, "no_answer")
+                self._caller.humans.cancel(leg, "no_answer")
         elif event.kind == "PlaybackFinished" and event.playback.startswith("part-"):
             self._floor.spawn(self._floor.quietly(self._floor.ari.hang_up(leg.id)))
 

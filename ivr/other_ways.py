@@ -32,7 +32,7 @@ class OtherWays:
         hotline = self._floor.installation.hotline(caller.hotline)
         nobody = not self._floor.desks.on_duty(caller.hotline)
         hopeless = nobody or now_s - caller.queued_s > hotline.wait_limit_s
-        if not hopeless or caller.announcer.speaks or caller.legs:
+        if not hopeless or caller.announcer.speaks or caller.humans.legs:
             return
         if not self._offered:
             self._offered = True
@@ -82,7 +82,7 @@ class OtherWays:
         """To the dialplan's message recorder; the end is told from Asterisk's own list of calls."""
         caller = self._caller
         caller.leaving = EndReason.LEFT_MESSAGE
-        caller.end_legs("cancelled")
+        caller.humans.end_all("cancelled")
         self._floor.tell(e.MessageStarted(call_id=caller.id))
         caller.leave_to("message")
 
@@ -111,7 +111,7 @@ class OtherWays:
     def _promise(self, reason: EndReason, why: str, prompts: list[str]) -> None:
         caller = self._caller
         caller.leaving = reason
-        caller.end_legs("cancelled")
+        caller.humans.end_all("cancelled")
         self.owe(why)
         caller.say(prompts, then=lambda: self._goodbye(reason))
         self._floor.serve()

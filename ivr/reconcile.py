@@ -89,7 +89,7 @@ async def reconcile(
         if call_id not in channels:
             visit.lost(by_switch=asterisk_restarted)
         elif isinstance(visit, Caller):
-            visit.without(channels.keys())
+            visit.humans.without(channels.keys())
     for channel in channels.values():
         if _is_caller(channel, floor.ari.app) and channel.id not in floor.visits:
             await _take_over(floor, channel, channels, bridges, known.get(channel.id))
@@ -131,8 +131,8 @@ async def _take_over(
     caller = Caller.from_channel(floor, channel, channel.app_data.rpartition(",")[2], waited_s)
     if known is not None:
         caller.acuity = higher(caller.acuity, known.acuity)
-        caller.human_answered = known.human_at is not None
-        caller.front = caller.human_answered
+        caller.humans.answered_once = known.human_at is not None
+        caller.front = caller.humans.answered_once
     if caller.acuity is Acuity.RED and caller.red_since_s is None:
         caller.red_since_s = caller.queued_s
     bridge = bridges.get(bridge_of(channel.id))
@@ -142,12 +142,12 @@ async def _take_over(
     legs = {i: c for i, c in channels.items() if i != channel.id and call_and_role(i)[0] == channel.id}
     for leg_id, other in legs.items():
         _take_over_leg(floor, caller, other, talking=leg_id in bridge.channels)
-    log.info("a call is taken over", call_id=caller.id, talking=caller.talking is not None)
+    log.info("a call is taken over", call_id=caller.id, talking=caller.humans.talking is not None)
     await floor.quietly(floor.ari.watch(f"channel:{channel.id}"))
-    if caller.talking is None:
+    if caller.humans.talking is None:
         await floor.quietly(floor.ari.start_music(caller.id))
-        if caller.human_answered:
-            caller.wait_again("the operator left while nobody listened")
+        if caller.humans.answered_once:
+            caller.humans.wait_again("the operator left while nobody listened")
 
 
 def _take_over_leg(floor: Floor, caller: Caller, channel: Channel, *, talking: bool) -> None:
@@ -157,17 +157,17 @@ def _take_over_leg(floor: Floor, caller: Caller, channel: Channel, *, talking: b
     leg = Leg(channel.id, role, f"PJSIP/{phone}", desk.username if desk else f"chain:{phone}", floor.clock())
     leg.operator_id = desk.operator_id if desk else None
     leg.up = channel.state == "Up"
-    caller.took_over(leg)
+    caller.humans.took_over(leg)
     if channel.state == "Down":
-        caller.cancel(leg, "cancelled")
+        caller.humans.cancel(leg, "cancelled")
         return
     if desk is not None:
         desk.call_id = caller.id
         desk.state = Presence.TALKING if talking else Presence.RINGING
     if talking:
-        caller.talking, caller.human_answered = leg, True
+        caller.humans.talking, caller.humans.answered_once = leg, True
     elif leg.up and role == "operator":
-        caller.answered(leg)
+        caller.humans.answered(leg)
     elif leg.up:
         caller.chain.announce(leg)
 

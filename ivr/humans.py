@@ -1,0 +1,227 @@
+"""The humans of one caller: phones that are rung for them, who answered first, and who left. The caller never hears silence meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+import structlog
+
+from hotline import events as e
+from hotline.calls import EndReason
+from hotline.operators import Presence
+from ivr.ari import AriError
+from ivr.leg import MISSED, SHOWN, Leg, left_by_itself, outcome
+
+if TYPE_CHECKING:
+    from ivr.ari import AriEvent
+    from ivr.caller import Caller
+    from ivr.desk import Desk
+    from ivr.floor import Floor
+
+log = structlog.get_logger(__name__)
+
+JOIN_TRIES = 3
+UNHEARD = -1
+"""In place of a cause: nobody listened when a leg ended, so its party may not have meant to go."""
+
+
+class Humans:
+    """Operators and duty numbers as legs of one caller; at most one of them talks."""
+
+    def __init__(self, floor: Floor, caller: Caller) -> None:
+        self._floor, self._caller = floor, caller
+        self.legs: dict[str, Leg] = {}
+        self.talking: Leg | None = None
+        self.answered_once = False
+        """A human has spoken with the caller, so leaving is no loss."""
+        self._count = 0
+
+    def ring(self, desk: Desk) -> None:
+        if not self._floor.desks.change(desk, Presence.RINGING, call_id=self._caller.id):
+            return
+        leg = self.new_leg("op", "operator", f"PJSIP/{desk.phone}", desk.username, desk.operator_id)
+        self._floor.spawn(self.dial(leg, self._caller.number))
+
+    def new_leg(
+        self, prefix: str, role: str, endpoint: str, name: str, operator_id: int | None = None
+    ) -> Leg:
+        self._count += 1
+        leg_id = f"{prefix}-{self._caller.id}-{self._count}"
+        leg = self.legs[leg_id] = Leg(leg_id, role, endpoint, name, self._floor.clock(), operator_id)
+        return leg
+
+    async def dial(self, leg: Leg, shown_number: str) -> None:
+        """Write the intent, then ring; a phone that is not there ends the leg at once."""
+        ari = self._floor.ari
+        await self._floor.keep(
+            e.LegDialled(
+                call_id=self._caller.id, leg_id=leg.id, node=self._floor.node, role=leg.role, endpoint=leg.endpoint,
+                operator_id=leg.operator_id,
+            )
+        )  # fmt: skip
+        if leg.over or leg.ending:
+            self._over(leg, leg.ending or "cancelled")
+            return
+        variables = {"PJSIP_HEADER(add,X-Call-Id)": self._caller.id, SHOWN: shown_number}
+        try:
+            await ari.create(
+                leg.id, leg.endpoint, f"{leg.role},{self._caller.id}", self._caller.id, variables
+            )
+        except AriError as error:
+            log.info(
+                "a phone cannot be rung", call_id=self._caller.id, endpoint=leg.endpoint, error=str(error)
+            )
+            await self._floor.quietly(ari.hang_up(leg.id))
+            self._over(leg, leg.ending or "unavailable")
+            return
+        leg.created = True
+        if leg.ending or self._caller.over:
+            await self._floor.quietly(ari.hang_up(leg.id))
+
+    async def _dial_created(self, leg: Leg) -> None:
+        try:
+            await self._floor.ari.dial(leg.id, leg.limit_s)
+        except AriError as error:
+            log.warning(
+                "a phone cannot be rung", call_id=self._caller.id, endpoint=leg.endpoint, error=str(error)
+            )
+            self.cancel(leg, "failed")
+
+    def took_over(self, leg: Leg) -> None:
+        """A leg that an earlier process dialled."""
+        self.legs[leg.id] = leg
+        leg.created = True
+        number = leg.id.rpartition("-")[2]
+        self._count = max(self._count, int(number) if number.isdigit() else 0)
+
+    def without(self, channels: Collection[str]) -> None:
+        """Asterisk has only these channels: legs that ended unheard are over."""
+        for leg in list(self.legs.values()):
+            if leg.id not in channels and leg.created:
+                self._ended(leg, UNHEARD, 0)
+
+    def rung(self) -> list[Desk]:
+        desks = (self._floor.desks.of(leg.operator_id) for leg in self.legs.values() if not leg.ending)
+        return [
+            d for d in desks if d is not None and d.state is Presence.RINGING and d.call_id == self._caller.id
+        ]
+
+    def let_go(self, desk: Desk) -> None:
+        for leg in list(self.legs.values()):
+            if leg.operator_id == desk.operator_id and leg is not self.talking:
+                self.cancel(leg, "cancelled")
+
+    def cancel(self, leg: Leg, why: str, reason: str = "normal") -> None:
+        """Stop ringing one phone; its desk is free at once (or paused, when it was missed)."""
+        if leg.ending or leg.over:
+            return
+        leg.ending = why
+        self._floor.spawn(self._floor.quietly(self._floor.ari.hang_up(leg.id, reason)))
+        self._over(leg, why)
+
+    def end_all(self, why: str, reason: str = "normal") -> None:
+        for leg in list(self.legs.values()):
+            self.cancel(leg, why, reason)
+
+    def heard(self, leg: Leg, event: AriEvent) -> None:
+        state = event.channel.state if event.channel else ""
+        if event.kind == "StasisStart":
+            self._floor.spawn(self._dial_created(leg))
+        elif event.kind == "ChannelStateChange" and state == "Ringing":
+            leg.ringing = True
+        elif event.kind == "ChannelStateChange" and state == "Up" and not leg.up:
+            leg.up = True
+            if leg.role == "operator":
+                self.answered(leg)
+            else:
+                self._caller.chain.announce(leg)
+        elif event.kind == "ChannelDestroyed":
+            self._ended(leg, event.cause, event.tech_cause)
+        elif leg.role == "chain":
+            self._caller.chain.heard(leg, event)
+
+    def answered(self, leg: Leg) -> None:
+        """A human is there: the first one wins, every other phone stops ringing."""
+        if not self._caller.waits or leg.ending:
+            if not leg.ending:
+                self.cancel(leg, "cancelled")
+            return
+        self.talking, self.answered_once, self._caller.front = leg, True, True
+        desk = self._floor.desks.of(leg.operator_id)
+        if desk is not None:
+            self._floor.desks.change(desk, Presence.TALKING, call_id=self._caller.id)
+        self._caller.do(self._connect(leg))
+        for other in list(self.legs.values()):
+            if other is not leg:
+                self._taken(other)
+        self._floor.serve()
+
+    def _taken(self, other: Leg) -> None:
+        if other.role == "chain" and other.up:
+            self._caller.chain.already_taken(other)
+        else:
+            self.cancel(other, "cancelled", "answered_elsewhere")
+
+    async def _connect(self, leg: Leg) -> None:
+        ari = self._floor.ari
+        quiet = self._floor.quietly(ari.stop_music(self._caller.id), self._caller.announcer.hush())
+        joined, _ = await asyncio.gather(self._join(leg), quiet)
+        if not joined:
+            return
+        self._floor.tell(
+            e.CallAnswered(
+                call_id=self._caller.id, leg_id=leg.id, answered_by=leg.name, operator_id=leg.operator_id
+            )
+        )
+
+    async def _join(self, leg: Leg) -> bool:
+        """Bring the human to the caller; a human who cannot be brought is let go, and the caller waits on."""
+        for _ in range(JOIN_TRIES):
+            try:
+                await self._floor.ari.join(self._caller.bridge, leg.id)
+                return True
+            except AriError as error:
+                log.warning(
+                    "a human could not be joined", call_id=self._caller.id, leg=leg.id, error=str(error)
+                )
+                if error.is_gone:
+                    break
+        if self.talking is leg and not self._caller.over:
+            self.cancel(leg, "failed")
+            self.wait_again("the human could not be joined")
+        return False
+
+    def _ended(self, leg: Leg, cause: int, tech_cause: int) -> None:
+        was_talking = self.talking is leg
+        self._over(leg, outcome(leg, cause, tech_cause))
+        if not was_talking or self._caller.over:
+            return
+        if left_by_itself(cause):
+            self._caller.end(EndReason.SERVED)
+            return
+        self.wait_again(f"line lost, cause {cause}")
+
+    def wait_again(self, why: str) -> None:
+        """The human is gone and the caller is not: front of the line, with music and a word of explanation."""
+        self.talking = None
+        self._caller.front = True
+        self._floor.tell(e.CallWaitsAgain(call_id=self._caller.id, why=why))
+        self._caller.do(self._floor.ari.start_music(self._caller.id))
+        self._caller.say(["operator-lost"])
+        self._floor.serve()
+
+    def _over(self, leg: Leg, what: str) -> None:
+        if leg.over:
+            return
+        leg.over = True
+        self.legs.pop(leg.id, None)
+        self._floor.tell(e.LegEnded(call_id=self._caller.id, leg_id=leg.id, outcome=what))
+        desk = self._floor.desks.of(leg.operator_id)
+        if desk is not None and desk.call_id == self._caller.id:
+            if desk.state is Presence.RINGING and what in MISSED and not desk.signing_out:
+                self._floor.desks.change(desk, Presence.PAUSED, MISSED[what])
+            else:
+                self._floor.desks.freed(desk, self._caller.id)
+        self._floor.serve()
