@@ -42,9 +42,10 @@ def run(calls: int | None, file: Path | None, desks: int) -> int:
         with supervision.installation(given):
             preparation.all_of(given)
             demo_data.lay(given, desks)
+            demo_data.approve(given)
             with supervision.running(given, processes.all_of(given)) as supervisor:
-                supervisor.wait_until_ready()
-                print(up.where_to_go(given, time.monotonic() - began), flush=True)
+                degraded = supervisor.wait_until_ready()
+                print(up.where_to_go(given, time.monotonic() - began, degraded), flush=True)
                 print(demo_data.who_signs_in(given), flush=True)
                 return asyncio.run(_play(given, calls, file, desks))
     except Ended:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from front_door import accounting, preparation
 from front_door.faults import Fault
-from hotline.settings import PROJECT, Settings
+from hotline.settings import Settings
 
 if TYPE_CHECKING:
     from tests.world.scenario import Plan
@@ -37,7 +37,7 @@ def password(given: Settings) -> str:
 
 
 def lay(given: Settings, desks: int) -> None:
-    """Makes the people who are not there yet, and lets the second of them approve what the first wrote."""
+    """Makes the people who are not there yet."""
     from sqlalchemy import select
 
     from hotline.database import transaction
@@ -50,36 +50,20 @@ def lay(given: Settings, desks: int) -> None:
         for name, role in roles.items():
             if name not in there:
                 session.add(preparation.person(name, password(given), FULL_NAMES[name], role))
-    _approve(given)
 
 
-def _approve(given: Settings) -> None:
+def approve(given: Settings) -> None:
+    """Lets the supervisor approve the installation's protocols as they are shipped."""
     from sqlalchemy import select
 
-    from hotline.approvals import Approval, last_approved
     from hotline.database import transaction
     from hotline.operators import Operator
-    from ivr.protocol import read
+    from ivr import officer
 
-    installation = preparation.province(given)
     with transaction() as session:
-        officer = session.scalars(select(Operator.id).where(Operator.username == SUPERVISOR)).one()
-        for name in sorted({hotline.protocol for hotline in installation.hotlines}):
-            text = (PROJECT / "ivr" / "protocols" / f"{name}.toml").read_text(encoding="utf-8")
-            protocol = read(text, f"{name}.toml")
-            known = last_approved(session, name)
-            if known is None or known.digest != protocol.digest:
-                session.add(
-                    Approval(
-                        name=name,
-                        version=protocol.version,
-                        digest=protocol.digest,
-                        text=text,
-                        edited_by=ADMINISTRATOR,
-                        approved_by=officer,
-                        approved_at=datetime.now(UTC),
-                    )
-                )
+        supervisor = session.scalars(select(Operator).where(Operator.username == SUPERVISOR)).one()
+        for name in sorted({hotline.protocol for hotline in preparation.province(given).hotlines}):
+            officer.approve_for_demo(session, name, supervisor)
 
 
 def plan(given: Settings, desks: int) -> Plan:

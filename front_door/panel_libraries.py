@@ -12,7 +12,6 @@ from front_door import bundle, places, python_packages, steps
 
 FILES = {
     "htmx.min.js": "htmx.org/dist/htmx.min.js",
-    "alpine-csp.min.js": "@alpinejs/csp/dist/cdn.min.js",
     "bootstrap.min.css": "bootstrap/dist/css/bootstrap.min.css",
     "bootstrap.bundle.min.js": "bootstrap/dist/js/bootstrap.bundle.min.js",
     "wavesurfer.min.js": "wavesurfer.js/dist/wavesurfer.min.js",

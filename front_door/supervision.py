@@ -119,8 +119,11 @@ class Supervisor:
     def _children(self) -> list[dict[str, Any]]:
         return list(self.rpc.getAllProcessInfo())
 
-    def wait_until_ready(self, within_s: float = READY_WITHIN_S) -> float:
-        """Waits until /ready says that all is well; the seconds it took. Raises Fault naming what is not."""
+    def wait_until_ready(self, within_s: float = READY_WITHIN_S) -> dict[str, str]:
+        """Waits until /ready says that calls are answered; what is degraded all the same, a word for each part.
+
+        Raises Fault naming what is in the way.
+        """
         began = time.monotonic()
         said: dict[str, str] = {}
         while time.monotonic() - began < within_s:
@@ -130,7 +133,7 @@ class Supervisor:
                 )
             ready, said = readiness(self._given)
             if ready:
-                return time.monotonic() - began
+                return said
             # supervisord looks at its children once a second, and at once when it is asked something.
             self.states()
             time.sleep(0.1)
@@ -182,15 +185,13 @@ def _states(rpc: Any) -> dict[str, str]:
 
 
 def readiness(given: Settings) -> tuple[bool, dict[str, str]]:
-    """What /ready says: whether all is well, and otherwise a word for each part that is not."""
+    """What /ready says: whether calls are answered, and a word for each part that is not well."""
     url = f"http://{given.panel_host}:{given.panel_port}/ready"
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:
-            return answer.status == 200, {}
+            return True, _said(answer.read())
     except urllib.error.HTTPError as error:
-        said = _said(error.read())
-        # Without an approved protocol calls are answered all the same: everybody goes to a human.
-        return bool(said) and set(said) <= {"protocols"}, said
+        return False, _said(error.read())
     except OSError:
         return False, {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from front_door import preparation, processes, supervision
 from front_door.faults import Fault, of_os_error
@@ -19,8 +20,8 @@ def run() -> int:
             preparation.all_of(given)
             preparation.first_administrator()
             with supervision.running(given, processes.all_of(given)) as supervisor:
-                supervisor.wait_until_ready()
-                print(where_to_go(given, time.monotonic() - began), flush=True)
+                degraded = supervisor.wait_until_ready()
+                print(where_to_go(given, time.monotonic() - began, degraded), flush=True)
                 supervisor.wait()
                 raise Fault(
                     f"The supervisor ended by itself; {given.var / 'log' / 'supervisord.log'} says why."
@@ -39,12 +40,13 @@ def told(fault: Fault) -> int:
     return 1
 
 
-def where_to_go(given: Settings, took_s: float) -> str:
-    """What a person does next."""
+def where_to_go(given: Settings, took_s: float, degraded: Mapping[str, str]) -> str:
+    """What a person does next, and what is not as it should be although calls are answered."""
     sip = f"{given.sip_host}:{given.sip_port}"
     return "\n".join(
         [
             f"1022 answers calls ({took_s:.1f} s).",
+            *(f"  ! {said[:1].upper()}{said[1:]}." for said in degraded.values()),
             f"  Desk and live page   http://{given.panel_host}:{given.panel_port}/",
             f"  SIP trunk, phones    {sip} (UDP)",
             f"  Logs                 {given.var / 'log'}",

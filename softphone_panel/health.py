@@ -23,6 +23,8 @@ from softphone_panel import desk, live_state, measures
 room = Blueprint("health", __name__)
 BEAT_STALE_S = 5.0
 OK = "ok"
+ANSWERED_WITHOUT = frozenset({"protocols"})
+"""Without an approved protocol everybody is answered all the same: key 1 is RED, all others meet a human at ORANGE."""
 
 
 @room.get("/live")
@@ -33,9 +35,10 @@ def live() -> tuple[str, int, dict[str, str]]:
 
 @room.get("/ready")
 def ready() -> tuple[Response, int]:
-    """200 when every part works; else 503, each part with what is wrong with it."""
+    """200 while calls are answered, else 503; each part with what is wrong with it, `degraded` naming those."""
     parts = {name: look() for name, look in PARTS.items()}
-    return jsonify(parts=parts), 200 if all(said == OK for said in parts.values()) else 503
+    wrong = [name for name, said in parts.items() if said != OK]
+    return jsonify(parts=parts, degraded=wrong), 503 if set(wrong) - ANSWERED_WITHOUT else 200
 
 
 def _database() -> str:
@@ -80,7 +83,9 @@ def _protocols() -> str:
             names = live_state.unapproved(session, desk.province())
     except SQLAlchemyError:
         return "not known while the database does not answer"
-    return f"no approved protocol: {', '.join(names)}" if names else OK
+    if not names:
+        return OK
+    return f"no approved protocol: {', '.join(names)}; run './run protocol approve NAME' as a second person"
 
 
 PARTS: dict[str, Callable[[], str]] = {

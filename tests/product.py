@@ -105,8 +105,13 @@ def eventually(true: Callable[[], Any], within_s: float, what: str) -> Any:
 
 
 @contextmanager
-def running_product(folder: Path, desks: int = 2, **changes: str) -> Iterator[Product]:
-    """Prepares and starts everything as `./run demo` does, without its callers; ends all of it afterwards."""
+def running_product(
+    folder: Path, desks: int = 2, *, approved: bool = True, **changes: str
+) -> Iterator[Product]:
+    """Prepares and starts everything as `./run demo` does, without its callers; ends all of it afterwards.
+
+    Not `approved`: as `./run up` finds a new installation, with no protocol that anybody has signed.
+    """
     before = dict(os.environ)
     os.environ.update(environment(folder, installation_file(folder, **changes)))
     _forget()
@@ -115,6 +120,8 @@ def running_product(folder: Path, desks: int = 2, **changes: str) -> Iterator[Pr
         with supervision.installation(given):
             preparation.all_of(given)
             demo_data.lay(given, desks)
+            if approved:
+                demo_data.approve(given)
             with supervision.running(given, processes.all_of(given)) as supervisor:
                 supervisor.wait_until_ready()
                 yield Product(given, supervisor, desks)

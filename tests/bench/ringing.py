@@ -64,6 +64,7 @@ def _product(folder: Path) -> Iterator[tuple[Settings, dict[str, int]]]:
         with supervision.installation(given):
             preparation.all_of(given)
             demo_data.lay(given, 1)
+            demo_data.approve(given)
             with database.transaction() as session:
                 session.add_all(_operators())
             found = processes.all_of(given)

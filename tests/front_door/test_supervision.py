@@ -23,7 +23,7 @@ READY = """
 from http.server import BaseHTTPRequestHandler, HTTPServer
 class Ready(BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send_response(200); self.end_headers()
+        self.send_response({status}); self.end_headers(); self.wfile.write({body!r})
     def log_message(self, *args): pass
 HTTPServer(("127.0.0.1", {port}), Ready).serve_forever()
 """
@@ -44,9 +44,9 @@ def given(tmp_path: Path) -> Settings:
     return Settings.model_validate({**folders, "sip_host": "127.0.0.1", **numbers})
 
 
-def panel(given: Settings) -> Process:
+def panel(given: Settings, status: int = 200, body: str = "{}") -> Process:
     program = given.var.parent / "ready.py"
-    program.write_text(READY.format(port=given.panel_port))
+    program.write_text(READY.format(port=given.panel_port, status=status, body=body.encode()))
     return Process("panel", (sys.executable, str(program)), 40)
 
 
@@ -199,6 +199,22 @@ def test_a_child_that_cannot_start_is_named_with_its_log(given: Settings) -> Non
     ):
         found.wait_until_ready(1.5)
     assert "no such room" in (given.var / "log" / "calls.log").read_text()
+
+
+def test_a_degraded_part_does_not_stop_the_start_and_is_told(given: Settings) -> None:
+    body = '{"parts": {"database": "ok", "protocols": "no approved protocol: 1022"}}'
+    with supervision.installation(given), supervision.running(given, [panel(given, 200, body)]) as found:
+        assert found.wait_until_ready(10) == {"protocols": "no approved protocol: 1022"}
+
+
+def test_a_part_without_which_nobody_is_answered_is_named(given: Settings) -> None:
+    body = '{"parts": {"asterisk": "never reached", "protocols": "ok"}}'
+    with (
+        supervision.installation(given),
+        supervision.running(given, [panel(given, 503, body)]) as found,
+        pytest.raises(Fault, match=r"not ready \(asterisk: never reached\)"),
+    ):
+        found.wait_until_ready(2)
 
 
 @pytest.mark.parametrize("kind", ["TCP", "UDP"])

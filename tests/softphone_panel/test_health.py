@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import delete
 
+from hotline.approvals import Approval
+from hotline.database import transaction
 from hotline.secrets import secret
 from hotline.settings import settings
+from softphone_panel import health
 
 
 def test_ready_names_each_part_that_is_not(app: Flask, who: dict[str, int]) -> None:
@@ -18,6 +23,19 @@ def test_ready_names_each_part_that_is_not(app: Flask, who: dict[str, int]) -> N
     assert (parts["database"], parts["protocols"]) == ("ok", "ok")
     assert "Redis does not answer" in parts["redis"]
     assert "never reached Asterisk" in parts["asterisk"]
+
+
+def test_an_installation_without_an_approved_protocol_is_ready_and_says_so(
+    app: Flask, who: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(health.PARTS, "redis", lambda: health.OK)
+    monkeypatch.setitem(health.PARTS, "asterisk", lambda: health.OK)
+    assert app.test_client().get("/ready").get_json()["degraded"] == []
+    with transaction() as session:
+        session.execute(delete(Approval))
+    answer = app.test_client().get("/ready")
+    assert (answer.status_code, answer.get_json()["degraded"]) == (200, ["protocols"])
+    assert "no approved protocol: Tổng đài 1022 Bình Phước" in answer.get_json()["parts"]["protocols"]
 
 
 def test_a_fresh_beat_is_an_asterisk_that_answers(app: Flask, house: Path) -> None:

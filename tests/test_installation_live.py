@@ -1,0 +1,132 @@
+"""A new installation that nobody has signed a protocol for: what its callers hear, and what its desks see."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import func
+
+from front_door import demo_data, supervision
+from hotline.calls import Call
+from hotline.database import reading
+from hotline.recordings import Recording
+from hotline.tickets import Ticket
+from softphone_panel import live_state
+from tests.product import Product, eventually, running_product
+from tests.world import Answering, Carrier, Citizen, Phone
+from tests.world.leg import Leg
+
+pytestmark = [pytest.mark.live]
+log = logging.getLogger(__name__)
+"""Measured numbers: pytest -o log_cli=true --log-cli-level=INFO."""
+OPERATOR_HZ = 620
+NOTICE_S = (4.0, 12.0)
+"""The notice with "emergency, press 1" in Vietnamese and the offer of English."""
+PLAYABLE_WITHIN_S = 6.0
+
+
+@pytest.fixture(scope="module")
+def on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    with running_product(tmp_path_factory.mktemp("new"), desks=1, approved=False, wrap_up_s="1") as found:
+        yield found
+
+
+async def _one_call(on: Product, number: str, key: str) -> tuple[float, float]:
+    """Seconds of the first prompt's sound, and from its end (or the key) to the operator's voice."""
+    plan = on.plan()
+    trunk, desk = plan.trunks[0], plan.desks[0]
+    async with (
+        Carrier(plan.product, trunk.host, trunk.port) as carrier,
+        Phone(
+            desk.user, desk.password, plan.product, tone_hz=OPERATOR_HZ, answering=Answering.answers(0.5)
+        ) as phone,
+    ):
+        await asyncio.to_thread(on.sign_in, 1)
+        leg = await Citizen(carrier, number, tone_hz=1600).call("02711022")
+        began_s = await leg.until_sound(5)
+        if key:
+            await asyncio.sleep(1.0)
+            await leg.press(key)
+        ended_s = time.monotonic() if key else await leg.until_quiet(1.2, within_s=20) - 1.2
+        heard_s = await leg.until_hears(OPERATOR_HZ, within_s=15)
+        await _hear_each_other(leg, phone)
+        leg.hang_up()
+        await asyncio.sleep(0.2)
+    return ended_s - began_s, heard_s - ended_s
+
+
+async def _hear_each_other(leg: Leg, phone: Phone) -> None:
+    assert (await leg.listen(1.0))[OPERATOR_HZ] > 0.9
+    assert phone.leg is not None
+    assert (await phone.leg.listen(1.0))[1600] > 0.9
+
+
+def test_without_an_approved_protocol_the_product_is_ready_and_says_what_is_missing(on: Product) -> None:
+    ready, said = supervision.readiness(on.given)
+    assert ready
+    assert list(said) == ["protocols"]
+    with urllib.request.urlopen(f"http://127.0.0.1:{on.given.panel_port}/ready", timeout=5) as answer:
+        assert json.load(answer)["degraded"] == ["protocols"]
+
+
+def test_a_silent_caller_hears_the_notice_and_meets_a_human_at_orange(on: Product) -> None:
+    prompt_s, human_s = asyncio.run(_one_call(on, "0912000101", ""))
+    log.info("unapproved silent: notice_s %.1f human_after_s %.1f", prompt_s, human_s)
+    assert NOTICE_S[0] < prompt_s < NOTICE_S[1]
+    (ticket,) = on.rows(Ticket, Ticket.caller_number == "+84912000101")
+    assert (ticket.acuity, ticket.protocol_id) == ("ORANGE", "vn1022-emergency-only")
+
+
+def test_key_1_is_red_and_its_recording_is_playable_within_seconds(on: Product) -> None:
+    _, human_s = asyncio.run(_one_call(on, "0912000102", "1"))
+    ended = time.monotonic()
+    call = on.call_of("0912000102")
+    assert call is not None
+    eventually(lambda: on.rows(Recording, Recording.call_id == call.id), PLAYABLE_WITHIN_S, "a recording")
+    log.info(
+        "unapproved key 1: human_after_s %.1f recording_after_s %.1f", human_s, time.monotonic() - ended
+    )
+    assert on.rows(Call, Call.id == call.id)[0].acuity == "RED"
+
+
+def test_the_live_page_has_a_banner_until_somebody_approves_and_then_the_questions_are_asked(
+    on: Product,
+) -> None:
+    from hotline import installation
+
+    province = installation.read(on.given.installation)
+
+    def unapproved() -> tuple[str, ...]:
+        with reading() as session:
+            return live_state.unapproved(session, province)
+
+    assert unapproved() == ("Tổng đài 1022 Bình Phước", "Tổng đài 1022 Bình Dương")
+    demo_data.approve(on.given)
+    assert unapproved() == ()
+    eventually(lambda: supervision.readiness(on.given) == (True, {}), 5.0, "ready without a word")
+
+    async def asked() -> None:
+        plan = on.plan()
+        trunk = plan.trunks[0]
+        async with Carrier(plan.product, trunk.host, trunk.port) as carrier:
+            leg = await Citizen(carrier, "0912000103").call("02711022")
+            await leg.until_sound(5)
+            await leg.press("2")
+            await asyncio.sleep(1.0)
+            leg.hang_up()
+            await leg.until_ended(3)
+
+    time.sleep(4.0)  # the machine looks for an approval every two seconds
+    asyncio.run(asked())
+    ticket = eventually(
+        lambda: on.rows(Ticket, Ticket.caller_number == "+84912000103", func.length(Ticket.branch) > 0),
+        5.0,
+        "a triaged ticket",
+    )[0]
+    assert (ticket.protocol_id, [step["key"] for step in ticket.path]) == ("vn1022-covid-ivr", ["2"])
