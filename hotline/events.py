@@ -72,6 +72,20 @@ class AcuityRaised(Event):
     call_id: str
     acuity: str
     why: str
+    before: str = ""
+    by: str = ""
+    """The username of who judged so; empty for the caller's own key and for the machine."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcuityCorrected(Event):
+    """A human's judgement on a ticket whose call is answered or over: upward freely, downward with a reason."""
+
+    call_id: str
+    before: str
+    acuity: str
+    why: str
+    by: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,7 +212,7 @@ class RecordingMissing(Event):
 EVENTS: dict[str, type[Event]] = {
     c.__name__: c
     for c in (
-        CallArrived, CallTriaged, CallQueued, AcuityRaised, LegDialled, LegEnded, CallAnswered, CallWaitsAgain,
+        CallArrived, CallTriaged, CallQueued, AcuityRaised, AcuityCorrected, LegDialled, LegEnded, CallAnswered, CallWaitsAgain,
         CallLeftToDialplan, MessageStarted, UnitChosen, CallbackNumberGiven, CallEnded, RecallDue, RecallChanged,
         OperatorChanged, RecordingKept, RecordingMissing,
     )

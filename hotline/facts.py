@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import String, bindparam, func, insert, select
+from sqlalchemy import String, bindparam, func, insert, select, update
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -194,6 +194,19 @@ def _acuity_raised(session: Session, event: e.AcuityRaised) -> Call:
     return call
 
 
+def _acuity_corrected(session: Session, event: e.AcuityCorrected) -> Call:
+    """The ticket takes the new level; the call keeps the one it was served at, so that both can be counted."""
+    call = _call(session, event)
+    ticket = _ticket(session, call)
+    if ticket is not None and ticket.acuity != event.acuity:
+        ticket.acuity = event.acuity
+        ticket.version += 1
+    # A level that was disputed may be asked about later.
+    disputed = update(Recording).where(Recording.ticket_id == call.ticket_id)
+    session.execute(disputed.values(retention=Retention.CRITICAL))
+    return call
+
+
 def _leg_dialled(session: Session, event: e.LegDialled) -> Call:
     call = _call(session, event)
     if session.get(Leg, event.leg_id) is None:
@@ -311,7 +324,8 @@ def _recall_changed(session: Session, event: e.RecallChanged) -> Call | None:
 def _recording_kept(session: Session, event: e.RecordingKept) -> Call:
     call = _call(session, event)
     if session.get(Recording, event.call_id) is None:
-        critical = call.acuity in ("RED", "ORANGE")
+        ticket = _ticket(session, call)
+        critical = {call.acuity, ticket.acuity if ticket is not None else ""} & {"RED", "ORANGE"}
         session.add(
             Recording(
                 call_id=event.call_id, node=event.node, ticket_id=call.ticket_id, path=event.path, length_s=event.length_s,
@@ -357,6 +371,7 @@ APPLY: dict[type[e.Event], Callable[[Session, Any], Call | None]] = {
     e.CallTriaged: _call_triaged,
     e.CallQueued: _call_queued,
     e.AcuityRaised: _acuity_raised,
+    e.AcuityCorrected: _acuity_corrected,
     e.LegDialled: _leg_dialled,
     e.LegEnded: _leg_ended,
     e.CallAnswered: _call_answered,

@@ -142,12 +142,12 @@ class Caller:
         if (self.acuity.urgent or not self.ways.key(digit)) and digit == "1":
             self.raise_to(Acuity.RED, "key 1")
 
-    def raise_to(self, acuity: Acuity, why: str) -> bool:
-        """More urgent from now on; False when it is so already or the caller has gone."""
+    def raise_to(self, acuity: Acuity, why: str, by: str = "") -> bool:
+        """More urgent from now on; False when it is so already or the caller has gone. `by` is a username."""
         if self.over or acuity <= self.acuity:
             return False
-        self.acuity = acuity
-        self.floor.tell(e.AcuityRaised(call_id=self.id, acuity=acuity, why=why))
+        before, self.acuity = self.acuity, acuity
+        self.floor.tell(e.AcuityRaised(call_id=self.id, acuity=acuity, why=why, before=before, by=by))
         if acuity is Acuity.RED:
             self.red_since_s = self.floor.clock()
         # For the dialplan's own fallback, and for the process after this one.

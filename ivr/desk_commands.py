@@ -153,7 +153,7 @@ class DeskCommands:
             raise NotPossible("Mức độ khẩn cấp không hợp lệ.") from error
         if not isinstance(visit, Caller):
             raise NotPossible("Cuộc gọi này đã kết thúc.")
-        if not visit.raise_to(acuity, str(body.get("why", "")) or desk.username):
+        if not visit.raise_to(acuity, str(body.get("why", "")), desk.username):
             raise NotPossible(f"Cuộc gọi này đã ở mức {visit.acuity}.")
 
     async def _recall(self, command: DeskCommand) -> None:

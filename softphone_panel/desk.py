@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,12 +17,14 @@ from hotline.commands import KINDS, DeskCommand, ask
 from hotline.database import reading, transaction
 from hotline.installation import Installation
 from hotline.operators import OperatorPresence, Presence
-from softphone_panel import live_state, shown, ticket_view
+from softphone_panel import live_state, shown, ticket_view, viewing
 from softphone_panel.faults import InputFault
 from softphone_panel.words import is_htmx, say
 
 room = Blueprint("desk", __name__)
 
+TOKEN = re.compile(r'name="csrf_token" value="[^"]*"')
+"""Another at each rendering, which is no change of what the page shows."""
 OWN = frozenset({"sign_in", "sign_out", "pause", "resume", "finish_wrap_up"})
 """Commands of the operator's own bar."""
 
@@ -40,7 +43,10 @@ def first() -> AnyResponse:
 @room.get("/desk")
 def page() -> str:
     with reading() as session:
-        return render_template("desk.html", **{**_board(session), **_bar(session), **_my_call(session)})
+        own = _my_call(session)
+        text = render_template("desk.html", **{**_board(session), **_bar(session), **own})
+    _note_viewing(own["mine"])
+    return text
 
 
 @room.get("/desk/board")
@@ -55,7 +61,21 @@ def bar() -> Response:
 
 @room.get("/desk/my-call")
 def my_call() -> Response:
-    return fragment("desk_my_call.html", _my_call)
+    own: dict[str, Any] = {}
+
+    def values(session: Session) -> dict[str, Any]:
+        own.update(_my_call(session))
+        return own
+
+    answer = fragment("desk_my_call.html", values)
+    _note_viewing(own["mine"])
+    return answer
+
+
+def _note_viewing(mine: ticket_view.TicketView | None) -> None:
+    """The call at one's desk shows its ticket."""
+    if mine is not None:
+        viewing.note(mine.row.id)
 
 
 @room.post("/desk/command")
@@ -107,7 +127,7 @@ def fragment(template: str, values: Callable[[Session], dict[str, Any]]) -> Resp
     """The fragment, or 204 when it is what the page already shows (its digest comes as `seen`)."""
     with reading() as session:
         text = render_template(template, **values(session))
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    digest = hashlib.sha256(TOKEN.sub("", text).encode()).hexdigest()[:16]
     if request.args.get("seen") == digest:
         return Response(status=204)
     answer = Response(text)

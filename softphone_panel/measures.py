@@ -18,6 +18,7 @@ from hotline.events import now
 from hotline.installation import Installation
 from hotline.operators import Operator, OperatorPresence, Presence, Role
 from hotline.recalls import Recall, RecallState
+from hotline.tickets import Ticket, TicketEntry
 from softphone_panel.live_state import (
     LOST,
     STALE_AFTER,
@@ -46,6 +47,7 @@ class Measures(Collector):
             yield from self._calls_today(session, at)
             yield from self._people(session)
             yield from self._recalls(session, at)
+            yield self._corrected(session, at)
             missing = GaugeMetricFamily(
                 "hotline_protocols_unapproved", "Hotlines that answer without an approved protocol"
             )
@@ -115,6 +117,27 @@ class Measures(Collector):
         for state in Presence:
             family.add_metric([state.value], states[state.value])
         yield family
+
+    def _corrected(self, session: Session, at: datetime) -> GaugeMetricFamily:
+        """What the machine took too lightly is raised by people, what it took too gravely is lowered: both are counted."""
+        family = GaugeMetricFamily(
+            "hotline_today_corrected", "Levels that people changed", labels=["hotline", "before", "acuity"]
+        )
+        rows = session.execute(
+            select(Ticket.hotline, TicketEntry.body)
+            .join(Ticket, Ticket.id == TicketEntry.ticket_id)
+            .where(
+                TicketEntry.kind.in_(("acuity_raised", "acuity_corrected")), TicketEntry.at >= midnight(at)
+            )
+        )
+        counted = Counter(
+            (hotline, body.get("before", ""), body.get("acuity", ""))
+            for hotline, body in rows
+            if body.get("by")
+        )
+        for of, number in sorted(counted.items()):
+            family.add_metric(list(of), number)
+        return family
 
     def _recalls(self, session: Session, at: datetime) -> Iterator[GaugeMetricFamily]:
         due: Counter[tuple[str, str]] = Counter()

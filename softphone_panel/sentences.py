@@ -83,6 +83,15 @@ def _raised(body: Body, names: Names) -> str:
     )
 
 
+def _corrected(body: Body, names: Names) -> str:
+    return say(
+        "Đổi mức {before} → {acuity}: {why}.",
+        before=shown.acuity_short(str(body.get("before", ""))),
+        acuity=shown.acuity_short(str(body.get("acuity", ""))),
+        why=body.get("why") or say("không ghi lý do"),
+    )
+
+
 def _dialled(body: Body, names: Names) -> str:
     who, phone = _who(body, names), _phone(body)
     return say("Đổ chuông {who}.", who=who if who == phone or not phone else f"{who}, {phone}")
@@ -159,6 +168,10 @@ def _disposition(body: Body, names: Names) -> str:
     return say("Đóng phiếu: {how}.", how=shown.word(shown.DISPOSITIONS, str(body.get("disposition") or "")))
 
 
+def _viewed(body: Body, names: Names) -> str:
+    return say("Xem phiếu.")
+
+
 def _played(body: Body, names: Names) -> str:
     return say("Nghe lại ghi âm.")
 
@@ -176,6 +189,7 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "call_triaged": _triaged,
     "call_queued": _queued,
     "acuity_raised": _raised,
+    "acuity_corrected": _corrected,
     "leg_dialled": _dialled,
     "leg_ended": _leg_ended,
     "call_answered": _answered,
@@ -190,6 +204,7 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "recording_kept": _recording,
     "state": _state,
     "disposition": _disposition,
+    "ticket_viewed": _viewed,
     "recording_played": _played,
     "number_unmasked": _unmasked,
     "note": _note,

@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from hotline.acuity import Acuity
 from hotline.bus import LIVE, announce
-from hotline.events import now
-from hotline.record import Told
+from hotline.events import AcuityCorrected, now
+from hotline.record import Told, apply
 from hotline.tickets import FOLLOWS, Ticket, TicketEntry, TicketState
 from softphone_panel import shown, unit_search
 from softphone_panel.faults import InputFault
@@ -19,6 +20,7 @@ from softphone_panel.words import say
 
 NOTE_CHARACTERS = 4000
 REASON_CHARACTERS = 200
+LOWERING_CHARACTERS = 5
 EDITED = ("state", "disposition", "unit_code")
 """What people change; two of them must not overwrite each other there."""
 
@@ -73,6 +75,38 @@ def add_entry(
     )
     told = {"event": "ticket_changed", "ticket_id": ticket.id, "call_id": ticket.call_id, "operator_id": None}
     announce(session, LIVE, told)
+
+
+def correct_acuity(
+    session: Session, ticket: Ticket, actor: str, *, seen: str, acuity: str, why: str, spoken_with: bool
+) -> None:
+    """Put the ticket at the level that a human found. Raises InputFault, and then changes nothing.
+
+    `spoken_with` tells whether a human has talked with the caller: nobody is taken from RED unheard.
+    """
+    check_acuity(ticket, seen=seen, acuity=acuity)
+    if Acuity(acuity) < Acuity(ticket.acuity):
+        if len(why) < LOWERING_CHARACTERS:
+            raise InputFault("why", say("Ô “Lý do”: hạ mức phải ghi lý do, ít nhất 5 ký tự."))
+        if ticket.acuity == Acuity.RED and not spoken_with:
+            raise InputFault("acuity", say("Chỉ hạ mức Đỏ sau khi đã nói chuyện với người dân."), 409)
+    told = AcuityCorrected(call_id=ticket.call_id, before=ticket.acuity, acuity=acuity, why=why, by=actor)
+    apply(session, told, actor)
+
+
+def check_acuity(ticket: Ticket, *, seen: str, acuity: str) -> None:
+    """Raises InputFault when the level is none, the same, or was changed by somebody else meanwhile."""
+    if seen != ticket.acuity:
+        raise InputFault(
+            "acuity",
+            say(
+                "Mức của phiếu vừa được đổi thành {acuity}: hãy xem lại rồi chọn.",
+                acuity=shown.acuity_short(ticket.acuity),
+            ),
+            409,
+        )
+    if acuity not in Acuity.__members__ or acuity == ticket.acuity:
+        raise InputFault("acuity", say("Ô “Mức mới”: hãy chọn một mức khác mức hiện tại."))
 
 
 def checked_note(text: str, *, needed: bool) -> str:

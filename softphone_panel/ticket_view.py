@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -25,11 +25,14 @@ from hotline.tickets import FOLLOWS, Ticket, TicketEntry, TicketState
 from ivr.protocol import NO_INPUT, Protocol, read
 from ivr.protocol_faults import ProtocolFaults
 from softphone_panel import sentences, shown, unit_search
-from softphone_panel.words import clock, language, say
+from softphone_panel.viewing import VIEWED
+from softphone_panel.words import clock, language, local, say
 
 UNMASK = "number_unmasked"
 SENTENCE_END = re.compile(r"(?<=[.?!])\s")
 TITLE_CHARACTERS = 120
+RECORDING_WITHIN = timedelta(minutes=1)
+"""After this the worker says that a recording is missing."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,10 @@ class TicketView:
     next_states: tuple[str, ...]
     live_call: Call | None
     """The call that is going on now, if one is."""
+
+    def is_recent(self, call: Call) -> bool:
+        """Whether the call's recording may still be on its way."""
+        return call.ended_at is not None and now() - call.ended_at < RECORDING_WITHIN
 
 
 WORDS: Mapping[str, Callable[[str], str]] = {
@@ -147,7 +154,7 @@ def of(session: Session, ticket: Ticket) -> TicketView:
         recall=session.scalar(
             select(Recall).where(Recall.ticket_id == ticket.id).order_by(Recall.made_at.desc()).limit(1)
         ),
-        unit_name=unit_search.name_of(session, ticket.unit_code),
+        unit_name=unit_search.name_of(session, ticket.unit_code, local(ticket.opened_at).date()),
         next_states=tuple(
             s for s in TicketState if s in FOLLOWS[TicketState(ticket.state)] and s != TicketState.CLOSED
         ),
@@ -167,7 +174,9 @@ def timeline(session: Session, ticket_id: str) -> tuple[Line, ...]:
     people = people_names(session)
     phones = {row.id: row.full_name for row in session.execute(select(Operator.id, Operator.full_name))}
     entries = session.scalars(
-        select(TicketEntry).where(TicketEntry.ticket_id == ticket_id).order_by(TicketEntry.at, TicketEntry.id)
+        select(TicketEntry)
+        .where(TicketEntry.ticket_id == ticket_id, TicketEntry.kind != VIEWED)
+        .order_by(TicketEntry.at, TicketEntry.id)
     )
     return tuple(
         Line(entry.at, sentences.actor(entry.actor, people), sentences.of(entry, phones, people), entry.kind)

@@ -14,7 +14,16 @@ from werkzeug.wrappers import Response as AnyResponse
 from hotline.acuity import Acuity
 from hotline.database import reading, transaction
 from hotline.tickets import FOLLOWS, Ticket, TicketState
-from softphone_panel import desk, sentences, shown, ticket_changes, ticket_search, ticket_view, unit_search
+from softphone_panel import (
+    desk,
+    sentences,
+    shown,
+    ticket_changes,
+    ticket_search,
+    ticket_view,
+    unit_search,
+    viewing,
+)
 from softphone_panel.faults import InputFault
 from softphone_panel.ticket_changes import Asked, Conflict
 from softphone_panel.words import say
@@ -63,17 +72,13 @@ def fresh_click() -> str:
 
 def _page(session: Session, ticket: Ticket, **more: Any) -> str:
     values = {"faults": {}, "typed": {}, **more}
-    names = ticket_view.people_names(session)
     return render_template(
         "ticket.html",
-        view=ticket_view.of(session, ticket),
-        words=ticket_view.WORDS,
+        **_calls(session, ticket),
         dispositions=shown.DISPOSITIONS,
         click_id=fresh_click(),
         command_click=fresh_click(),
-        waited_s=ticket_view.waited_s,
-        who_answered=lambda call: sentences.who_answered(call.answered_by, names),
-        raisable=[a for a in Acuity if a > ticket.acuity] if ticket.acuity in Acuity.__members__ else [],
+        levels=[a for a in Acuity if a != ticket.acuity],
         **values,
     )
 
@@ -81,7 +86,39 @@ def _page(session: Session, ticket: Ticket, **more: Any) -> str:
 @room.get("/<ticket_id>")
 def one(ticket_id: str) -> str:
     with reading() as session:
+        seen_ticket(session, ticket_id)
+    viewing.note(ticket_id)
+    with reading() as session:
         return _page(session, seen_ticket(session, ticket_id))
+
+
+@room.get("/<ticket_id>/viewers")
+def viewers(ticket_id: str) -> str:
+    """Who saw the ticket, when."""
+    with reading() as session:
+        rows = viewing.of(session, seen_ticket(session, ticket_id).id)
+        return render_template("viewers.html", rows=rows)
+
+
+@room.get("/<ticket_id>/calls")
+def calls(ticket_id: str) -> Response:
+    """The calls and their recordings alone, read again when the live stream says that something changed."""
+    with reading() as session:
+        seen_ticket(session, ticket_id)
+    viewing.note(ticket_id)
+    return desk.fragment(
+        "ticket_calls.html", lambda session: _calls(session, seen_ticket(session, ticket_id))
+    )
+
+
+def _calls(session: Session, ticket: Ticket) -> dict[str, Any]:
+    names = ticket_view.people_names(session)
+    return {
+        "view": ticket_view.of(session, ticket),
+        "words": ticket_view.WORDS,
+        "waited_s": ticket_view.waited_s,
+        "who_answered": lambda call: sentences.who_answered(call.answered_by, names),
+    }
 
 
 @room.get("/<ticket_id>/timeline")
@@ -92,6 +129,9 @@ def timeline(ticket_id: str) -> Response:
         ticket = seen_ticket(session, ticket_id)
         return {"lines": ticket_view.timeline(session, ticket.id), "ticket": ticket}
 
+    with reading() as session:
+        seen_ticket(session, ticket_id)
+    viewing.note(ticket_id)
     return desk.fragment("ticket_timeline.html", values)
 
 
@@ -202,24 +242,33 @@ def units() -> str:
         return render_template("unit_choices.html", found=unit_search.search(session, wanted), wanted=wanted)
 
 
-@room.post("/<ticket_id>/raise")
-def raise_acuity(ticket_id: str) -> AnyResponse:
-    """A human's judgement on a call that is going on: it may only go up here."""
+@room.post("/<ticket_id>/acuity")
+def correct_acuity(ticket_id: str) -> AnyResponse:
+    """A human's judgement beats the machine's: upward freely, downward with a reason.
+
+    While the call goes on, upward is asked of the calls process, which serves the caller accordingly at once.
+    """
+    wanted, why = request.form.get("acuity", ""), request.form.get("why", "").replace("\x00", "").strip()
+    if len(why) > ticket_changes.REASON_CHARACTERS:
+        raise InputFault("why", say("Ô “Lý do”: hãy viết dưới 200 ký tự."))
+    seen = request.form.get("seen_acuity", "")
     with transaction() as session:
-        ticket = seen_ticket(session, ticket_id)
-        wanted, why = request.form.get("acuity", ""), request.form.get("why", "").strip()
-        if wanted not in Acuity.__members__ or not Acuity(wanted) > ticket.acuity:
-            raise InputFault("acuity", say("Ô “Mức mới”: hãy chọn một mức cao hơn mức hiện tại."))
-        if not 3 <= len(why) <= ticket_changes.REASON_CHARACTERS:
-            raise InputFault("why", say("Ô “Lý do”: hãy viết từ 3 đến 200 ký tự."))
+        ticket = held_ticket(session, ticket_id)
         view = ticket_view.of(session, ticket)
-        if view.live_call is None:
-            raise InputFault(
-                "acuity", say("Cuộc gọi đã kết thúc: hãy ghi chú trên phiếu thay vì nâng mức."), 409
+        live = view.live_call
+        if wanted in Acuity.__members__ and live is not None and Acuity(wanted) > ticket.acuity:
+            ticket_changes.check_acuity(ticket, seen=seen, acuity=wanted)
+            desk.ask_and_tell(session, "raise_acuity", {"call_id": live.id, "acuity": wanted, "why": why})
+        elif ticket_changes.once(session, desk.click(request.form.get("click_id", ""))):
+            if live is not None and live.human_at is None:
+                raise InputFault(
+                    "acuity", say("Người dân đang chờ: chỉ hạ mức sau khi đã nói chuyện với họ."), 409
+                )
+            spoken = any(call.human_at for call in view.calls)
+            ticket_changes.correct_acuity(
+                session, ticket, current_user.username, seen=seen, acuity=wanted, why=why, spoken_with=spoken
             )
-        desk.ask_and_tell(
-            session, "raise_acuity", {"call_id": view.live_call.id, "acuity": wanted, "why": why}
-        )
+            flash(say("Đã đổi mức của phiếu."))
     return redirect(url_for("tickets.one", ticket_id=ticket_id), 303)
 
 

@@ -1,16 +1,19 @@
-"""Finding an administrative unit by its name, with or without diacritics."""
+"""Finding an administrative unit by its name, with or without diacritics: those of today, and those that were."""
 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from hotline import unit_files
 from hotline.events import now
 from hotline.units import Unit
-from softphone_panel.words import local
+from softphone_panel.words import local, say
 
 SHOWN = 12
 
@@ -19,7 +22,9 @@ SHOWN = 12
 class Found:
     code: str
     name: str
-    """Thị trấn Chơn Thành, Huyện Chơn Thành, Tỉnh Bình Phước."""
+    """Thị trấn Chơn Thành, Thị xã Chơn Thành, Tỉnh Bình Phước."""
+    dates: str = ""
+    """When it is no more: until when it was, and what stands there today."""
 
 
 def folded(text: str) -> str:
@@ -28,50 +33,83 @@ def folded(text: str) -> str:
     return " ".join("".join(c for c in plain if not unicodedata.combining(c)).split())
 
 
-def present(session: Session) -> list[Unit]:
-    """Units that exist today."""
-    today = local(now()).date()
-    asked = select(Unit).where(Unit.valid_from <= today, or_(Unit.valid_to.is_(None), Unit.valid_to > today))
-    return list(session.scalars(asked))
+def _today() -> date:
+    return local(now()).date()
 
 
-def _whole_name(unit: Unit, by_code: dict[str, Unit]) -> str:
+def _exists(unit: Unit, on: date) -> bool:
+    return unit.valid_from <= on and (unit.valid_to is None or on <= unit.valid_to)
+
+
+def _whole_name(unit: Unit, units: Iterable[Unit]) -> str:
+    """With the names of those above it on its own last day."""
+    on = unit.valid_to or max(unit.valid_from, _today())
+    above = {u.code: u for u in units if _exists(u, on)}
     parts, seen, at = [unit.full_name], {unit.code}, unit
-    while at.parent_code in by_code and at.parent_code not in seen:
-        at = by_code[at.parent_code]
+    while at.parent_code in above and at.parent_code not in seen:
+        at = above[at.parent_code]
         seen.add(at.code)
         parts.append(at.full_name)
     return ", ".join(parts)
 
 
+def _dates(session: Session, unit: Unit, on: date) -> str:
+    """Empty for a unit that exists on that day."""
+    if _exists(unit, on):
+        return ""
+    if unit.valid_to is None:
+        return say("từ {day}", day=f"{unit.valid_from:%d/%m/%Y}")
+    until = say("đến {day}", day=f"{unit.valid_to:%d/%m/%Y}")
+    became = [u for u, _ in unit_files.became(session, unit.code, on)]
+    if not became:
+        return until
+    return f"{until}, {say('nay là {units}', units=', '.join(u.full_name for u in became))}"
+
+
 def search(session: Session, wanted: str, limit: int = SHOWN) -> list[Found]:
-    """Units whose name has every word of `wanted`; those whose own name begins with it come first."""
+    """Units whose name has every word of `wanted`: those of today first, then those that were, with their dates.
+
+    Among each, those whose own name begins with it come first.
+    """
     words = folded(wanted).split()
     if not words:
         return []
-    units = present(session)
-    by_code = {u.code: u for u in units}
+    units, today = list(session.scalars(select(Unit))), _today()
+    higher = [u for u in units if u.level != "commune"]
     found = []
     for unit in units:
-        whole = _whole_name(unit, by_code)
+        whole = _whole_name(unit, higher)
         text = folded(whole)
         if all(word in text for word in words):
             own = folded(unit.name)
-            rank = (not own.startswith(" ".join(words)), words[0] not in own, len(whole))
-            found.append((rank, Found(unit.code, whole)))
-    return [f for _, f in sorted(found, key=lambda pair: (pair[0], pair[1].name))[:limit]]
+            rank = (
+                not own.startswith(" ".join(words)),
+                not _exists(unit, today),
+                words[0] not in own,
+                len(whole),
+                whole,
+            )
+            found.append((rank, unit, whole))
+    found.sort(key=lambda one: one[0])
+    return [Found(unit.code, whole, _dates(session, unit, today)) for _, unit, whole in found[:limit]]
 
 
 def exists(session: Session, code: str) -> bool:
     return session.scalar(select(Unit.id).where(Unit.code == code).limit(1)) is not None
 
 
-def name_of(session: Session, code: str) -> str:
-    """A unit's whole name by its code, present ones first; the code itself when no unit has it."""
+def name_of(session: Session, code: str, on: date | None = None) -> str:
+    """The whole name of the unit that had this code on that day (today), with dates when it had it only before or later.
+
+    Codes are given to successors, so the day decides; the code itself when no unit has it.
+    """
     if not code:
         return ""
-    rows = session.scalars(select(Unit).where(Unit.code == code).order_by(Unit.valid_from.desc())).all()
+    on = on or _today()
+    rows = list(session.scalars(select(Unit).where(Unit.code == code).order_by(Unit.valid_from.desc())))
     if not rows:
         return code
-    parents = session.scalars(select(Unit).where(Unit.level != "commune").order_by(Unit.valid_from)).all()
-    return _whole_name(rows[0], {u.code: u for u in parents})
+    unit = next((u for u in rows if _exists(u, on)), rows[0])
+    higher = session.scalars(select(Unit).where(Unit.level != "commune")).all()
+    name, dates = _whole_name(unit, higher), _dates(session, unit, on)
+    return f"{name} ({dates})" if dates else name

@@ -89,9 +89,7 @@ def test_key_1_is_red_and_its_recording_is_playable_within_seconds(on: Product) 
     call = on.call_of("0912000102")
     assert call is not None
     eventually(lambda: on.rows(Recording, Recording.call_id == call.id), PLAYABLE_WITHIN_S, "a recording")
-    log.info(
-        "unapproved key 1: human_after_s %.1f recording_after_s %.1f", human_s, time.monotonic() - ended
-    )
+    log.info("unapproved key 1: human_after_s %.1f recording_after_s %.1f", human_s, time.monotonic() - ended)
     assert on.rows(Call, Call.id == call.id)[0].acuity == "RED"
 
 

@@ -20,6 +20,11 @@
       stale.add(part.id);       // never under somebody's hands
       return;
     }
+    const playing = [...part.querySelectorAll("audio")].find((audio) => !audio.paused);
+    if (playing) {              // nor under somebody's ears
+      playing.addEventListener("pause", () => read(part), { once: true });
+      return;
+    }
     busy.add(part.id);
     const url = part.dataset.liveFrom + "?seen=" + (seen.get(part.id) || "");
     htmx.ajax("GET", url, { target: part, swap: "innerHTML", source: part })

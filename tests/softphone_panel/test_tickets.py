@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
+from hotline import installation, unit_files
+from hotline.calls import Call
+from hotline.commands import DeskCommand
 from hotline.database import reading, transaction
-from hotline.operators import Operator
+from hotline.events import now
+from hotline.operators import Operator, OperatorPresence
+from hotline.recordings import Recording
+from hotline.settings import settings
 from hotline.tickets import Ticket, TicketEntry
+from softphone_panel import viewing
+from softphone_panel.viewing import VIEWED
+from tests.softphone_panel import rows
 from tests.softphone_panel.conftest import Client, SignedIn, hidden
 
 
@@ -175,6 +189,153 @@ def test_a_unit_is_found_with_or_without_diacritics_and_set(signed_in: SignedIn,
     client.post(f"/tickets/{one.id}/change", data=form(client, one.id, unit_code=hidden(found, "unit_code")))
     assert ticket().unit_code == "25432"
     assert "Địa bàn: Phường Hưng Long" in client.get(f"/tickets/{one.id}").text
+
+
+def test_a_unit_that_is_no_more_is_found_with_its_dates_and_what_stands_there_today(
+    signed_in: SignedIn,
+) -> None:
+    with transaction() as session:
+        unit_files.load(session, installation.read(settings().installation).units)
+    client = signed_in("lan")
+    found = client.get("/tickets/units", query_string={"unit": "long thủy"}).text
+    assert "Phường Long Thủy, Thị xã Phước Long, Tỉnh Bình Phước" in found
+    assert "(đến 30/06/2025, nay là Phường Phước Long)" in found
+    today = client.get("/tickets/units", query_string={"unit": "phường phước long đồng nai"}).text
+    assert "Phường Phước Long, Thành phố Đồng Nai</label>" in " ".join(today.split()).replace(
+        " </label>", "</label>"
+    )
+    both = client.get("/tickets/units", query_string={"unit": "phước bình"}).text
+    assert both.index("Thành phố Đồng Nai") < both.index("Tỉnh Bình Phước")  # today's first
+    one = ticket()
+    client.post(f"/tickets/{one.id}/change", data=form(client, one.id, unit_code="25219"))
+    page = client.get(f"/tickets/{one.id}").text
+    assert (
+        "Phường Phước Bình, Thị xã Phước Long, Tỉnh Bình Phước (đến 30/06/2025, nay là Phường Phước Bình)"
+        in page
+    )
+
+
+def level(client: Client, ticket_id: str, acuity: str, why: str = "") -> Any:
+    """The answer to the level's form as the page gives it."""
+    page = client.get(f"/tickets/{ticket_id}").text
+    names = ("click_id", "seen_acuity")
+    sent = {name: hidden(page, name, "/acuity") for name in names} | {"acuity": acuity, "why": why}
+    answer = client.post(f"/tickets/{ticket_id}/acuity", data=sent)
+    client.post(f"/tickets/{ticket_id}/acuity", data=sent)  # a double click
+    return answer
+
+
+def test_a_level_is_raised_freely_and_lowered_with_a_reason_and_both_are_counted(signed_in: SignedIn) -> None:
+    client, one = signed_in("lan"), ticket()
+    assert one.acuity == "ORANGE"
+    assert level(client, one.id, "RED").status_code == 303
+    refused = level(client, one.id, "GREEN", "ok")
+    assert (refused.status_code, ticket().acuity) == (422, "RED")
+    assert "hạ mức phải ghi lý do" in refused.text
+    assert level(client, one.id, "YELLOW", "Đã hết đau ngực, tỉnh táo").status_code == 303
+    told = [
+        (e.actor, e.body["before"], e.body["acuity"], e.body["why"])
+        for e in entries(one.id, "acuity_corrected")
+    ]
+    assert told == [("lan", "ORANGE", "RED", ""), ("lan", "RED", "YELLOW", "Đã hết đau ngực, tỉnh táo")]
+    assert (ticket().acuity, ticket().version) == ("YELLOW", one.version + 2)
+    assert "Đổi mức Đỏ → Vàng: Đã hết đau ngực, tỉnh táo." in client.get(f"/tickets/{one.id}").text
+    with reading() as session:
+        call = session.get(Call, one.call_id)
+        recording = session.get(Recording, one.call_id)
+    assert call is not None
+    assert recording is not None
+    assert (call.acuity, recording.retention) == ("ORANGE", "critical")  # served so; disputed
+    counted = client.get("/metrics").text
+    assert 'hotline_today_corrected{acuity="RED",before="ORANGE",hotline="binhphuoc"} 1.0' in counted
+    assert 'hotline_today_corrected{acuity="YELLOW",before="RED",hotline="binhphuoc"} 1.0' in counted
+
+
+def test_nobody_is_taken_from_red_unheard_and_no_waiter_is_lowered(signed_in: SignedIn) -> None:
+    client = signed_in("truongca")
+    lost, waits = ticket(6), ticket(9)
+    assert (lost.acuity, waits.acuity) == ("RED", "ORANGE")
+    answer = level(client, lost.id, "YELLOW", "Số này hay gọi nhầm")
+    assert (answer.status_code, ticket(6).acuity) == (409, "RED")
+    assert "sau khi đã nói chuyện" in answer.text
+    assert level(client, waits.id, "YELLOW", "Số này hay gọi nhầm").status_code == 409
+
+
+def test_the_second_of_two_who_change_a_level_is_told(signed_in: SignedIn) -> None:
+    first, second, one = signed_in("truongca"), signed_in("truongca2"), ticket()
+    page = second.get(f"/tickets/{one.id}").text
+    sent = {name: hidden(page, name, "/acuity") for name in ("click_id", "seen_acuity")}
+    level(first, one.id, "RED")
+    answer = second.post(
+        f"/tickets/{one.id}/acuity", data={**sent, "acuity": "GREEN", "why": "Đã đỡ nhiều rồi"}
+    )
+    assert (answer.status_code, ticket().acuity) == (409, "RED")
+    assert "vừa được đổi thành Đỏ" in answer.text
+
+
+def test_raising_a_call_that_goes_on_is_asked_of_the_calls_process(signed_in: SignedIn) -> None:
+    client, waits = signed_in("lan"), ticket(10)
+    level(client, waits.id, "RED", "Nghe tiếng thở rít")
+    with reading() as session:
+        (command,) = session.scalars(select(DeskCommand)).all()
+    assert (command.kind, command.body) == (
+        "raise_acuity",
+        {"call_id": waits.call_id, "acuity": "RED", "why": "Nghe tiếng thở rít"},
+    )
+    assert ticket(10).acuity == waits.acuity  # the calls process says when it is so
+
+
+def test_every_viewing_of_a_ticket_is_on_record_once_in_five_minutes(signed_in: SignedIn) -> None:
+    one = ticket()
+    for name in ("lan", "hoa", "lan"):
+        signed_in(name).get(f"/tickets/{one.id}")
+    signed_in("truongca").get(f"/tickets/{one.id}/timeline")
+    assert [e.actor for e in entries(one.id, VIEWED)] == ["lan", "hoa", "truongca"]
+    supervisor = signed_in("truongca")
+    seen = supervisor.get(f"/tickets/{one.id}/viewers").text
+    assert seen.index("Trần Văn Trưởng Ca") < seen.index("Võ Thị Hoa") < seen.index("Lê Thị Lan")
+    assert "Xem phiếu" not in supervisor.get(f"/tickets/{one.id}/timeline").text
+    assert signed_in("lan").get(f"/tickets/{one.id}/viewers").status_code == 403
+    assert ticket().version == one.version
+
+
+def test_the_call_at_ones_own_desk_is_a_viewing_too(signed_in: SignedIn) -> None:
+    signed_in("lan").get("/desk")
+    with reading() as session:
+        row = session.scalars(select(TicketEntry).where(TicketEntry.kind == VIEWED)).one()
+        at_desk = session.scalars(select(OperatorPresence).where(OperatorPresence.phone == "101")).one()
+    assert (row.actor, row.ticket_id) == ("lan", f"t-{at_desk.call_id}")
+
+
+def test_a_database_that_takes_no_viewing_does_not_hide_the_ticket(
+    signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, one = signed_in("lan"), ticket()
+
+    @contextmanager
+    def locked() -> Iterator[None]:
+        raise OperationalError("BEGIN", {}, Exception("database is locked"))
+        yield
+
+    monkeypatch.setattr(viewing, "transaction", locked)
+    assert client.get(f"/tickets/{one.id}").status_code == 200
+
+
+def test_the_recording_appears_on_the_open_page_when_it_is_kept(signed_in: SignedIn, house: Path) -> None:
+    with transaction() as session:
+        ended = now() - timedelta(seconds=2)
+        caller = rows.Caller(session, rows.call_id(ended, 900), ended - timedelta(seconds=60))
+        caller.arrives().is_triaged("YELLOW", "Sốt").ends(after_s=20)
+    client, one = signed_in("truongca"), f"t-{caller.call_id}"
+    before = client.get(f"/tickets/{one}/calls")
+    assert "Ghi âm đang được lưu" in before.text
+    unchanged = client.get(f"/tickets/{one}/calls", query_string={"seen": before.headers["X-Seen"]})
+    assert unchanged.status_code == 204
+    with transaction() as session:
+        caller.session = session
+        caller.is_recorded(house / "recordings")
+    after = client.get(f"/tickets/{one}/calls", query_string={"seen": before.headers["X-Seen"]})
+    assert "Nghe ghi âm 0:12" in after.text
 
 
 def test_the_path_is_shown_in_the_words_of_the_protocol(signed_in: SignedIn) -> None:
