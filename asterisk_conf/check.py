@@ -39,6 +39,8 @@ REGISTERING: Final = Trunk(
 _STEP = re.compile(
     r"(?:exten\s*=>\s*(?P<exten>[^,]+),(?P<first>\d+)|same\s*=>\s*n)(?:\((?P<label>[\w-]+)\))?,(?P<app>\w+)(?:\((?P<args>.*)\))?$"
 )
+_RAW: Final = re.compile(r"\$\[[^\]]*\"\$\{(EXTEN|CALLERID\((?:num|name|dnid|all|ani)\))(?:\}|:)")
+"""A stranger's text inside an expression: its quotes could end the expression's own."""
 _FUNCTION = re.compile(r"\$\{([A-Z_][A-Z_0-9]*)\(|(?<=\()([A-Z_][A-Z_0-9]*)\([^()]*\)\)?=")
 _PAIRS: Final = {")": "(", "]": "[", "}": "{"}
 _ENDS_WELL: Final = ("Hangup", "Goto", "Return")
@@ -111,6 +113,11 @@ def faults_of(plan: Dialplan) -> list[str]:
                 faults.append(
                     f"extensions.conf line {step.line}: {step.app} goes to {context},{exten},{place}, which does not exist."
                 )
+    faults += [
+        f"extensions.conf line {step.line}: {raw[1]} is a stranger's text and stands in an expression: filter it first."
+        for step in plan.steps
+        for raw in _RAW.finditer(step.args)
+    ]
     last = {(s.context, s.exten): s for s in plan.steps}
     faults += [
         f"extensions.conf line {step.line}: extension {step.exten} of [{step.context}] ends with {step.app}: the call would "

@@ -42,11 +42,34 @@ def test_a_called_number_reaches_its_hotline(switch: Switch, trunk: str, called:
     assert (line["hotline"], line["trunk"]) == (hotline, trunk)
 
 
+# %22 and %7C are a quote and a bar, which end a text and begin another value in one of Asterisk's expressions.
+INJECTED = "55%22%7C%22" + "a" * 36 + "%3Fto-trunk,0912345678,1%3A"
+
+
+@pytest.mark.parametrize("called", [INJECTED, "s", "7", "_1022"], ids=["expression", "s", "digit", "pattern"])
+def test_a_called_number_no_table_knows_is_a_call_to_the_trunks_hotline_and_never_a_way_out(
+    switch: Switch, called: str
+) -> None:
+    caller = f"0916{len(called):02d}{ord(called[0]):04d}"
+
+    async def scene() -> int:
+        async with carrier(switch) as line:
+            way_out = line.route("0912345678", Answering.answers(0.2))
+            leg = Citizen(line, caller).dial(called)
+            await asyncio.sleep(1.0)
+            leg.hang_up()
+            await leg.until_ended()
+            return len(way_out.legs)
+
+    assert run(scene()) == 0
+    assert cdrs_of(switch, caller)[0]["hotline"] == "binhphuoc"
+
+
 def test_a_stranger_meets_a_challenge_and_nothing_else(switch: Switch) -> None:
     async def scene() -> list[tuple[str, int, str]]:
         stranger = await UserAgent.open("127.0.0.9", 0)
         met = []
-        for user in ("1022", "0912345678", "101", "trunk-vnpt", "no-such-phone"):
+        for user in ("1022", "0912345678", "101", "no-such-phone", "trunk-vnpt", "trunk-mobifone"):
             for method in ("INVITE", "OPTIONS", "REGISTER", "MESSAGE"):
                 request = Message(
                     method=method,

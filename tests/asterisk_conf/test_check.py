@@ -28,7 +28,7 @@ def etc(folder: Path, installation: Installation = DEMO, timing: Timing | None =
 def test_the_dialplan_of_the_demo_has_no_fault(tmp_path: Path) -> None:
     plan = read_dialplan((etc(tmp_path) / "extensions.conf").read_text(encoding="utf-8"))
     assert faults_of(plan) == []
-    assert {"from-trunk", "hotline-entry", "fallback", "message", "from-phone", "to-trunk"} <= plan.contexts
+    assert {"from-trunk", "hotline-entry", "fallback", "message", "from-phone"} <= plan.contexts
 
 
 @pytest.mark.live
@@ -49,6 +49,7 @@ def test_the_real_asterisk_loads_all_of_it_without_a_complaint() -> None:
         ("same => n,Set(A=$[1 + (2])", "closes nothing"),
         ('same => n,Set(A="b)', "a quotation mark is not closed."),
         ("same => n,Goto(to-trunk,${CALLED},1)", "A caller in [fallback] can reach [to-trunk]"),
+        ('same => n,GotoIf($["1" != "${EXTEN}"]?s,1)', "EXTEN is a stranger's text"),
         ("same = n,Hangup()", "is no step of a dialplan"),
         (
             "same => n,Set(A=1)\n[next]\nexten => s,1,Hangup()",
