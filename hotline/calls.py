@@ -32,7 +32,8 @@ FOLLOWS: dict[CallState, frozenset[CallState]] = {
         {CallState.WAITING, CallState.TALKING, CallState.MESSAGE, CallState.FALLBACK, CallState.ENDED}
     ),
     CallState.TALKING: frozenset({CallState.WAITING, CallState.FALLBACK, CallState.ENDED}),
-    CallState.MESSAGE: frozenset({CallState.FALLBACK, CallState.ENDED}),
+    # Key 1 in the message is an emergency: back to the line.
+    CallState.MESSAGE: frozenset({CallState.WAITING, CallState.FALLBACK, CallState.ENDED}),
     CallState.FALLBACK: frozenset(
         {CallState.WAITING, CallState.RINGING, CallState.TALKING, CallState.MESSAGE, CallState.ENDED}
     ),

@@ -59,6 +59,11 @@ class Announcer:
         if playback == self._playback:
             self._over()
 
+    def may_have_ended(self) -> None:
+        """Nobody listened to Asterisk for a while: what played then counts as heard, or the caller would wait for its end for ever."""
+        if self._playback:
+            self._over()
+
     def _over(self) -> None:
         then, self._then, self._playback = self._then, None, ""
         self.said_s = self._floor.clock()

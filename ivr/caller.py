@@ -232,8 +232,12 @@ class Caller:
         if self.id not in {channel.id for channel in await self.floor.ari.channels()}:
             self._gone()
             return
+        self.left_to_dialplan("taken out of the application")
+
+    def left_to_dialplan(self, why: str) -> None:
+        """The dialplan has the caller: no phone rings for them here any more."""
         self.humans.end_all("cancelled")
-        self.floor.tell(e.CallLeftToDialplan(call_id=self.id, why="taken out of the application"))
+        self.floor.tell(e.CallLeftToDialplan(call_id=self.id, why=why))
         self._forget()
         self.do(self.floor.ari.end_bridge(self.bridge))
 

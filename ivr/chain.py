@@ -55,6 +55,9 @@ class Chain:
     def announce(self, leg: Leg) -> None:
         """Say why it rings; key 1 takes the call."""
         leg.announced += 1
+        if not self._floor.sounds(["chain-announcement"], "vi", self._caller.hotline):
+            self._caller.humans.answered(leg)  # nobody would know that a key is asked for
+            return
         self._play(leg, "chain-announcement", f"why-{leg.id}-{leg.announced}")
 
     def heard(self, leg: Leg, event: AriEvent) -> None:

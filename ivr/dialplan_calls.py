@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ log = structlog.get_logger(__name__)
 
 GRACE_S = 10.0
 """So long after its end a call is left to the programs that looked after it."""
+JOURNALS_WITHIN_S = 60.0
+"""So long facts that wait in some process's journal are waited for: they may tell who served a call."""
 TOO_SHORT_S = 5.0
 NAMES = uuid.UUID("b7b4f1c2-6d0e-5a53-9b53-0d5b1d6f1022")
 """Under which the facts get their ids: told twice they count once."""
@@ -73,8 +76,8 @@ class Served:
     def ended_at(self) -> datetime:
         return max(party.ended_at for party in self.parties)
 
-    def facts(self, known: bool) -> Iterator[e.Event]:
-        """What to tell of it; `known` when somebody told of its arrival."""
+    def facts(self, known: bool, answered: bool = False) -> Iterator[e.Event]:
+        """What to tell of it; `known` when somebody told of its arrival, `answered` when of a human's answer."""
         first = self.first
         if not known:
             told = numbers.caller(first.caller)
@@ -86,7 +89,8 @@ class Served:
         answered_at = first.answered_at or first.started_at
         last = self.parties[-1]
         acuity = last.acuity if last.acuity in set(Acuity) else str(FAILSAFE)
-        if any(party.served_by for party in self.parties):
+        dialplan_alone = any(party.served_by for party in self.parties)
+        if dialplan_alone:
             why = "chương trình điều phối không hoạt động"
             yield e.CallLeftToDialplan(
                 id=_id(first, "dialplan"), at=answered_at, call_id=first.call_id, why=why
@@ -101,7 +105,7 @@ class Served:
                 leg_id=human.dstchannel, answered_by=human.human,
             )  # fmt: skip
         heard_s = (self.ended_at - answered_at).total_seconds()
-        reason = self._reason(human is not None, heard_s)
+        reason = self._reason(human is not None or (answered and not dialplan_alone), heard_s)
         yield e.CallEnded(
             id=_id(first, "ended"), at=self.ended_at, call_id=first.call_id, reason=reason, heard_s=heard_s
         )
@@ -139,6 +143,8 @@ class DialplanCalls:
     _from: dict[str, int] = field(default_factory=dict)
     """Call id → where its first line begins: reading starts there after a restart."""
     _offset: int | None = None
+    _held_s: float | None = None
+    """Since when journals are waited for, on the monotonic clock."""
 
     def look(self) -> int:
         """Read new lines, tell of calls whose end is GRACE_S old and that are not closed; how many were told."""
@@ -147,22 +153,40 @@ class DialplanCalls:
         ready = [Served(tuple(parties)) for parties in self._waiting.values()]
         ready = [served for served in ready if served.ended_at < before]
         told = 0
+        facts_wait = (
+            self._facts_wait()
+        )  # asked first: what is replayed after this is not in what is read next
         with reading(self.engine) as session:
             wanted = [served.first.call_id for served in ready]
-            states = dict(
-                session.execute(select(Call.id, Call.state).where(Call.id.in_(wanted))).tuples().all()
-            )
+            query = select(Call.id, Call.state, Call.human_at).where(Call.id.in_(wanted))
+            states = {call_id: (state, human_at) for call_id, state, human_at in session.execute(query)}
+        if facts_wait and self._held():
+            return 0
         for served in ready:
             call_id = served.first.call_id
-            state = states.get(call_id)
+            state, human_at = states.get(call_id, (None, None))
             if state != CallState.ENDED:
-                for fact in served.facts(known=state is not None):
+                for fact in served.facts(known=state is not None, answered=human_at is not None):
                     self.record.write(fact)
                 told += 1
                 log.info("a call of the dialplan alone was told", call_id=call_id, known=state is not None)
             del self._waiting[call_id], self._from[call_id]
         self._remember()
         return told
+
+    def _facts_wait(self) -> bool:
+        """Whether some process's journal holds facts that the database has not."""
+        files = (*self.place.parent.glob("*.jsonl"), *self.place.parent.glob("*.replaying"))
+        waits = any(not f.name.endswith(".refused.jsonl") and _has_something(f) for f in files)
+        if not waits:
+            self._held_s = None
+        return waits
+
+    def _held(self) -> bool:
+        """Whether to wait on; a journal whose process never comes back holds nothing up for ever."""
+        if self._held_s is None:
+            self._held_s = time.monotonic()
+        return time.monotonic() - self._held_s < JOURNALS_WITHIN_S
 
     def _read(self) -> None:
         try:
@@ -218,6 +242,13 @@ class DialplanCalls:
             fresh = self.place.with_suffix(".fresh")
             fresh.write_text(text)
             fresh.replace(self.place)
+
+
+def _has_something(file: Path) -> bool:
+    try:
+        return file.stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 def _time(text: str) -> datetime | None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hotline import events as e
+from hotline import numbers
 from hotline.calls import EndReason
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 OFFER_S = 8.0
 """Silence after an offer in which a key may still come."""
+TYPED_WITHIN_S = 8.0
+"""From digit to digit of a number; later a key means again what it means in the line."""
 NUMBER_DIGITS = (8, 15)
 
 
@@ -24,11 +27,19 @@ class OtherWays:
         self._floor, self._caller = floor, caller
         self._typed: str | None = None
         """The number being typed by somebody who rings without one."""
+        self._typed_s = 0.0
         self._offered = False
 
     def tick(self, now_s: float) -> None:
         """Nobody on duty, or a wait over the limit, with no phone ringing: an offer, then the message; never endless ringing."""
         caller = self._caller
+        if self._typed is not None:
+            if (
+                not caller.announcer.speaks
+                and now_s - max(self._typed_s, caller.announcer.said_s) >= TYPED_WITHIN_S
+            ):
+                self._typed_no_more()
+            return
         hotline = self._floor.installation.hotline(caller.hotline)
         nobody = not self._floor.desks.on_duty(caller.hotline)
         hopeless = nobody or now_s - caller.queued_s > hotline.wait_limit_s
@@ -90,7 +101,7 @@ class OtherWays:
         if _can_be_rung(self._caller.number):
             self._promise(EndReason.CALLBACK_ASKED, "asked", ["callback-confirmed"])
         else:
-            self._typed = ""
+            self._typed, self._typed_s = "", self._floor.clock()
             self._caller.say(["callback-ask-number"])
 
     def _type(self, digit: str) -> None:
@@ -98,15 +109,28 @@ class OtherWays:
         typed = self._typed or ""
         if digit != "#" and len(typed) < longest:
             self._typed = typed + digit if digit.isdigit() else typed
+            self._typed_s = self._floor.clock()
             return
         self._typed = None
-        if len(typed) < shortest:
+        if len(typed) < shortest or not self._promise_to(typed):
             self._ask_callback()
-            return
+
+    def _typed_no_more(self) -> None:
+        """No "#" came: what was typed is a number, or nothing, and key 1 is an emergency again."""
+        typed, self._typed = self._typed or "", None
+        if len(typed) >= NUMBER_DIGITS[0]:
+            self._promise_to(typed)
+
+    def _promise_to(self, typed: str) -> bool:
+        """False when what was typed is no person's number: a premium or foreign one would be rung at the hotline's cost."""
+        told = numbers.caller(typed)
+        if told.kind not in ("mobile", "landline") or not told.e164:
+            return False
         caller = self._caller
-        caller.number = "+84" + typed.removeprefix("0")
+        caller.number = told.e164
         self._floor.tell(e.CallbackNumberGiven(call_id=caller.id, number=caller.number))
         self._promise(EndReason.CALLBACK_ASKED, "asked", ["callback-confirmed"])
+        return True
 
     def _promise(self, reason: EndReason, why: str, prompts: list[str]) -> None:
         caller = self._caller

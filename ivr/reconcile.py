@@ -29,6 +29,9 @@ log = structlog.get_logger(__name__)
 
 STALE = timedelta(seconds=60)
 """A call still in triage without a channel is the AGI's to end; after this long nobody will."""
+READ_WITHIN_S = 1.0
+"""How long callers may wait for the database: at 8 s without this process the rescue takes them."""
+LEARN_AGAIN_S = 1.0
 _OURS = frozenset({CallState.WAITING, CallState.RINGING, CallState.TALKING})
 
 
@@ -77,19 +80,23 @@ async def reconcile(
     take_over_recall: Callable[[Channel, Channel | None], bool] = lambda citizen, operator: False,
 ) -> None:
     """Bring desks, calls and the database to what Asterisk has; a recall's talk goes on when `take_over_recall` says so."""
-    await learn_operators(floor)
+    if not await learn_operators(floor):
+        floor.spawn(_learn_later(floor))
     channels = {channel.id: channel for channel in await floor.ari.channels()}
     bridges = {bridge.id: bridge for bridge in await floor.ari.bridges()}
     try:
-        known = await asyncio.to_thread(open_calls, floor.node)
-    except SQLAlchemyError as error:
+        known = await asyncio.wait_for(asyncio.to_thread(open_calls, floor.node), READ_WITHIN_S)
+    except (SQLAlchemyError, TimeoutError) as error:
         log.warning("the database is away; calls are taken over without it", error=type(error).__name__)
         known = {}
     for call_id, visit in list(floor.visits.items()):
         if call_id not in channels:
             visit.lost(by_switch=asterisk_restarted)
+        elif isinstance(visit, Caller) and channels[call_id].app != "Stasis":
+            visit.left_to_dialplan("continued while nobody listened")
         elif isinstance(visit, Caller):
             visit.humans.without(channels.keys())
+            visit.announcer.may_have_ended()
     for channel in channels.values():
         if _is_caller(channel, floor.ari.app) and channel.id not in floor.visits:
             await _take_over(floor, channel, channels, bridges, known.get(channel.id))
@@ -106,12 +113,26 @@ async def reconcile(
     end_vanished(floor, known, set(channels), asterisk_restarted=asterisk_restarted)
 
 
-async def learn_operators(floor: Floor) -> None:
+async def learn_operators(floor: Floor) -> bool:
+    """Whether the database told who has a desk."""
     try:
-        for operator, presence in await asyncio.to_thread(operators):
-            floor.desks.learn(operator, presence)
-    except SQLAlchemyError as error:
+        known = await asyncio.wait_for(asyncio.to_thread(operators), READ_WITHIN_S)
+    except (SQLAlchemyError, TimeoutError) as error:
         log.warning("operators cannot be read; those known go on", error=type(error).__name__)
+        return False
+    for operator, presence in known:
+        floor.desks.learn(operator, presence)
+    return True
+
+
+async def _learn_later(floor: Floor) -> None:
+    """Ask until the database answers: operators who sit there must not be passed over for as long as this process lives."""
+    while True:
+        await asyncio.sleep(LEARN_AGAIN_S)
+        if await learn_operators(floor):
+            break
+    settle_desks(floor)
+    floor.serve()
 
 
 def _is_caller(channel: Channel, app: str) -> bool:

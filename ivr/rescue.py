@@ -206,10 +206,11 @@ class Rescue:
                 path = f"channels/{urllib.parse.quote(channel, safe='')}"
                 if not self._fallback_is_there(path):
                     continue
-                self._handed.add(channel)
                 status, _ = self.switch.ask(
                     "POST", f"{path}/continue", context=FALLBACK, extension="s", priority="1"
                 )
+                if status < 300:  # refused, or not answered in time: tried again at the next look
+                    self._handed.add(channel)
                 log.error("an orphaned caller was handed to the fallback", call_id=channel, status=status)
                 self._end_legs(channel, channels or [])
         except SwitchAway:

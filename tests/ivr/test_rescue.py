@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ivr import rescue
-from ivr.rescue import STALE_S, STARTS_WITHIN_S, Rescue, Switch
+from ivr.rescue import ORPHANED_S, STALE_S, STARTS_WITHIN_S, Rescue, Switch, SwitchAway
 
 
 @dataclass(frozen=True)
@@ -96,3 +96,36 @@ def test_a_process_that_has_beaten_and_stops_is_killed_within_five_seconds(
     assert lives(process)
     looked(watch, now, STALE_S)
     assert not lives(process)
+
+
+@dataclass(frozen=True)
+class Refusing(Beating):
+    """An Asterisk with one caller alone in our application, that does not take them over the first time it is asked."""
+
+    met: tuple[list[str], list[object]] = ([], [])
+    """What was asked, and what is answered next: a status or a fault."""
+
+    def value(self, name: str, of: str = "asterisk") -> str:
+        return "1" if name.startswith("DIALPLAN_EXISTS") else self.said
+
+    def ask(self, method: str, path: str, **query: str) -> tuple[int, list[object]]:
+        if path == "channels":
+            dialplan = {"app_name": "Stasis", "app_data": "hotline,caller,binhphuoc"}
+            return 200, [{"id": "n1-1.1", "name": "PJSIP/trunk-1", "state": "Up", "dialplan": dialplan}]
+        if path.endswith("/continue"):
+            asked, answers = self.met
+            asked.append(path)
+            answer = answers.pop(0) if answers else 204
+            if isinstance(answer, Exception):
+                raise answer
+            return int(str(answer)), []
+        return 200, []
+
+
+@pytest.mark.parametrize("first", [SwitchAway("timed out"), 500], ids=["no answer", "refused"])
+def test_a_caller_whom_asterisk_did_not_take_over_is_handed_over_again_and_then_left_alone(
+    tmp_path: Path, now: list[float], first: object
+) -> None:
+    switch = Refusing("", "", met=([], [first]))
+    looked(Rescue(switch, tmp_path), now, ORPHANED_S + 3)
+    assert len(switch.met[0]) == 2
