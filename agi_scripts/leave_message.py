@@ -17,7 +17,9 @@ MESSAGE_AT_MOST_S = 120.0
 
 def leave_message(session: Session, house: House) -> None:
     """Ask for a message, wait for # or the hang-up. Key 1 in the announcement is an emergency: NEXT=line at RED."""
-    hotline, language, number, acuity = session.values("HOTLINE", "LANGUAGE_CODE", "CALLER", "ACUITY")
+    names = ("HOTLINE", "LANGUAGE_CODE", "CALLER", "CALLBACK", "ACUITY")
+    hotline, language, caller_number, callback, acuity = session.values(*names)
+    number = callback or caller_number
     language = language or "vi"
     session.set("TRIAGE_DONE", "")  # until this script is through, a break leads to the fallback
 

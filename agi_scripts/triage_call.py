@@ -89,6 +89,8 @@ class _Caller:
     at: Asking | Decision | None = None
     """Where the caller is."""
     callback_number: str = ""
+    continues: recall.Contact | None = None
+    """The running contact of a redial."""
 
     @property
     def call_id(self) -> str:
@@ -149,11 +151,8 @@ def _decide(caller: _Caller) -> Decision:
     )
     if running is not None:
         caller.at = decision = recall.rejoin(caller.protocol, running)
+        caller.continues = running
         caller.session.set("ACUITY_REACHED", decision.acuity)
-        call_id = running.ticket.removeprefix("t-")
-        caller.house.record.tell(
-            e.RecallChanged(recall_id=f"r-{call_id}", call_id=call_id, state="cancelled")
-        )
         return decision
     now: Asking | Decision = start(caller.protocol)
     while isinstance(now, Asking):
@@ -223,6 +222,10 @@ def _tell(caller: _Caller, decision: Decision, heard: bool) -> None:
     if done:
         caller.house.record.write(_ended(caller, EndReason.SELF_CARE))
     message = prompt_id(caller.protocol, decision.prompt) if decision.prompt else ""
+    if caller.callback_number:
+        caller.session.set("CALLBACK", caller.callback_number)
+    if caller.continues is not None and caller.continues.operator:
+        caller.session.set("SAME_OPERATOR", caller.continues.operator)
     for name, value in (
         ("ACUITY_REACHED", decision.acuity.value),
         ("BRANCH", BRANCH[decision.kind]),
@@ -286,6 +289,7 @@ def _triaged(caller: _Caller, at: Asking | Decision | None, acuity: Acuity) -> e
         protocol_version=caller.protocol.version,
         protocol_digest=caller.protocol.digest,
         is_repeat=decided is not None and decided.repeat,
+        continues=caller.continues.ticket if caller.continues else "",
     )
 
 

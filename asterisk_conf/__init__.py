@@ -22,7 +22,7 @@ from hotline.settings import Settings
 TEMPLATES: Final = Path(__file__).with_name("templates")
 CHANNEL_VARIABLES: Final = (
     *("HOTLINE", "TRUNK", "ACUITY", "ACUITY_REACHED", "TRIAGE_DONE", "BRANCH", "MESSAGE", "QUEUE"),
-    *("TICKET", "LANGUAGE_CODE", "CALLED", "CALLER"),
+    *("TICKET", "LANGUAGE_CODE", "CALLED", "CALLER", "CALLBACK", "SAME_OPERATOR"),
 )
 """What each ARI event tells of its channel."""
 CDR_COLUMNS: Final = (

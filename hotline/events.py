@@ -56,6 +56,8 @@ class CallTriaged(Event):
     protocol_version: str
     protocol_digest: str
     is_repeat: bool = False
+    continues: str = ""
+    """The open ticket that a redial within minutes goes on with; its number's owed recalls are cancelled."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +117,8 @@ class CallAnswered(Event):
     leg_id: str
     answered_by: str
     operator_id: int | None = None
+    settles: str = ""
+    """E.164 number whose owed recalls this talk settles; empty when the number does not say who rings."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +147,9 @@ class UnitChosen(Event):
     call_id: str
     unit_code: str
     how: str
-    """ticket, keys or operator."""
+    """earlier (as on the number's earlier ticket), ticket (that, confirmed by a key), denied, keys or operator."""
+    unit_name: str = ""
+    """As it was said to the caller."""
 
 
 @dataclass(frozen=True, kw_only=True)

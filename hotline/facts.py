@@ -25,6 +25,7 @@ from hotline.operators import OperatorEntry, OperatorPresence
 from hotline.recalls import FOLLOWS as RECALL_FOLLOWS
 from hotline.recalls import Recall, RecallState
 from hotline.recordings import Recording, Retention
+from hotline.redials import chosen_by_a_person, go_on_with, settle_recalls
 from hotline.tickets import Ticket
 
 
@@ -160,6 +161,9 @@ def _call_triaged(session: Session, event: e.CallTriaged) -> Call:
         ticket.protocol_id, ticket.protocol_version = event.protocol_id, event.protocol_version
         ticket.protocol_digest = event.protocol_digest
         ticket.version += 1
+        if event.continues:
+            go_on_with(session, ticket, event.continues, event.at)
+            settle_recalls(session, call, call.caller_number, RecallState.CANCELLED, event.at)
     return call
 
 
@@ -239,6 +243,8 @@ def _call_answered(session: Session, event: e.CallAnswered) -> Call:
     if leg is not None:
         leg.answered_at, leg.outcome = event.at, "answered"
     _move(call, CallState.TALKING)
+    if event.settles:
+        settle_recalls(session, call, event.settles, RecallState.DONE, event.at)
     return call
 
 
@@ -263,7 +269,7 @@ def _message_started(session: Session, event: e.MessageStarted) -> Call:
 def _unit_chosen(session: Session, event: e.UnitChosen) -> Call:
     call = _call(session, event)
     ticket = _ticket(session, call)
-    if ticket is not None:
+    if ticket is not None and not chosen_by_a_person(session, ticket.id):
         ticket.unit_code = event.unit_code
         ticket.version += 1
     return call
@@ -313,11 +319,12 @@ def _recall_changed(session: Session, event: e.RecallChanged) -> Call | None:
     if recall is None:
         return None
     to = RecallState(event.state)
-    if to in RECALL_FOLLOWS[RecallState(recall.state)]:
-        recall.state = to
-        if to == RecallState.DIALLING:
-            recall.tries += 1
-        recall.next_try_at = event.next_try_at or recall.next_try_at
+    if to not in RECALL_FOLLOWS[RecallState(recall.state)]:
+        return None
+    recall.state = to
+    if to == RecallState.DIALLING:
+        recall.tries += 1
+    recall.next_try_at = event.next_try_at or recall.next_try_at
     return session.get(Call, recall.call_id)
 
 

@@ -17,8 +17,10 @@ class RecallState(StrEnum):
     CANCELLED = "cancelled"
 
 
+OWED = (RecallState.DUE, RecallState.DIALLING)
+
 FOLLOWS: dict[RecallState, frozenset[RecallState]] = {
-    RecallState.DUE: frozenset({RecallState.DIALLING, RecallState.CANCELLED, RecallState.FAILED}),
+    RecallState.DUE: frozenset(set(RecallState)),
     RecallState.DIALLING: frozenset(
         {RecallState.DUE, RecallState.DONE, RecallState.FAILED, RecallState.CANCELLED}
     ),
@@ -26,6 +28,7 @@ FOLLOWS: dict[RecallState, frozenset[RecallState]] = {
     RecallState.FAILED: frozenset({RecallState.DUE}),
     RecallState.CANCELLED: frozenset(),
 }
+"""What may follow what. Due again after due is another time for it; done after due: the citizen rang and was served."""
 
 
 class Recall(Base):

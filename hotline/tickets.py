@@ -46,6 +46,8 @@ class Ticket(Base):
     path: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     """The answers of the IVR in order: {"question", "key", "said", "at"}; key null is silence."""
     is_repeat: Mapped[bool] = mapped_column(default=False)
+    continues_id: Mapped[str] = mapped_column(String(72), index=True, default="", server_default="")
+    """The ticket that this one goes on with, when the caller rang again within minutes; empty for most."""
     disposition: Mapped[str] = mapped_column(String(32), default="")
     opened_at: Mapped[datetime] = mapped_column(Moment, index=True)
     closed_at: Mapped[datetime | None] = mapped_column(Moment)

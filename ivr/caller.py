@@ -24,6 +24,7 @@ from ivr.floor import Floor
 from ivr.humans import Humans
 from ivr.leg import bridge_of, call_and_role
 from ivr.other_ways import OtherWays
+from ivr.recall import matches_nobody
 from ivr.waiting_line import Waiting
 
 log = structlog.get_logger(__name__)
@@ -40,6 +41,10 @@ class Caller:
     trunk: str = ""
     number: str = ""
     """E.164, empty when withheld."""
+    callback: str = ""
+    """The number that somebody who withholds theirs has given."""
+    same_operator: int | None = None
+    """Whom a caller who rings again within minutes spoke with."""
     acuity: Acuity = Acuity.ORANGE
     branch: str = ""
     language: str = "vi"
@@ -72,6 +77,12 @@ class Caller:
     def waits(self) -> bool:
         return self.humans.talking is None and self.leaving is None and not self.over
 
+    @property
+    def known_number(self) -> str:
+        """Their number if it says who rings; a shared, withheld or service number says nothing."""
+        shared = self.floor.installation.hotline(self.hotline).shared_numbers
+        return "" if matches_nobody(self.number, shared) else self.number
+
     # -- beginning --
 
     @classmethod
@@ -88,7 +99,8 @@ class Caller:
             floor=floor, id=channel.id, hotline=said.get("HOTLINE") or hotline, trunk=said.get("TRUNK", ""),
             number=said.get("CALLER") or channel.caller_number, acuity=acuity, branch=_branch(said),
             language=said.get("LANGUAGE_CODE") or "vi", message=said.get("MESSAGE", ""),
-            queued_s=now_s - waited_s, answered_by_machine_s=now_s - channel.age_s,
+            queued_s=now_s - waited_s, answered_by_machine_s=now_s - channel.age_s, callback=said.get("CALLBACK", ""),
+            same_operator=_number(said.get("SAME_OPERATOR")),
         )  # fmt: skip
         caller.red_since_s = caller.queued_s if acuity is Acuity.RED else None
         floor.visits[caller.id] = caller
@@ -184,7 +196,16 @@ class Caller:
         if not self.waits:
             return None
         waited_s = self.floor.clock() - self.queued_s
-        return Waiting(self.id, self.hotline, self.acuity, waited_s, self.branch, self.language, self.front)
+        return Waiting(
+            self.id,
+            self.hotline,
+            self.acuity,
+            waited_s,
+            self.branch,
+            self.language,
+            self.front,
+            self.same_operator,
+        )
 
     def say(self, prompts: list[str], then: Callable[[], None] | None = None) -> None:
         """What the caller hears next, in place of what they hear."""
@@ -300,6 +321,10 @@ def _acuity(text: str | None) -> Acuity | None:
         return Acuity(text) if text else None
     except ValueError:
         return None
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdecimal() else None
 
 
 def _branch(said: Any) -> str:

@@ -141,9 +141,10 @@ class Desks:
             raise NotPossible(f"Máy {phone} đang có {other.username} trực: hãy chọn máy khác.")
         if desk.state is P.OFFLINE:
             desk.phone = phone
-            self.change(desk, P.AVAILABLE)
         elif desk.phone != phone:
             raise NotPossible(f"Đang trực ở máy {desk.phone}: hãy ra ca trước khi đổi máy.")
+        if desk.state in (P.OFFLINE, P.PAUSED):
+            self.change(desk, P.AVAILABLE)
 
     def sign_out(self, desk: Desk) -> None:
         """Leaves now, or after the present call."""

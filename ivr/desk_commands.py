@@ -162,10 +162,8 @@ class DeskCommands:
             raise NotPossible("Không có yêu cầu gọi lại này.")
         state = "cancelled" if command.kind == "recall_cancel" else "due"
         possible = recalls.FOLLOWS[recalls.RecallState(recall.state)]
-        if recalls.RecallState(state) not in possible and not (state == "due" and recall.state == "due"):
+        if recalls.RecallState(state) not in possible:
             raise NotPossible("Yêu cầu gọi lại này đã xong hoặc đang được gọi.")
-        if state == "due":
-            self._recalls.now(recall.id)
         await self._floor.keep(
             e.RecallChanged(recall_id=recall.id, call_id=recall.call_id, state=state, next_try_at=e.now())
         )

@@ -172,7 +172,11 @@ class Humans:
             return
         self._floor.tell(
             e.CallAnswered(
-                call_id=self._caller.id, leg_id=leg.id, answered_by=leg.name, operator_id=leg.operator_id
+                call_id=self._caller.id,
+                leg_id=leg.id,
+                answered_by=leg.name,
+                operator_id=leg.operator_id,
+                settles=self._caller.known_number,
             )
         )
 

@@ -80,11 +80,12 @@ class OtherWays:
     def owe(self, why: str) -> None:
         """The hotline will ring this caller, if they have a number."""
         caller, at = self._caller, e.now()
-        if not _can_be_rung(caller.number):
+        number = caller.callback or caller.number
+        if not _can_be_rung(number):
             return
         self._floor.tell(
             e.RecallDue(
-                call_id=caller.id, hotline=caller.hotline, number=caller.number, acuity=caller.acuity, why=why, at=at,
+                call_id=caller.id, hotline=caller.hotline, number=number, acuity=caller.acuity, why=why, at=at,
                 due_at=at + timedelta(seconds=caller.acuity.callback_within_s),
             )
         )  # fmt: skip
@@ -98,7 +99,7 @@ class OtherWays:
         caller.leave_to("message")
 
     def _ask_callback(self) -> None:
-        if _can_be_rung(self._caller.number):
+        if _can_be_rung(self._caller.callback or self._caller.number):
             self._promise(EndReason.CALLBACK_ASKED, "asked", ["callback-confirmed"])
         else:
             self._typed, self._typed_s = "", self._floor.clock()
@@ -127,8 +128,8 @@ class OtherWays:
         if told.kind not in ("mobile", "landline") or not told.e164:
             return False
         caller = self._caller
-        caller.number = told.e164
-        self._floor.tell(e.CallbackNumberGiven(call_id=caller.id, number=caller.number))
+        caller.callback = told.e164
+        self._floor.tell(e.CallbackNumberGiven(call_id=caller.id, number=caller.callback))
         self._promise(EndReason.CALLBACK_ASKED, "asked", ["callback-confirmed"])
         return True
 

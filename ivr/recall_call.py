@@ -20,6 +20,7 @@ from ivr.desk import Desk
 from ivr.floor import Floor
 from ivr.leg import MISSED, SHOWN, Leg, bridge_of, call_and_role, outcome
 from ivr.queue_members import Refused
+from ivr.recall import matches_nobody
 from ivr.waiting_line import Waiting
 
 log = structlog.get_logger(__name__)
@@ -62,6 +63,11 @@ class RecallCall:
     leg: Leg | None = None
     _count: int = 0
     _refused: set[int] = field(default_factory=set)
+
+    @property
+    def _known_number(self) -> str:
+        shared = self.floor.installation.hotline(self.owed.hotline).shared_numbers
+        return "" if matches_nobody(self.owed.number, shared) else self.owed.number
 
     # -- its place in the line --
 
@@ -119,7 +125,13 @@ class RecallCall:
             return
         variables = {"PJSIP_HEADER(add,X-Call-Id)": self.id, SHOWN: shown}
         if leg.role == "caller":
-            del variables["PJSIP_HEADER(add,X-Call-Id)"]
+            # What the process after this one must know of the talk it takes over.
+            variables = {
+                "ACUITY": self.owed.acuity,
+                "TICKET": self.owed.ticket_id,
+                "CALLER": self.owed.number,
+            }
+            variables |= {SHOWN: shown}
         try:
             await self.floor.ari.create(leg.id, leg.endpoint, args, originator, variables)
         except AriError as error:
@@ -227,9 +239,15 @@ class RecallCall:
             except Refused as error:
                 log.error("a recall is not recorded", call_id=self.id, error=str(error))
         self.floor.tell(
-            e.CallAnswered(call_id=self.id, leg_id=leg.id, answered_by=leg.name, operator_id=leg.operator_id)
+            e.CallAnswered(
+                call_id=self.id,
+                leg_id=leg.id,
+                answered_by=leg.name,
+                operator_id=leg.operator_id,
+                settles=self._known_number,
+            )
         )
-        self._recall(RecallState.DONE)
+        self.reached()
         ari = self.floor.ari
         said = self.floor.sounds(["callback-to-citizen"], "vi", self.owed.hotline)
         await self.floor.quietly(ari.stop_playing(f"why-{leg.id}"))
@@ -277,7 +295,11 @@ class RecallCall:
         self.floor.spawn(self.floor.quietly(ari.hang_up(self.id), ari.end_bridge(bridge_of(self.id))))
         self.floor.serve()
 
-    def withdraw(self) -> None:
-        """Not owed any more; nothing happens to a call that rings or talks already."""
-        if self.leg is None:
+    def reached(self) -> None:
+        """Operator and citizen hear each other: nothing is owed any more."""
+        self._recall(RecallState.DONE)
+
+    def withdraw(self, *, settled: bool) -> None:
+        """Not due now. One that is settled, as when the citizen rang themselves, stops ringing too; a talk goes on."""
+        if self.leg is None or (settled and not self.citizen_up):
             self._end(EndReason.NOT_REACHED)

@@ -8,13 +8,13 @@ import time
 from pathlib import Path
 
 import structlog
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from hotline import events as e
 from hotline.acuity import Acuity
 from hotline.database import reading
-from hotline.recalls import Recall, RecallState
+from hotline.recalls import OWED, Recall, RecallState
 from ivr.ari import Channel
 from ivr.floor import Floor
 from ivr.leg import Leg
@@ -28,17 +28,26 @@ OURS_FROM = 5_000_000
 """Asterisk counts its own channels from 0 at each start: ids of ours must never meet them."""
 
 
-def due(at_once: frozenset[str] = frozenset()) -> list[Owed]:
-    """Recalls whose time has come, or whom a desk wants now; the oldest first."""
+def due() -> list[Owed]:
+    """Recalls whose time has come; the oldest first."""
     now = e.now()
     with reading() as session:
         rows = session.scalars(
             select(Recall)
-            .where(Recall.state == RecallState.DUE, or_(Recall.next_try_at <= now, Recall.id.in_(at_once)))
+            .where(Recall.state == RecallState.DUE, Recall.next_try_at <= now)
             .order_by(Recall.due_at)
             .limit(AT_ONCE)
         )
         return [_owed(row) for row in rows]
+
+
+def no_more_owed(recall_ids: frozenset[str]) -> frozenset[str]:
+    """Which of these have been cancelled or settled otherwise, as when the citizen rang themselves."""
+    if not recall_ids:
+        return frozenset()
+    with reading() as session:
+        asked = select(Recall.id).where(Recall.id.in_(recall_ids), Recall.state.not_in(OWED))
+        return frozenset(session.scalars(asked))
 
 
 def in_hand() -> list[Owed]:
@@ -60,11 +69,6 @@ class RecallDialler:
         self._floor, self._recordings = floor, recordings
         self._count = itertools.count(OURS_FROM)
         self._looked_after = False
-        self._at_once: set[str] = set()
-
-    def now(self, recall_id: str) -> None:
-        """A desk wants this recall made now, before its time."""
-        self._at_once.add(recall_id)
 
     async def run(self) -> None:
         while True:
@@ -79,16 +83,16 @@ class RecallDialler:
                 log.warning("recalls cannot be read", error=type(error).__name__)
 
     async def _look(self) -> None:
-        owed = {one.id: one for one in await asyncio.to_thread(due, frozenset(self._at_once))}
         known = self._by_recall()
+        owed = {one.id: one for one in await asyncio.to_thread(due)}
+        settled = await asyncio.to_thread(no_more_owed, frozenset(known))
         hotlines = {hotline.key for hotline in self._floor.installation.hotlines}
         for recall_id, call in known.items():
             if recall_id not in owed:
-                call.withdraw()
+                call.withdraw(settled=recall_id in settled)
         for recall_id, one in owed.items():
             if recall_id not in known and one.hotline in hotlines:
                 self._begin(one)
-                self._at_once.discard(recall_id)
         self._floor.serve()
 
     def _by_recall(self) -> dict[str, RecallCall]:
@@ -118,7 +122,12 @@ class RecallDialler:
         hotline, _, recall_id = rest.partition(",")
         if channel.state != "Up" or operator is None or operator.state != "Up":
             return False
-        owed = Owed(recall_id, recall_id.removeprefix("r-"), "", hotline, "", Acuity.ORANGE, 0, 0.0)
+        said = channel.variables
+        acuity = Acuity(said["ACUITY"]) if said.get("ACUITY") in set(Acuity) else Acuity.ORANGE
+        call_id = recall_id.removeprefix("r-")
+        owed = Owed(
+            recall_id, call_id, said.get("TICKET", ""), hotline, said.get("CALLER", ""), acuity, 0, 0.0
+        )
         call = RecallCall(self._floor, channel.id, owed, self._recordings, self._floor.clock())
         call.begun = call.dialled = call.citizen_up = True
         phone = operator.name.removeprefix("PJSIP/").rpartition("-")[0]
@@ -128,4 +137,5 @@ class RecallDialler:
         if desk is not None:
             call.leg.operator_id = desk.operator_id
         self._floor.visits[channel.id] = call
+        call.reached()  # the earlier process may have died before it said so
         return True

@@ -20,6 +20,7 @@ from hotline.acuity import Acuity, higher
 from hotline.calls import Call, CallState, EndReason
 from hotline.database import reading
 from hotline.operators import Operator, OperatorPresence, Presence, Role
+from hotline.tickets import Ticket
 from ivr.ari import Bridge, Channel
 from ivr.caller import Caller
 from ivr.floor import Floor
@@ -43,7 +44,8 @@ class OpenCall:
     hotline: str
     state: CallState
     acuity: Acuity
-    caller_number: str
+    number: str
+    """To ring them back: their own, or the one they gave because they withhold theirs."""
     direction: str
     arrived_at: datetime
     queued_at: datetime | None
@@ -52,13 +54,17 @@ class OpenCall:
 
 def open_calls(node: str) -> dict[str, OpenCall]:
     with reading() as session:
-        rows = session.scalars(select(Call).where(Call.node == node, Call.state != CallState.ENDED))
+        rows = session.execute(
+            select(Call, Ticket.callback_number)
+            .outerjoin(Ticket, Ticket.id == Call.ticket_id)
+            .where(Call.node == node, Call.state != CallState.ENDED)
+        )
         return {
             c.id: OpenCall(
-                c.id, c.hotline, CallState(c.state), Acuity(c.acuity), c.caller_number, c.direction, c.arrived_at,
+                c.id, c.hotline, CallState(c.state), Acuity(c.acuity), given or c.caller_number, c.direction, c.arrived_at,
                 c.queued_at, c.human_at,
             )
-            for c in rows
+            for c, given in rows
         }  # fmt: skip
 
 
@@ -232,10 +238,10 @@ def end_vanished(
         reason = EndReason.SERVED if answered else unanswered
         reason = EndReason.SWITCH_LOST if asterisk_restarted else reason
         log.warning("a call ended while nobody listened", call_id=call.id, reason=reason)
-        if call.direction == "in" and call.caller_number and (cut_off or not answered):
+        if call.direction == "in" and call.number and (cut_off or not answered):
             floor.tell(
                 e.RecallDue(
-                    call_id=call.id, hotline=call.hotline, number=call.caller_number, acuity=call.acuity,
+                    call_id=call.id, hotline=call.hotline, number=call.number, acuity=call.acuity,
                     why="switch_lost" if asterisk_restarted else "lost", at=now,
                     due_at=now + timedelta(seconds=call.acuity.callback_within_s),
                 )

@@ -26,6 +26,8 @@ class Waiting:
     language: str = HOME_LANGUAGE
     front: bool = False
     """Had a human already and lost them through no fault of their own."""
+    operator_id: int | None = None
+    """Whom they spoke with minutes ago: to have the same one again if free."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +78,20 @@ def has_skill(operator: Free, waiting: Waiting) -> bool:
 def who_rings(waiting: Waiting, free: Sequence[Free], on_duty: Collection[Free] | None = None) -> list[Free]:
     """Whose phones to ring for this caller: for RED all who serve the hotline, else the longest idle with the skill.
 
-    When nobody on duty (`on_duty`; by default the free ones) has the skill, anybody of the hotline does.
+    Whom the caller spoke with minutes ago comes first. When nobody on duty (`on_duty`; by default the free ones) has
+    the skill, anybody of the hotline does.
     """
     able = [operator for operator in free if serves(operator, waiting.hotline)]
     if waiting.acuity is Acuity.RED:
-        return sorted(able, key=lambda operator: -operator.idle_s)
+        return sorted(
+            able, key=lambda operator: (operator.operator_id != waiting.operator_id, -operator.idle_s)
+        )
     duty = [
         operator for operator in (free if on_duty is None else on_duty) if serves(operator, waiting.hotline)
     ]
+    same = [operator for operator in able if operator.operator_id == waiting.operator_id]
+    if same:
+        return same
     if any(has_skill(operator, waiting) for operator in duty):
         able = [operator for operator in able if has_skill(operator, waiting)]
     return sorted(able, key=lambda operator: (-operator.idle_s, operator.operator_id))[:1]

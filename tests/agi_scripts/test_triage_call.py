@@ -180,6 +180,15 @@ def test_a_redial_within_15_minutes_of_a_red_call_goes_straight_to_the_line(runn
     recall = running.recall()
     assert recall is not None
     assert recall.state == "cancelled"
+    again = running.ticket(SECOND)
+    assert (again.continues_id, again.is_repeat) == (f"t-{FIRST}", False)
+    assert running.kinds()[-2:] == ["rang_again", "recall_changed"]
+
+
+def test_a_redial_names_the_operator_whom_the_caller_spoke_with(running: Running) -> None:
+    running.meet("1", HANG_UP)
+    running.told.write(e.CallAnswered(call_id=FIRST, leg_id="op-1", answered_by="lan", operator_id=7))
+    assert running.meet(call_id=SECOND).variables["SAME_OPERATOR"] == "7"
 
 
 def _aged(running: Running, hours: float) -> None:

@@ -105,7 +105,7 @@ TAMPERED = {
     "an invented call": (
         [f"INSERT INTO ticket SELECT 't-x', hotline, 99, 'x', state, acuity, branch, reason, caller_number, callback_number, "
          "unit_code, protocol_id, protocol_version, protocol_digest, path, is_repeat, disposition, opened_at, closed_at, "
-         f"version FROM ticket WHERE id = 't-{ID}'"],
+         f"version, continues_id FROM ticket WHERE id = 't-{ID}'"],
         "Ticket t-x belongs to no call in the ledger.",
     ),
 }  # fmt: skip

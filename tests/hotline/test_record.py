@@ -2,7 +2,10 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, func, select
@@ -12,6 +15,7 @@ from hotline.calls import Call, Leg
 from hotline.database import reading, transaction
 from hotline.facts import Told
 from hotline.ledger import LedgerEntry
+from hotline.recalls import Recall
 from hotline.record import Record, apply
 from hotline.tickets import Ticket, TicketEntry
 from tests.hotline.facts import arrived, call_id, ended, triaged, whole_call
@@ -131,3 +135,92 @@ def test_redis_down_does_not_stop_a_call(database: Engine, writer: Writer) -> No
     assert longest_s < 0.5
     with reading(database) as session:
         assert session.scalar(select(func.count()).select_from(Told)) == 60
+
+
+def _owes(n: int, number: str, **more: Any) -> e.RecallDue:
+    values = {"call_id": call_id(n), "hotline": "binhphuoc", "number": number, "acuity": "RED", "why": "lost"}
+    return e.RecallDue(**(values | {"due_at": e.now()} | more))
+
+
+def _recall(database: Engine, n: int) -> Recall:
+    with reading(database) as session:
+        return session.get_one(Recall, f"r-{call_id(n)}")
+
+
+def test_a_recall_wanted_now_is_due_now_whichever_process_reads_it(database: Engine, writer: Writer) -> None:
+    record, later = writer(), e.now() + timedelta(minutes=15)
+    changed: dict[str, Any] = {"recall_id": f"r-{call_id(1)}", "call_id": call_id(1)}
+    for fact in (
+        _owes(1, "+84912345678"),
+        e.RecallChanged(**changed, state="dialling"),
+        e.RecallChanged(**changed, state="due", next_try_at=later),
+    ):
+        record.write(fact)
+    assert _recall(database, 1).next_try_at == later
+    record.write(e.RecallChanged(**changed, state="due", next_try_at=e.now()))
+    assert _recall(database, 1).next_try_at <= e.now()
+    assert (_recall(database, 1).state, _recall(database, 1).tries) == ("due", 1)
+
+
+def test_who_rings_again_and_is_served_is_owed_no_recall_any_more(database: Engine, writer: Writer) -> None:
+    record, number = writer(), "+84912345678"
+    facts = [
+        arrived(1, caller_number=number), _owes(1, number), arrived(2, caller_number=number), _owes(2, "+84912000000"),
+        _owes(3, number, hotline="binhduong"), arrived(4, caller_number=number),
+        e.CallAnswered(call_id=call_id(4), leg_id="op-1", answered_by="lan", settles=number),
+    ]  # fmt: skip
+    late = e.RecallChanged(recall_id=f"r-{call_id(1)}", call_id=call_id(1), state="dialling")
+    for fact in (*facts, late):
+        record.write(fact)
+    assert [_recall(database, n).state for n in (1, 2, 3)] == ["done", "due", "due"]
+    with reading(database) as session:
+        entries = select(TicketEntry).where(TicketEntry.ticket_id == f"t-{call_id(1)}")
+        last = session.scalars(entries.order_by(TicketEntry.id.desc())).first()
+    assert last is not None
+    assert (last.kind, last.body) == ("recall_changed", {"state": "done", "by_ticket": f"t-{call_id(4)}"})
+
+
+def test_a_talk_settles_nothing_that_was_promised_after_it(database: Engine, writer: Writer) -> None:
+    record, number = writer(), "+84912345678"
+    talk = e.CallAnswered(call_id=call_id(4), leg_id="op-1", answered_by="lan", settles=number)
+    for fact in (arrived(1, caller_number=number), _owes(1, number), talk):
+        record.write(fact if fact is not talk else replace(talk, at=e.now() - timedelta(minutes=1)))
+    assert _recall(database, 1).state == "due"
+
+
+def test_a_redial_is_linked_to_the_ticket_it_goes_on_with_and_its_recall_is_cancelled(
+    database: Engine, writer: Writer
+) -> None:
+    record, number = writer(), "+84912345678"
+    first = f"t-{call_id(1)}"
+    for fact in (
+        arrived(1, caller_number=number),
+        triaged(1),
+        ended(1, "abandoned"),
+        _owes(1, number),
+        arrived(2, caller_number=number),
+        triaged(2, continues=first),
+    ):
+        record.write(fact)
+    with reading(database) as session:
+        again = session.get_one(Ticket, f"t-{call_id(2)}")
+        entries = session.scalars(select(TicketEntry).where(TicketEntry.ticket_id == first)).all()
+    assert (again.continues_id, again.is_repeat) == (first, False)
+    assert _recall(database, 1).state == "cancelled"
+    assert {"by_ticket": again.id} in [x.body for x in entries if x.kind == "rang_again"]
+
+
+def test_no_key_of_the_caller_undoes_the_unit_that_an_operator_has_set(
+    database: Engine, writer: Writer
+) -> None:
+    record = writer()
+    record.write(arrived(1))
+    with transaction(database) as session:
+        entry = TicketEntry(
+            ticket_id=f"t-{call_id(1)}", at=e.now(), kind="unit_chosen", body={"how": "operator"}
+        )
+        session.add(entry)
+        session.get_one(Ticket, f"t-{call_id(1)}").unit_code = "25217"
+    record.write(e.UnitChosen(call_id=call_id(1), unit_code="689", how="keys"))
+    with reading(database) as session:
+        assert session.get_one(Ticket, f"t-{call_id(1)}").unit_code == "25217"

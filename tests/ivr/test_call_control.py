@@ -13,15 +13,17 @@ from typing import Any, cast
 import pytest
 
 from hotline import events as e
+from hotline.acuity import Acuity
 from hotline.installation import read
 from hotline.operators import Operator, Presence
 from hotline.record import Record
 from hotline.settings import PROJECT
-from ivr import reconcile
+from ivr import recall_dialler, reconcile
 from ivr.ari import Ari, AriError, Superseded
 from ivr.call_control import CallControl
 from ivr.desk import Desk, Desks, NotPossible
 from ivr.floor import Floor
+from ivr.recall_call import Owed, RecallCall
 from ivr.recall_dialler import RecallDialler
 from tests.ivr.fake_ari import FakeAri, FakeChannel
 
@@ -56,6 +58,7 @@ class Stage:
     floor: Floor
     told: Told
     control: CallControl
+    recalls: RecallDialler
     ahead_s: float = 0.0
 
     def seat(self, operator_id: int, phone: str, **more: Any) -> Desk:
@@ -109,7 +112,8 @@ async def stage(folder: Path, asterisk: FakeAri, desks: Desks | None = None) -> 
             desks=desks or Desks(told.note, clock=lambda: 1000.0 + made.ahead_s, wrap_up_s=5),
             clock=lambda: 1000.0 + made.ahead_s,
         )  # fmt: skip
-        control = CallControl(floor, folder, RecallDialler(floor, folder))
+        made.recalls = RecallDialler(floor, folder)
+        control = CallControl(floor, folder, made.recalls)
         made.asterisk, made.floor, made.told, made.control = asterisk, floor, told, control
         listening = asyncio.create_task(ari.run(control.reconcile, control.heard))
         try:
@@ -414,3 +418,82 @@ def test_signing_out_during_a_talk_takes_effect_at_its_end() -> None:
     assert desk.state is Presence.TALKING
     desks.freed(desk, "c")
     assert (desk.state, desk.phone) == (Presence.OFFLINE, "")
+
+
+def test_signing_in_again_ends_the_pause_of_a_missed_ring() -> None:
+    told = Told()
+    desks = Desks(told.note)
+    desk = desks.learn(Operator(id=1, username="lan", hotlines=[], skills=[]))
+    desks.sign_in(desk, "101", online=True)
+    desks.change(desk, Presence.RINGING, call_id="c")
+    desks.change(desk, Presence.PAUSED, "missed")
+    desks.sign_in(desk, "101", online=True)
+    assert (desk.state, desk.reason) == (Presence.AVAILABLE, "")
+
+
+def test_a_redial_rings_the_same_operator_and_settles_the_recall_of_its_number(tmp_path: Path) -> None:
+    async def scene(s: Stage) -> None:
+        s.seat(1, "101")
+        s.seat(2, "102")
+        await s.asterisk.caller("n1-1.1", "ORANGE", SAME_OPERATOR="2")
+        (leg,) = await s.rings("n1-1.1")
+        assert s.asterisk.channels[leg].name.startswith("PJSIP/102")
+        await s.asterisk.answer(leg)
+        (answered,) = await s.until(lambda: s.told.of(e.CallAnswered), "answered")
+        assert answered.settles == "+84912000000"
+
+    played(tmp_path, scene)
+
+
+def test_a_withheld_caller_who_leaves_the_line_is_owed_a_call_at_the_number_they_gave(tmp_path: Path) -> None:
+    async def scene(s: Stage) -> None:
+        s.seat(1, "101")
+        await s.asterisk.caller("n1-1.1", "YELLOW", CALLER="anonymous", CALLBACK="+84912999888")
+        await s.rings("n1-1.1")
+        await s.asterisk.gone("n1-1.1")
+        (due,) = await s.until(lambda: s.told.of(e.RecallDue), "owed")
+        assert due.number == "+84912999888"
+
+    played(tmp_path, scene)
+
+
+def test_a_recall_of_a_dead_process_is_taken_over_with_its_level_and_ticket(tmp_path: Path) -> None:
+    async def whole() -> None:
+        async with FakeAri() as asterisk:
+            call = "n1-1.5000000"
+            asterisk.channels[call] = FakeChannel(
+                call, f"PJSIP/trunk-vnpt-{call}", app_data="hotline,citizen,binhphuoc,r-n1-1.1",
+                channelvars={"ACUITY": "RED", "TICKET": "t-n1-1.1", "CALLER": "+84912000000"},
+            )  # fmt: skip
+            leg = FakeChannel(f"op-{call}-1", "PJSIP/101-0001", "Up", f"hotline,operator,{call}")
+            asterisk.channels[leg.id] = leg
+            asterisk.bridges[f"call-{call}"] = {call, leg.id}
+            async with stage(tmp_path, asterisk) as s:
+                taken = s.floor.visits[call]
+                assert isinstance(taken, RecallCall)
+                owed = taken.owed
+                assert (owed.acuity, owed.ticket_id, owed.number) == ("RED", "t-n1-1.1", "+84912000000")
+                assert [(c.recall_id, c.state) for c in s.told.of(e.RecallChanged)] == [("r-n1-1.1", "done")]
+
+    asyncio.run(asyncio.wait_for(whole(), 20))
+
+
+def test_a_recall_stops_ringing_when_its_citizen_has_rung_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(s: Stage) -> None:
+        owed = Owed("r-n1-1.1", "n1-1.1", "t-n1-1.1", "binhphuoc", "+84912000000", Acuity.RED, 0, 0.0)
+        settled: set[str] = set()
+        monkeypatch.setattr(recall_dialler, "due", lambda: [] if settled else [owed])
+        monkeypatch.setattr(recall_dialler, "in_hand", list)
+        monkeypatch.setattr(recall_dialler, "no_more_owed", lambda ids: frozenset(settled) & ids)
+        desk = s.seat(1, "101")
+        dialling = asyncio.create_task(s.recalls.run())
+        await s.until(lambda: desk.state is Presence.RINGING, "the desk rings for the recall")
+        settled.add(owed.id)
+        await s.until(lambda: desk.state is Presence.AVAILABLE, "the desk is free again")
+        assert not [v for v in s.floor.visits.values() if isinstance(v, RecallCall)]
+        dialling.cancel()
+        await asyncio.gather(dialling, return_exceptions=True)
+
+    played(tmp_path, scene)

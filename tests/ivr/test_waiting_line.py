@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -141,3 +143,12 @@ def test_the_reserve_of_thirty_channels_at_fifteen_percent_is_five() -> None:
     assert to_release(line, 30, 27, 0.15) == ["n0", "n1"]
     assert to_release(line, 30, 30, 0.15) == ["n0", "n1", "n2", "g"]
     assert to_release(line, 30, 30, 0.15, leaving=3) == ["n0", "n1"]
+
+
+@pytest.mark.parametrize("acuity", [Acuity.RED, Acuity.ORANGE, Acuity.YELLOW])
+def test_who_rings_again_within_minutes_gets_the_same_operator_if_free(acuity: Acuity) -> None:
+    same = Free(1, 2, skills=frozenset({"nonmedical"}))
+    other = Free(2, 300, skills=frozenset({"medical"}))
+    place = replace(waiting("a", acuity, 5, branch="medical"), operator_id=1)
+    assert who_rings(place, [other, same])[0] == same
+    assert who_rings(place, [other], [other, same])[0] == other

@@ -1,0 +1,46 @@
+"""What one call changes elsewhere: recalls of its number that it settles, and the earlier ticket that it goes on with."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hotline.calls import Call
+from hotline.recalls import FOLLOWS, OWED, Recall, RecallState
+from hotline.tickets import Ticket, TicketEntry
+
+ACTOR = "calls"
+
+
+def settle_recalls(session: Session, call: Call, number: str, to: RecallState, at: datetime) -> None:
+    """The calls owed to `number` by this hotline are not owed any more; each of their tickets says so.
+
+    What was promised after `at` stays: a late fact must not undo it.
+    """
+    owed = select(Recall).where(Recall.number == number, Recall.state.in_(OWED))
+    for recall in session.scalars(owed):
+        mine = recall.hotline == call.hotline and recall.made_at <= at and recall.call_id != call.id
+        if mine and to in FOLLOWS[RecallState(recall.state)]:
+            recall.state = to
+            enter(session, recall.ticket_id, "recall_changed", at, state=to, by_ticket=call.ticket_id)
+
+
+def go_on_with(session: Session, ticket: Ticket, continues: str, at: datetime) -> None:
+    """Link the ticket of a redial to the open one it goes on with; the earlier one says so too."""
+    if ticket.continues_id == continues or continues == ticket.id:
+        return
+    ticket.continues_id = continues[:72]
+    if session.get(Ticket, continues) is not None:
+        enter(session, continues, "rang_again", at, by_ticket=ticket.id)
+
+
+def enter(session: Session, ticket_id: str, kind: str, at: datetime, **body: str) -> None:
+    session.add(TicketEntry(ticket_id=ticket_id, at=at, kind=kind, actor=ACTOR, body=dict(body)))
+
+
+def chosen_by_a_person(session: Session, ticket_id: str) -> bool:
+    """Whether an operator has set the ticket's unit, which no key of the caller undoes."""
+    chosen = select(TicketEntry.body).where(
+        TicketEntry.ticket_id == ticket_id, TicketEntry.kind == "unit_chosen"
+    )
+    return any((body or {}).get("how") == "operator" for body in session.scalars(chosen))
