@@ -28,6 +28,11 @@ USAGE = """\
 """
 BARE = ("parts", "bundle", "set-up", "test", "check")
 """Commands that app.py does not see."""
+SEEN_BY_APP = (
+    *("up", "demo", "doctor", "migrate", "phone", "agi", "calls", "worker", "rescue", "panel", "live"),
+    *("protocol", "prompts", "verify", "bench", "--help", "-h"),
+)
+"""What app.py knows, told here so that a slip of the pen is named before anything is fetched."""
 
 
 def main(words: list[str]) -> int:
@@ -61,6 +66,9 @@ def _command(command: str, words: list[str]) -> int:
     if command == "parts" and words == ["relock"]:
         print(parts.relock())
         return 0
+    if command not in (*BARE, *SEEN_BY_APP):
+        print(f"1022: There is no command '{command}'; './run help' lists them.", file=sys.stderr)
+        return 2
     # Eight processes that each compile their modules anew take ten seconds more to start, whatever the shell asks for.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     _set_up()

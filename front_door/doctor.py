@@ -12,6 +12,8 @@ from pathlib import Path
 
 from front_door import parts, ports, preparation, selftest, supervision
 from front_door.faults import Fault
+from hotline import installation, unit_files
+from hotline.installation import InstallationFaults
 from hotline.settings import Settings
 
 ROOM_BYTES = 2_000_000_000
@@ -60,6 +62,8 @@ def _seen(part: str, look: Look, given: Settings) -> Iterator[Finding]:
         yield from look(given)
     except Fault as fault:
         yield Finding(part, "", str(fault))
+    except InstallationFaults:
+        yield Finding(part, "not looked at: the installation file is broken", "mend what the line above says")
     except Exception as error:
         yield Finding(
             part, f"{type(error).__name__}: {error}", "run ./run set-up; if it stays, report this line"
@@ -74,6 +78,45 @@ def _asterisk(given: Settings) -> Iterator[Finding]:
     which = "the system's" if parts.SYSTEM_CHOSEN.exists() else "ours"
     yield Finding("Asterisk", f"{result.version}, {which}")
     yield Finding("Asterisk self-test", "stereo recording, create + dial, keys in a bridge")
+
+
+def _province(given: Settings) -> Iterator[Finding]:
+    try:
+        found = installation.read(given.installation)
+    except InstallationFaults as wrong:
+        for sentence in wrong.faults[: preparation.SHOWN_FAULTS]:
+            yield Finding("Installation", sentence, f"correct {given.installation}")
+        return
+    said = f"{len(found.hotlines)} hotlines, {len(found.trunks)} trunks, {len(found.phones)} desk phones"
+    yield Finding("Installation", said)
+    try:
+        book = unit_files.read(found.units)
+    except unit_files.UnitFaults as wrong:
+        for sentence in wrong.faults[: preparation.SHOWN_FAULTS]:
+            yield Finding(
+                "Units", sentence, f"correct the file, or what {given.installation.name} names as units"
+            )
+        return
+    yield Finding("Units", f"{len(book.units)} of all times")
+
+
+def _journal(given: Settings) -> Iterator[Finding]:
+    if refused := sorted(given.journal.glob("*.refused.jsonl")) + sorted(given.journal.glob("*.unreadable")):
+        for path in refused:
+            lines = len(path.read_bytes().splitlines())
+            yield Finding(
+                "Journal",
+                f"{path}: {lines} facts that the database never took",
+                'read each line\'s "refused", mend the cause, then move the file away',
+            )
+    waiting = [path for path in given.journal.glob("*.jsonl") if path not in refused and path.stat().st_size]
+    waiting += [path for path in given.journal.glob("*.replaying") if path.stat().st_size]
+    if waiting:
+        names = ", ".join(path.name for path in waiting)
+        mend = "look at the database's line" if _is_running(given) else "run ./run up, which replays them"
+        yield Finding("Journal", f"facts wait for the database in {names}", mend)
+    elif not refused:
+        yield Finding("Journal", "empty: the database has every fact")
 
 
 def _modules(given: Settings) -> Iterator[Finding]:
@@ -198,10 +241,24 @@ def _approval(given: Settings) -> Iterator[Finding]:
 
     from hotline.approvals import last_approved
     from hotline.database import reading
+    from ivr import approved
+    from ivr.protocol import read
+    from ivr.protocol_faults import ProtocolFaults
 
-    installation = preparation.province(given)
-    for name in sorted({hotline.protocol for hotline in installation.hotlines}):
+    for name in sorted({hotline.protocol for hotline in installation.read(given.installation).hotlines}):
         mend = f"a second person approves it: ./run protocol approve {name}"
+        try:
+            draft = read(approved.file_of(name).read_text(encoding="utf-8"), f"{name}.toml")
+        except approved.NoSuchProtocol as missing:
+            draft = None
+            yield Finding(
+                "Protocol file", str(missing), f"write it, or correct protocol in {given.installation}"
+            )
+        except ProtocolFaults as wrong:
+            draft = None
+            yield Finding(
+                "Protocol file", wrong.text("vi").splitlines()[0], f"./run protocol check {name} lists all"
+            )
         try:
             with reading() as session:
                 found = last_approved(session, name)
@@ -213,6 +270,10 @@ def _approval(given: Settings) -> Iterator[Finding]:
             yield Finding(
                 "Protocol", f"{name} {found.version}, approved {found.approved_at:%Y-%m-%d %H:%M} UTC"
             )
+            if draft is not None and draft.digest != found.digest:
+                yield Finding(
+                    "Protocol draft", f"{name} {draft.version} differs from it; calls run the approved one"
+                )
 
 
 def _is_running(given: Settings) -> bool:
@@ -226,11 +287,13 @@ def _is_running(given: Settings) -> bool:
 
 
 CHECKS: dict[str, Look] = {
+    "Installation": _province,
     "Asterisk": _asterisk,
     "Asterisk modules": _modules,
     "Prompts and sounds": _prompts,
     "Redis": _redis,
     "Database": _database,
+    "Journal": _journal,
     "Ports": _ports,
     "Processes": _processes,
     "Disk": _disk,

@@ -12,6 +12,7 @@ NO_NETWORK = re.compile(
     r"|Cannot initiate the connection|Connection refused|Connection timed out|ConnectTimeoutError|ProxyError"
     r"|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH"
 )
+TOO_LARGE = re.compile(r"File too large|EFBIG|File size limit exceeded")
 DISK_FULL = re.compile(r"No space left on device|ENOSPC|Disk quota exceeded|You don't have enough free space")
 
 
@@ -23,6 +24,13 @@ def disk_full(place: Path) -> Fault:
     """The disk that holds `place` has no room."""
     return Fault(
         f"The disk that holds {place} is full: free at least 1 GB there and run the same command again."
+    )
+
+
+def too_large() -> Fault:
+    """This shell lets no file grow as large as is needed."""
+    return Fault(
+        "This shell's limit on file sizes is too small: run 'ulimit -f unlimited' and the same command again."
     )
 
 
@@ -43,6 +51,8 @@ def of_output(what: str, output: str, log: Path) -> Fault:
     """Names why a program failed by what it printed; its whole output is in `log`."""
     if DISK_FULL.search(output):
         return disk_full(log.parent)
+    if TOO_LARGE.search(output):
+        return too_large()
     if NO_NETWORK.search(output):
         return no_network(what)
     lines = [line.strip() for line in output.splitlines() if line.strip()]
@@ -54,6 +64,8 @@ def of_os_error(error: OSError, place: Path) -> Fault:
     """Names an error of the file system."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return disk_full(place)
+    if error.errno == errno.EFBIG:
+        return too_large()
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return Fault(f"{error.filename or place} cannot be written; run as the user who owns {place}.")
     return Fault(f"{error.filename or place}: {error.strerror}.")

@@ -44,6 +44,7 @@ def bring(note: Callable[[str], None]) -> None:
     npm, path = _npm(note)
     words = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
     words += ["--cache", str(places.cache() / "npm"), "--loglevel", "error", "--fetch-retries", "2"]
+    words += ["--fetch-retry-mintimeout", "1000", "--fetch-retry-maxtimeout", "4000"]
     steps.call(
         "the panel's libraries", words, log="npm", env={"PATH": path, "npm_config_update_notifier": "false"}
     )

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hotline.operators import Operator
 
 SHOWN_FROM_S = 0.3
+SHOWN_FAULTS = 6
 PASSWORD_LENGTH = 10
 
 
@@ -63,7 +64,12 @@ def database() -> None:
         except SQLAlchemyError as error:
             where = settings().database_url or str(settings().var / "hotline.db")
             said = str(getattr(error, "orig", None) or error).splitlines()[0]
-            raise Fault(f"The database {_without_password(where)} cannot be used ({said}).") from None
+            mend = (
+                "start it or correct HOTLINE_DATABASE_URL"
+                if settings().database_url
+                else f"move {where} and what belongs to it aside, put a backup in its place, and run this again"
+            )
+            raise Fault(f"The database {_without_password(where)} cannot be used ({said}); {mend}.") from None
 
 
 def units(given: Settings) -> None:
@@ -76,7 +82,15 @@ def units(given: Settings) -> None:
             with transaction() as session:
                 unit_files.load(session, province(given).units)
         except unit_files.UnitFaults as wrong:
-            raise Fault(str(wrong)) from None
+            raise Fault(first_of("The units files cannot be used", wrong.faults)) from None
+
+
+def first_of(what: str, faults: Sequence[str]) -> str:
+    """A few faults as lines: the others often follow from them."""
+    lines = [f"  {fault}" for fault in faults[:SHOWN_FAULTS]]
+    if len(faults) > SHOWN_FAULTS:
+        lines.append(f"  … and {len(faults) - SHOWN_FAULTS} more: mend these first, they may be the cause.")
+    return "\n".join([f"{what}:", *lines])
 
 
 def first_administrator() -> str | None:
@@ -138,10 +152,16 @@ def configuration(given: Settings) -> None:
 
 def province(given: Settings) -> Any:
     """The province's own data: hotlines, trunks, desk phones, chains. Raises Fault with what is wrong."""
+    from hotline import installation
+
     try:
-        return import_module("hotline.installation").read(given.installation)
-    except ValueError as wrong:
-        raise Fault(f"{given.installation} cannot be used: {wrong}") from None
+        return installation.read(given.installation)
+    except installation.InstallationFaults as wrong:
+        raise Fault(
+            first_of(
+                f"{given.installation} cannot be used (HOTLINE_INSTALLATION names another)", wrong.faults
+            )
+        ) from None
 
 
 def all_of(given: Settings) -> None:

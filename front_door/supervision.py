@@ -26,6 +26,10 @@ from front_door.faults import Fault
 from hotline.settings import Settings
 
 READY_WITHIN_S = 30.0
+SETTLED_WITHIN_S = 6.0
+"""What calls can do without is waited for so long, so that a slow start is not told as a fault."""
+STARTED_WITHOUT = frozenset({"protocols"})
+"""Nothing that starts brings these: people do."""
 END_WITHIN_S = 20.0
 SOCKET_PATH_BYTES = 95
 """Linux takes 107; supervisord adds a process id while it makes its socket."""
@@ -132,7 +136,7 @@ class Supervisor:
                     f"The supervisor ended at once; {self._given.var / 'log' / 'supervisord.log'} says why."
                 )
             ready, said = readiness(self._given)
-            if ready:
+            if ready and (set(said) <= STARTED_WITHOUT or time.monotonic() - began > SETTLED_WITHIN_S):
                 return said
             # supervisord looks at its children once a second, and at once when it is asked something.
             self.states()

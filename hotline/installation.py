@@ -147,11 +147,9 @@ def read(path: Path) -> Installation:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InstallationFaults([f"The installation file {path} is not TOML: {error}."]) from error
     faults: list[str] = []
-    tables = {name: raw.pop(name, {}) for name in ("hotline", "trunk")}
-    hotlines = tuple(
-        _hotline(k, _Table(f"[hotline.{k}]", dict(v), faults)) for k, v in tables["hotline"].items()
-    )
-    trunks = tuple(_trunk(k, _Table(f"[trunk.{k}]", dict(v), faults)) for k, v in tables["trunk"].items())
+    tables = {name: _tables(raw.pop(name, {}), name, faults) for name in ("hotline", "trunk")}
+    hotlines = tuple(_hotline(k, _Table(f"[hotline.{k}]", v, faults)) for k, v in tables["hotline"].items())
+    trunks = tuple(_trunk(k, _Table(f"[trunk.{k}]", v, faults)) for k, v in tables["trunk"].items())
     top = _Table(str(path.name), raw, faults)
     installation = Installation(
         name=top.take("name", str),
@@ -170,6 +168,15 @@ def read(path: Path) -> Installation:
     if faults:
         raise InstallationFaults(faults)
     return installation
+
+
+def _tables(given: Any, name: str, faults: list[str]) -> dict[str, dict[str, Any]]:
+    """The tables under that name; whatever else stands there is a fault."""
+    found = given if isinstance(given, dict) else {"": given}
+    wrong = [key for key, value in found.items() if not isinstance(value, dict)]
+    if wrong:
+        faults.append(f"{name} must be tables, each with a name of its own: [{name}.binhphuoc].")
+    return {key: dict(value) for key, value in found.items() if isinstance(value, dict)}
 
 
 def _hotline(key: str, t: _Table) -> Hotline:

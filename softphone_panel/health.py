@@ -23,8 +23,8 @@ from softphone_panel import desk, live_state, measures
 room = Blueprint("health", __name__)
 BEAT_STALE_S = 5.0
 OK = "ok"
-ANSWERED_WITHOUT = frozenset({"protocols"})
-"""Without an approved protocol everybody is answered all the same: key 1 is RED, all others meet a human at ORANGE."""
+ANSWERED_WITHOUT = frozenset({"protocols", "redis"})
+"""Without an approved protocol key 1 is RED and all others meet a human at ORANGE; Redis only wakes: a click acts in 2 s."""
 
 
 @room.get("/live")

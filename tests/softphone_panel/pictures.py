@@ -1,0 +1,119 @@
+"""Pictures of every page of a running demo, for docs/pictures and for whoever looks at the pages.
+
+`.venv/bin/python -m tests.softphone_panel.pictures FOLDER` beside a `./run demo` with the same HOTLINE_… settings.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+from sqlalchemy import select
+
+from front_door import demo_data
+from hotline.calls import Call
+from hotline.database import reading
+from hotline.operators import OperatorPresence
+from hotline.recordings import Recording
+from hotline.settings import Settings, settings
+from hotline.tickets import Ticket
+
+SIZES = {"": (1366, 768), "-phone": (390, 844)}
+
+
+def _of_a_talk() -> str:
+    """The longest kept talk's ticket: it has the most to show."""
+    with reading() as session:
+        found = session.scalar(
+            select(Recording.ticket_id)
+            .join(Call, Call.id == Recording.call_id)
+            .join(Ticket, Ticket.id == Recording.ticket_id)
+            .where(Call.human_at.is_not(None), Ticket.branch == "medical")
+            .order_by(Recording.length_s.desc())
+        )
+    assert found, "no talk was recorded yet: let the demo run for a minute"
+    return str(found)
+
+
+@contextmanager
+def _signed_in(
+    browser: Browser, given: Settings, who: str, size: tuple[int, int], dark: bool
+) -> Iterator[Page]:
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]},
+        locale="vi-VN",
+        color_scheme="dark" if dark else "light",
+    )
+    page = context.new_page()
+    page.goto(f"http://{given.panel_host}:{given.panel_port}/sign-in")
+    page.fill("#username", who)
+    page.fill("#password", demo_data.password(given))
+    page.press("#password", "Enter")
+    page.wait_for_url("**/desk")
+    yield page
+    context.close()
+
+
+def _take(page: Page, given: Settings, path: str, file: Path, whole: bool = True) -> None:
+    page.goto(f"http://{given.panel_host}:{given.panel_port}{path}")
+    page.wait_for_timeout(900)
+    if path.startswith("/tickets/"):
+        play = page.locator("text=Nghe ghi âm")
+        if play.count():
+            play.first.click()
+            page.wait_for_selector(".player .wave > div")
+            page.wait_for_timeout(1500)
+            page.evaluate("document.querySelector('audio').pause()")
+    page.screenshot(path=str(file), full_page=whole)
+
+
+def take(folder: Path, dark: bool) -> None:
+    """Every page at a desk's width and at a phone's."""
+    given, shade = settings(), "-dark" if dark else ""
+    folder.mkdir(parents=True, exist_ok=True)
+    pages = {
+        "tickets": "/tickets",
+        "ticket": f"/tickets/{_of_a_talk()}",
+        "recalls": "/recalls",
+        "people": "/people",
+    }
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for name, size in SIZES.items():
+            context = browser.new_context(
+                viewport={"width": size[0], "height": size[1]},
+                locale="vi-VN",
+                color_scheme="dark" if dark else "light",
+            )
+            _take(context.new_page(), given, "/sign-in", folder / f"sign-in{name}{shade}.png")
+            context.close()
+            with _signed_in(browser, given, demo_data.ADMINISTRATOR, size, dark) as page:
+                for key, path in pages.items():
+                    _take(page, given, path, folder / f"{key}{name}{shade}.png")
+                _take(page, given, "/desk", folder / f"live{name}{shade}.png", whole=False)
+                _take(page, given, "/no-such-page", folder / f"fault{name}{shade}.png")
+            _desk_in_a_call(browser, given, size, dark, folder / f"desk{name}{shade}.png")
+        browser.close()
+
+
+def _desk_in_a_call(browser: Browser, given: Settings, size: tuple[int, int], dark: bool, file: Path) -> None:
+    """An operator's own page while a call is at the desk; as it is when none comes in time."""
+    with _signed_in(browser, given, "lan", size, dark) as page:
+        for _ in range(60):
+            with reading() as session:
+                if session.scalar(select(OperatorPresence).where(OperatorPresence.state == "talking")):
+                    busy = page.locator(".my-call")
+                    if busy.count():
+                        break
+            page.wait_for_timeout(500)
+        page.wait_for_timeout(800)
+        page.screenshot(path=str(file), full_page=True)
+
+
+if __name__ == "__main__":
+    for shade in (False, True) if "--dark" in sys.argv else (False,):
+        take(Path(sys.argv[1]), shade)
