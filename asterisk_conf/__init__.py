@@ -68,7 +68,8 @@ def render(
     base = settings.asterisk.absolute()
     etc = base / "etc"
     folders = {name: base / name for name in ("lib", "run", "log", "spool", "data")}
-    for folder in (*folders.values(), etc, cdr_path(settings).parent, settings.recordings.absolute()):
+    keys = folders["lib"] / "keys"  # Asterisk complains of a missing one, and needs no key in it
+    for folder in (*folders.values(), keys, etc, cdr_path(settings).parent, settings.recordings.absolute()):
         folder.mkdir(parents=True, exist_ok=True)
     # Music whose folder is missing at the start stays off until a restart.
     (settings.prompts.absolute() / "moh").mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,7 @@ DEFAULTS = {
     "HOTLINE_RECORDINGS": str(places.HOUSE / "recordings" / "demo"),
     "HOTLINE_INSTALLATION": str(places.HOUSE / "installation" / "demo.toml"),
     "HOTLINE_SIP_HOST": "127.0.0.1",
+    "HOTLINE_FRONT_HOST": "127.0.0.1",
     "HOTLINE_DEMO": "true",
 }
 """A demo keeps its own database and recordings, and is heard on this machine only, unless told otherwise."""

@@ -15,8 +15,11 @@ FILES = {
     "bootstrap.min.css": "bootstrap/dist/css/bootstrap.min.css",
     "bootstrap.bundle.min.js": "bootstrap/dist/js/bootstrap.bundle.min.js",
     "wavesurfer.min.js": "wavesurfer.js/dist/wavesurfer.min.js",
+    "jssip.min.js": ".made/jssip.min.js",
 }
 """Name in static/vendor → place in node_modules."""
+MADE = {".made/jssip.min.js": "jssip/lib/JsSIP.js"}
+"""A browser's module → the source it is made from: JsSIP brings no such file itself."""
 NODE = places.HOUSE / "front_door" / "node-requirements.txt"
 OWN_NODE = places.MADE / "node"
 
@@ -29,6 +32,7 @@ def step() -> steps.Step:
             places.HOUSE / "package.json",
             places.HOUSE / "package-lock.json",
             repr(sorted(FILES.items())),
+            repr(sorted(MADE.items())),
         ),
         product=places.VENDOR / "htmx.min.js",
         make=bring,
@@ -45,12 +49,25 @@ def bring(note: Callable[[str], None]) -> None:
     words = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
     words += ["--cache", str(places.cache() / "npm"), "--loglevel", "error", "--fetch-retries", "2"]
     words += ["--fetch-retry-mintimeout", "1000", "--fetch-retry-maxtimeout", "4000"]
-    steps.call(
-        "the panel's libraries", words, log="npm", env={"PATH": path, "npm_config_update_notifier": "false"}
-    )
+    environment = {"PATH": path, "npm_config_update_notifier": "false"}
+    steps.call("the panel's libraries", words, log="npm", env=environment)
+    for made, source in MADE.items():
+        steps.call("a module of the panel", _esbuild(made, source), log="npm", env=environment)
     _copy(places.NODE_MODULES, FILES)
     shutil.rmtree(kept, ignore_errors=True)
     shutil.copytree(places.VENDOR, kept)
+
+
+def _esbuild(made: str, source: str) -> list[str | Path]:
+    root = places.NODE_MODULES
+    options = ("--bundle", "--minify", "--format=esm", "--target=es2020", "--legal-comments=inline")
+    return [
+        root / ".bin" / "esbuild",
+        root / source,
+        *options,
+        "--log-level=error",
+        f"--outfile={root / made}",
+    ]
 
 
 def kept_for_bundles() -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 from front_door import apt, faults, lock, places, steps
 
 SUITE = "sid"
-WANTED = ("asterisk", "redis-server", "espeak-ng", "sox")
+WANTED = ("asterisk", "nginx", "redis-server", "espeak-ng", "sox")
 GIVEN = (
     *(
         "adduser",
@@ -37,12 +37,13 @@ GIVEN = (
         "snmp",
         "libcodec2-1.2",
     ),
-    *("libnewt0.52", "whiptail"),
+    *("libnewt0.52", "whiptail", "iproute2"),
 )
 """Needed to install those packages into a system, or by modules never loaded; not by what is run here."""
 PLACES = {
     "asterisk": "usr/sbin/asterisk",
     "rasterisk": "usr/sbin/asterisk",
+    "nginx": "usr/sbin/nginx",
     "redis-server": "usr/bin/redis-server",
     "redis-cli": "usr/bin/redis-cli",
     "espeak-ng": "usr/bin/espeak-ng",

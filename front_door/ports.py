@@ -56,6 +56,8 @@ def all_of(given: Settings) -> list[Port]:
         Port("HOTLINE_AGI_PORT", "127.0.0.1", given.agi_port, "TCP"),
         Port("HOTLINE_PANEL_PORT", given.panel_host, given.panel_port, "TCP"),
         Port("HOTLINE_LIVE_PORT", given.panel_host, given.live_port, "TCP"),
+        Port("HOTLINE_FRONT_PORT", given.front_host, given.front_port, "TCP"),
+        Port("HOTLINE_PLAIN_PORT", "127.0.0.1", given.plain_port, "TCP"),
     ]
 
 

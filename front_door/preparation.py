@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from front_door import selftest
+from front_door import front, selftest
 from front_door.faults import Fault
 from hotline.settings import Settings, SettingsFault, settings
 
@@ -171,3 +171,4 @@ def all_of(given: Settings) -> None:
     units(given)
     prompts(given)
     configuration(given)
+    front.render(given)

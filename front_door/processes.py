@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from front_door import parts, places, web
+from front_door import front, parts, places, web
 from hotline.settings import Settings, settings
 
 LOG_BYTES = 10_000_000
@@ -35,6 +35,7 @@ def all_of(given: Settings) -> list[Process]:
     """Every process of this installation."""
     found = [asterisk(given), *(own(name, given) for name in ("agi", "calls", "worker", "rescue"))]
     found += [Process(name, tuple(web.words(name, given)), 40) for name in ("panel", "live")]
+    found.append(Process("front", front.words(given), 40))
     return ([] if given.redis_url else [redis(given)]) + found
 
 

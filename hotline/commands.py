@@ -23,9 +23,13 @@ KINDS = frozenset(
         "raise_acuity",
         "recall_now",
         "recall_cancel",
+        "hold",
+        "retrieve",
+        "phone_gone",
     }
 )
-"""sign_in {phone}; pause {reason}; raise_acuity {call_id, acuity, why}; recall_now / recall_cancel {recall_id}."""
+"""sign_in {phone}; pause {reason}; raise_acuity {call_id, acuity, why}; recall_now / recall_cancel {recall_id};
+hold / retrieve {call_id}: the citizen hears music / the operator again; phone_gone {}: the page that is a telephone is being left."""
 
 
 class DeskCommand(Base):

@@ -42,6 +42,14 @@ class Settings(BaseSettings):
     panel_host: str = "127.0.0.1"
     panel_port: int = 8022
     live_port: int = 8023
+    front_host: str = "0.0.0.0"  # noqa: S104 - desks come from the network
+    front_port: int = 8443
+    """Panel, live stream and the browsers' telephones by https."""
+    plain_port: int = 8020
+    """The same without TLS, for browsers on this machine only."""
+    certificate: Path | None = None
+    """PEM file of the front's own certificate with its chain; empty: a local authority made at the first run signs one."""
+    certificate_key: Path | None = None
 
     book_within_s: float = Field(default=0.15, gt=0)
     """How long a call may wait for the database before its fact goes to the local journal, seconds."""
@@ -67,6 +75,11 @@ class Settings(BaseSettings):
     def asterisk(self) -> Path:
         """Rendered configuration (etc/), spool, sounds and sockets of this installation's Asterisk."""
         return self.var / "asterisk"
+
+    @property
+    def tls(self) -> Path:
+        """The local authority and the certificate that it signed."""
+        return self.var / "tls"
 
     @property
     def journal(self) -> Path:

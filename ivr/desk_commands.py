@@ -19,6 +19,7 @@ from hotline.acuity import Acuity
 from hotline.commands import DeskCommand
 from hotline.database import reading, transaction
 from hotline.operators import Operator
+from ivr import browser_phone
 from ivr.ari import AriError
 from ivr.caller import Caller
 from ivr.desk import Desk, NotPossible
@@ -137,10 +138,15 @@ class DeskCommands:
             at_once[command.kind]()
         elif command.kind == "sign_in":
             phone = str(body.get("phone", ""))
-            known = phone in {p.name for p in self._floor.installation.phones}
+            own = browser_phone.name_of(desk.operator_id)
+            known = phone == own or phone in {p.name for p in self._floor.installation.phones}
             if phone and not known:
                 raise NotPossible(f"Không có máy {phone}: hãy chọn máy trong danh sách.")
             online = bool(phone) and await self._floor.ari.endpoint_online(phone)
+            if phone == own and not online:
+                raise NotPossible(
+                    "Điện thoại trên trang chưa sẵn sàng: hãy cho trang dùng micrô rồi vào ca lại."
+                )
             desks.sign_in(desk, phone, online)
         else:
             await self._recall(command)

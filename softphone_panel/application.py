@@ -28,10 +28,12 @@ from softphone_panel import (
     listening,
     people,
     people_signed_in,
+    phone,
     recalls,
     shown,
     signing,
     tickets,
+    trust,
     words,
 )
 from softphone_panel.faults import InputFault
@@ -78,7 +80,7 @@ def create() -> Flask:
     for one in threading.enumerate():
         if isinstance(one, threading.Timer):
             one.join(1.0)  # the limiter's memory starts a 10 ms timer; nothing may run while gunicorn forks
-    for room in (signing, desk, tickets, listening, recalls, people, health):
+    for room in (signing, trust, desk, phone, tickets, listening, recalls, people, health):
         app.register_blueprint(room.room)
     app.before_request(_only_whom_the_table_names)
     app.after_request(_headers)
@@ -124,8 +126,15 @@ def _to_sign_in() -> AnyResponse:
     return redirect(there, 303)
 
 
+def is_behind_front() -> bool:
+    """Whether the page was asked for at the front, where stream and telephone are of its own origin."""
+    return request.headers.get("X-Hotline-Front") == "1"
+
+
 def stream_url() -> str:
-    """Where the page finds the live stream: the host it was called by, on the stream's port."""
+    """Where the page finds the live stream: at its own origin, or on the stream's port when the panel is called itself."""
+    if is_behind_front():
+        return ""
     host = request.host.rpartition(":")[0] if re.search(r":\d+$", request.host) else request.host
     safe = host if HOST.fullmatch(host) else settings().panel_host
     return f"{request.scheme}://{safe}:{settings().live_port}"
@@ -155,7 +164,7 @@ def _headers(answer: Response) -> Response:
     answer.headers["X-Frame-Options"] = "DENY"
     answer.headers["Referrer-Policy"] = "same-origin"
     answer.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    answer.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
+    answer.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(self)"
     if request.endpoint != "static":
         answer.headers.setdefault("Cache-Control", "no-store")
     return answer
@@ -170,10 +179,13 @@ def _for_every_page() -> dict[str, Any]:
         "me": current_user if current_user.is_authenticated else None,
         "is_demo": settings().demo,
         "stream_url": stream_url(),
+        "is_behind_front": is_behind_front(),
+        "own_authority": not settings().certificate,
         "style_nonce": style_nonce,
         "province": desk.province(),
         "hotlines": own,
         "acuities": list(Acuity),
+        "phone_word": desk.phone_word,
         "acuity_word": shown.acuity_word,
         "acuity_mark": shown.ACUITY_MARKS,
         "to_json": lambda value: Markup(json.dumps(value)),  # noqa: S704 - numbers and names of ours, in attributes

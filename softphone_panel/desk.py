@@ -17,6 +17,7 @@ from hotline.commands import KINDS, DeskCommand, ask
 from hotline.database import reading, transaction
 from hotline.installation import Installation
 from hotline.operators import OperatorPresence, Presence
+from ivr import browser_phone
 from softphone_panel import live_state, shown, ticket_view, viewing
 from softphone_panel.faults import InputFault
 from softphone_panel.words import is_htmx, say
@@ -27,6 +28,8 @@ TOKEN = re.compile(r'name="csrf_token" value="[^"]*"')
 """Another at each rendering, which is no change of what the page shows."""
 OWN = frozenset({"sign_in", "sign_out", "pause", "resume", "finish_wrap_up"})
 """Commands of the operator's own bar."""
+BROWSER = "web"
+"""In place of a desk phone's name: the telephone in this page."""
 
 
 def province() -> Installation:
@@ -101,6 +104,8 @@ def click(given: str) -> str:
 def _body(session: Session, kind: str) -> dict[str, Any]:
     if kind == "sign_in":
         phone = request.form.get("phone", "")
+        if phone == BROWSER:
+            return {"phone": browser_phone.name_of(current_user.id)}
         if phone not in {p.name for p in province().phones}:
             raise InputFault("phone", say("Ô “Máy”: hãy chọn máy điện thoại bạn đang ngồi."))
         taken = session.scalar(
@@ -180,6 +185,10 @@ def _bar(session: Session) -> dict[str, Any]:
         "presence": presence,
         "state_now": presence.state if presence is not None else "offline",
         "last_command": last,
+        "browser": BROWSER,
+        "phone_is_mine": bool(
+            presence and browser_phone.is_browser(presence.phone) and presence.state != "offline"
+        ),
         "phones": [(p.name, p.name in taken) for p in province().phones],
         "pauses": shown.PAUSES,
         "command_word": lambda kind: shown.word(shown.COMMANDS, kind),
@@ -188,6 +197,13 @@ def _bar(session: Session) -> dict[str, Any]:
         "pause_word": lambda key: shown.word(shown.PAUSE_REASONS, key),
         "click_of": lambda kind: click_id(kind, last.id if last is not None else 0),
     }
+
+
+def phone_word(phone: str) -> str:
+    """What a phone is called: the page's own, or a desk phone's name."""
+    return (
+        say("Điện thoại trên trang") if browser_phone.is_browser(phone) else say("Máy {phone}", phone=phone)
+    )
 
 
 def click_id(kind: str, last: int) -> str:

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from hotline.database import reading, transaction
 from hotline.operators import Operator, Role
-from softphone_panel import desk, shown
+from softphone_panel import desk, phone, shown
 from softphone_panel.faults import InputFault
 from softphone_panel.signing import hasher
 from softphone_panel.words import LANGUAGES, say
@@ -83,6 +83,7 @@ def change(number: int) -> Response:
                 say("Không tự đổi vai trò hay khóa tài khoản của chính mình: hãy nhờ quản trị khác."),
             )
         row.session_epoch += 1
+    phone.signed_out(number)
     flash(say("Đã lưu; các phiên làm việc của {name} đã kết thúc.", name=row.username))
     return redirect(url_for("people.index"), 303)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from flask import Flask
+from flask import Flask, request
+from flask.sessions import SecureCookieSessionInterface
 from flask_login import LoginManager, UserMixin
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from hotline.database import reading
 from hotline.operators import Operator, Role
@@ -69,8 +71,21 @@ def find(signed: str) -> SignedIn | None:
         return of(row) if row is not None and row.active and row.session_epoch == int(epoch) else None
 
 
+class Session(SecureCookieSessionInterface):
+    """A cookie of its own for https, which no page by http can read or overwrite."""
+
+    def get_cookie_name(self, app: Flask) -> str:
+        return f"__Host-{COOKIE}" if request.is_secure else COOKIE
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        return request.is_secure
+
+
 def wire(app: Flask) -> None:
-    """Gives the application the installation's session cookie."""
+    """Gives the application the installation's session cookie, and the browser's own address behind the front."""
+    # Only this machine reaches the application itself, so only the front can have written these headers.
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign] # as Flask's own pages say
+    app.session_interface = Session()
     app.config.update(
         SECRET_KEY=secret(settings().var, "session"),
         SESSION_COOKIE_NAME=COOKIE,

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 
 from hotline.database import reading
 from hotline.operators import Operator
-from softphone_panel import people_signed_in
+from softphone_panel import people_signed_in, phone
 from softphone_panel.limits import limiter, username_tried
 from softphone_panel.words import LANGUAGES, say
 
@@ -72,6 +72,7 @@ def sign_in() -> tuple[str, int] | str | Response:
 
 @room.post("/sign-out")
 def sign_out() -> Response:
+    phone.signed_out(current_user.id)
     logout_user()
     session.clear()
     flash(say("Bạn đã đăng xuất khỏi trang này. Trạng thái trực máy không đổi."))

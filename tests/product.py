@@ -24,12 +24,22 @@ PROJECT = Path(__file__).resolve().parent.parent
 def environment(folder: Path, installation: Path) -> dict[str, str]:
     """Settings of a product that disturbs nobody: its own var, recordings and ports."""
     base = ports.PRODUCT
-    names = ("SIP_PORT", "AMI_PORT", "AGI_PORT", "ARI_PORT", "PANEL_PORT", "LIVE_PORT")
+    names = (
+        "SIP_PORT",
+        "AMI_PORT",
+        "AGI_PORT",
+        "ARI_PORT",
+        "PANEL_PORT",
+        "LIVE_PORT",
+        "FRONT_PORT",
+        "PLAIN_PORT",
+    )
     return {
         "HOTLINE_VAR": str(folder / "var"),
         "HOTLINE_RECORDINGS": str(folder / "recordings"),
         "HOTLINE_INSTALLATION": str(installation),
         "HOTLINE_SIP_HOST": "127.0.0.1",
+        "HOTLINE_FRONT_HOST": "127.0.0.1",
         "HOTLINE_GTTS": "false",
         "HOTLINE_DEMO": "true",
         "HOTLINE_RTP_FIRST": str(ports.RTP_OURS[0]),

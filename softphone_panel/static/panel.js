@@ -109,6 +109,7 @@
     backOff = Math.min(backOff * 2, 8000);
   }
   function changed(about) {
+    document.dispatchEvent(new CustomEvent("1022-change", { detail: about }));
     const parts = fragments();
     const whole = parts.some((part) => !part.dataset.liveAbout);
     const named = parts.some((part) => (part.dataset.liveAbout || "").split(" ").some(

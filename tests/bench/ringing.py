@@ -32,7 +32,7 @@ from tests.world.rtp import Ports, Sound
 from tests.world.transactions import Address
 
 SIP_PORT, AMI_PORT, PANEL_PORT, LIVE_PORT, TRUNK_PORT, SECOND_TRUNK_PORT = 5401, 5402, 5403, 5404, 5412, 5413
-AGI_PORT, ARI_PORT = 4803, 8400
+AGI_PORT, ARI_PORT, FRONT_PORT, PLAIN_PORT = 4803, 8400, 5405, 5406
 PHONES = 60
 KEYS = "223"
 CALLED = "02711022"
@@ -84,13 +84,14 @@ def _forget() -> None:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    names = ("SIP", "AMI", "PANEL", "LIVE", "AGI", "ARI")
-    ports = (SIP_PORT, AMI_PORT, PANEL_PORT, LIVE_PORT, AGI_PORT, ARI_PORT)
+    names = ("SIP", "AMI", "PANEL", "LIVE", "AGI", "ARI", "FRONT", "PLAIN")
+    ports = (SIP_PORT, AMI_PORT, PANEL_PORT, LIVE_PORT, AGI_PORT, ARI_PORT, FRONT_PORT, PLAIN_PORT)
     return {
         "HOTLINE_VAR": str(folder / "var"),
         "HOTLINE_RECORDINGS": str(folder / "recordings"),
         "HOTLINE_INSTALLATION": str(_installation(folder)),
         "HOTLINE_SIP_HOST": "127.0.0.1",
+        "HOTLINE_FRONT_HOST": "127.0.0.1",
         "HOTLINE_GTTS": "false",
         "HOTLINE_RTP_FIRST": str(RTP_FIRST),
         "HOTLINE_RTP_LAST": str(RTP_LAST),
