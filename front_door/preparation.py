@@ -76,11 +76,18 @@ def units(given: Settings) -> None:
     """Loads the province's administrative units. Raises Fault with every fault of the files."""
     from hotline import unit_files
     from hotline.database import transaction
+    from ivr.area import unknown_units
 
     with timed("Administrative units"):
         try:
             with transaction() as session:
                 unit_files.load(session, province(given).units)
+            book = unit_files.read(province(given).units)
+            unknown = [
+                fault for hotline in province(given).hotlines for fault in unknown_units(hotline, book)
+            ]
+            if unknown:
+                raise Fault("\n".join(unknown))
         except unit_files.UnitFaults as wrong:
             raise Fault(first_of("The units files cannot be used", wrong.faults)) from None
 

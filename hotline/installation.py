@@ -3,6 +3,7 @@
 The file is read at start; what is wrong comes back as sentences naming the table, the field and the fix.
 """
 
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,14 @@ class Duty:
 
 
 @dataclass(frozen=True)
+class ServiceArea:
+    """One area a waiting caller may name: the unit by its code, and two keys of 3 to 9."""
+
+    keys: str
+    unit: str
+
+
+@dataclass(frozen=True)
 class Hotline:
     key: str
     """Short name in rows, queue names and file paths, e.g. binhphuoc."""
@@ -47,7 +56,9 @@ class Hotline:
     emergency_number: str
     chain: tuple[Duty, ...]
     units_parent: str = ""
-    """GSO code of the province whose districts a caller may choose."""
+    """GSO code of the province whose districts a caller may choose when no areas are listed."""
+    areas: tuple[ServiceArea, ...] = ()
+    """What a caller may choose instead, e.g. health districts or today's communes."""
     shared_numbers: tuple[str, ...] = ()
     """E.164 numbers many people call from: never a repeat caller."""
     wait_limit_s: int = 600
@@ -185,14 +196,36 @@ def _hotline(key: str, t: _Table) -> Hotline:
     for duty in duties:
         if not digits(duty.number):
             t.faults.append(f"{t.where}: the chain's {duty.name or 'unnamed number'} has no number to dial.")
+    areas = tuple(
+        ServiceArea(str(a.get("keys", "")), str(a.get("unit", "")))
+        for a in t.values.pop("areas", [])
+        if isinstance(a, dict)
+    )
+    t.faults.extend(_area_faults(t.where, areas))
     hotline = Hotline(
         key=key, name=t.take("name", str), tinh=t.take("tinh", str), province=t.take("province", str), prefix=t.take("prefix", str),
         numbers=t.texts("numbers"), protocol=t.take("protocol", str), outbound_number=t.take("outbound_number", str),
         emergency_number=t.take("emergency_number", str, "115"), chain=tuple(duties), units_parent=t.take("units_parent", str, ""),
+        areas=areas,
         shared_numbers=t.texts("shared_numbers"), wait_limit_s=t.take("wait_limit_s", int, 600),
     )  # fmt: skip
     t.rest()
     return hotline
+
+
+def _area_faults(where: str, areas: tuple[ServiceArea, ...]) -> list[str]:
+    faults = []
+    for area in areas:
+        if not re.fullmatch("[3-9]{2}", area.keys):
+            faults.append(f"{where}: the keys {area.keys!r} of an area must be two digits from 3 to 9.")
+        if not area.unit.isdigit():
+            faults.append(f"{where}: the area {area.keys} needs the code of its unit, not {area.unit!r}.")
+    for name in ("keys", "unit"):
+        values = [getattr(area, name) for area in areas]
+        faults += [
+            f"{where}: two areas have the {name} {v!r}." for v in dict.fromkeys(values) if values.count(v) > 1
+        ]
+    return faults
 
 
 def _trunk(key: str, t: _Table) -> Trunk:

@@ -1,11 +1,14 @@
 """Administrative units with dates of validity and successors: the 2021 and the 2025 structures are data, not programs."""
 
-from datetime import date
+from datetime import date, timedelta, timezone
 
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hotline.database import Base
+
+VIETNAM = timezone(timedelta(hours=7), "ICT")
+"""On whose calendar units begin and end; no summer time."""
 
 
 class Unit(Base):

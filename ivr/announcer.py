@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from hotline.acuity import Acuity
 from ivr.ari import AriError
 from ivr.speech.prompts import say_position
 from ivr.waiting_line import position
@@ -25,13 +26,25 @@ class Announcer:
         self._then: Callable[[], None] | None = None
         self.said_s = floor.clock()
         """When the last words ended."""
+        self._comforted_s = self.said_s
+        """When the last words ended that were not an aside."""
+        self._aside = False
 
     @property
     def speaks(self) -> bool:
         return bool(self._playback)
 
-    def say(self, prompts: list[str], then: Callable[[], None] | None = None) -> None:
-        """Play prompts in place of what is playing; `then` is called at their end, or at once when there are none."""
+    @property
+    def comfort_in_s(self) -> float:
+        """Until the next comfort word is due."""
+        return self._comforted_s + COMFORT_EVERY_S - self._floor.clock()
+
+    def say(self, prompts: list[str], then: Callable[[], None] | None = None, *, aside: bool = False) -> None:
+        """Play prompts in place of what is playing; `then` is called at their end, or at once when there are none.
+
+        An aside comforts nobody: the next comfort word comes as if it had not been said.
+        """
+        self._aside = aside
         caller = self._caller
         before, sounds = self._playback, self._floor.sounds(prompts, caller.language, caller.hotline)
         self._count += 1
@@ -67,8 +80,20 @@ class Announcer:
     def _over(self) -> None:
         then, self._then, self._playback = self._then, None, ""
         self.said_s = self._floor.clock()
+        if not self._aside:
+            self._comforted_s = self.said_s
         if then is not None:
             then()
+
+    def pause(self) -> None:
+        """The caller presses keys: an aside stops in mid-word, other words go on."""
+        playing = self._playback
+        if playing and self._aside:
+            self._over()
+            self._caller.do(self._stop(playing))
+
+    async def _stop(self, playing: str) -> None:
+        await self._floor.quietly(self._floor.ari.stop_playing(playing))
 
     async def hush(self) -> None:
         """A human is there."""
@@ -78,12 +103,12 @@ class Announcer:
 
     def tick(self) -> None:
         """Every 20 s a word, so that nobody believes the line is dead."""
-        if self.speaks or self._floor.clock() - self.said_s < COMFORT_EVERY_S:
+        if self.speaks or self.comfort_in_s > 0:
             return
         self._comforts += 1
-        if self._caller.acuity.urgent:
+        if self._caller.acuity is Acuity.RED:
             self.say(["red-hold"])
             return
         place = position(self._floor.line(), self._caller.id)
-        words = "callback-offer" if self._comforts % 2 == 0 else "comfort"
-        self.say([*(say_position(place) if place else ()), words])
+        offer = self._comforts % 2 == 0 and not self._caller.acuity.urgent
+        self.say([*(say_position(place) if place else ()), "comfort", *(["callback-offer"] if offer else [])])

@@ -17,13 +17,15 @@ from pathlib import Path
 
 import structlog
 
+from hotline import unit_files
 from hotline.acuity import Acuity
 from hotline.database import engine, make_engine
-from hotline.installation import read
+from hotline.installation import Installation, read
 from hotline.journal import Journal
 from hotline.record import Record
 from hotline.secrets import secret
 from hotline.settings import Settings, settings
+from hotline.unit_files import UnitBook
 from ivr.ari import Ari, AriEvent, Superseded
 from ivr.caller import Caller
 from ivr.desk import Desks
@@ -217,6 +219,15 @@ class CallControl:
             end_vanished(self.floor, both, channels, asterisk_restarted=False)
 
 
+def _units(installation: Installation) -> UnitBook:
+    """The units that callers may name; none when the files are broken, which set-up and `doctor` say: then operators ask."""
+    try:
+        return unit_files.read(installation.units)
+    except unit_files.UnitFaults as wrong:
+        log.error("the units cannot be used; callers are not asked for their area", faults=len(wrong.faults))
+        return UnitBook()
+
+
 def _text_of(path: Path) -> str:
     return path.read_text() if path.exists() else ""
 
@@ -233,7 +244,7 @@ async def run(given: Settings) -> None:
         desks = Desks(lambda event: floor.tell(event), members.mirror, wrap_up_s=installation.wrap_up_s)
         floor = Floor(
             ari=ari, record=record, installation=installation, prompts=given.prompts,
-            node=given.node, desks=desks, mix_monitor=manager.mix_monitor,
+            node=given.node, desks=desks, mix_monitor=manager.mix_monitor, units=_units(installation),
         )  # fmt: skip
         recalls = RecallDialler(floor, given.recordings)
         commands = DeskCommands(floor, given.redis, recalls)

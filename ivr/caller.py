@@ -17,6 +17,7 @@ from hotline import events as e
 from hotline.acuity import Acuity, higher
 from hotline.calls import EndReason
 from ivr.announcer import Announcer
+from ivr.area_question import AreaQuestion
 from ivr.ari import AriError, AriEvent, Channel
 from ivr.chain import Chain
 from ivr.desk import Desk
@@ -61,6 +62,7 @@ class Caller:
     chain: Chain = field(init=False)
     announcer: Announcer = field(init=False)
     ways: OtherWays = field(init=False)
+    area: AreaQuestion = field(init=False)
     _steps: asyncio.Queue[Coroutine[Any, Any, None]] = field(default_factory=asyncio.Queue)
 
     def __post_init__(self) -> None:
@@ -68,6 +70,7 @@ class Caller:
         self.chain = Chain(self.floor, self)
         self.announcer = Announcer(self.floor, self)
         self.ways = OtherWays(self.floor, self)
+        self.area = AreaQuestion(self.floor, self)
 
     @property
     def bridge(self) -> str:
@@ -148,10 +151,12 @@ class Caller:
             self.floor.spawn(self._left_or_gone())
 
     def key(self, digit: str) -> None:
-        """Key 1 while waiting is an emergency, from anywhere; key 2 below ORANGE asks for a callback."""
+        """Key 1 while waiting is an emergency, from anywhere; key 2 below ORANGE asks for a callback; 3 to 9 name the area."""
         if self.humans.talking is not None or self.over:
             return
-        if (self.acuity.urgent or not self.ways.key(digit)) and digit == "1":
+        if (not self.acuity.urgent and self.ways.key(digit)) or self.area.key(digit):
+            return
+        if digit == "1":
             self.raise_to(Acuity.RED, "key 1")
 
     def raise_to(self, acuity: Acuity, why: str, by: str = "") -> bool:
@@ -190,6 +195,7 @@ class Caller:
         else:
             self.ways.tick(now_s)
         if self.waits:
+            self.area.tick(now_s)
             self.announcer.tick()
 
     def in_line(self) -> Waiting | None:

@@ -14,6 +14,7 @@ import structlog
 from hotline.events import Event
 from hotline.installation import Installation
 from hotline.record import Record
+from hotline.unit_files import UnitBook
 from ivr.ari import Ari, AriError, AriEvent
 from ivr.desk import Desk, Desks
 from ivr.speech.prompts import sound_path
@@ -60,6 +61,8 @@ class Floor:
     prompts: Path
     node: str
     desks: Desks
+    units: UnitBook = field(default_factory=UnitBook)
+    """Administrative units, as the installation's files tell them."""
     visits: dict[str, Visit] = field(default_factory=dict)
     in_use: dict[str, int] = field(default_factory=dict)
     """Channels of each trunk that Asterisk has now."""

@@ -30,6 +30,11 @@ class OtherWays:
         self._typed_s = 0.0
         self._offered = False
 
+    @property
+    def busy(self) -> bool:
+        """A number is being typed, or a choice was offered: nothing else is asked meanwhile."""
+        return self._typed is not None or self._offered
+
     def tick(self, now_s: float) -> None:
         """Nobody on duty, or a wait over the limit, with no phone ringing: an offer, then the message; never endless ringing."""
         caller = self._caller

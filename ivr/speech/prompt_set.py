@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import shutil
 import sys
@@ -12,11 +11,14 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from hotline import installation
+from hotline import installation, unit_files
 from hotline.database import make_engine
+from hotline.events import now
 from hotline.settings import Settings
 from hotline.settings import settings as own_settings
+from hotline.units import VIETNAM
 from ivr import approved
+from ivr.area import areas_of
 from ivr.protocol import Protocol, read
 from ivr.protocol_faults import ProtocolFaults
 from ivr.speech import prompts, voice
@@ -139,19 +141,15 @@ def _protocols(given: Settings, province: installation.Installation) -> list[Pro
 
 
 def _unit_names(province: installation.Installation) -> tuple[dict[str, str], dict[str, str]]:
-    """The districts of the hotlines' provinces: full Vietnamese names by code, and short ones for English."""
-    parents = {hotline.units_parent for hotline in province.hotlines} - {""}
-    full: dict[str, str] = {}
-    short: dict[str, str] = {}
-    for path in province.units:
-        if not path.exists():
-            continue
-        with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                if row.get("level") == "district" and row.get("parent_code") in parents:
-                    full[row["code"]] = row.get("full_name") or row["name"]
-                    short[row["code"]] = row["name"]
-    return full, short
+    """The areas that callers of the hotlines may name: full Vietnamese names by code, and short ones for English."""
+    try:
+        book = unit_files.read(path for path in province.units if path.exists())
+    except unit_files.UnitFaults:
+        return {}, {}  # named when set-up loads them; nobody is asked then
+    today = now().astimezone(VIETNAM).date()
+    areas = [one for hotline in province.hotlines for one in areas_of(hotline, book, today)]
+    plain = {unit.code: unit.name for unit in sorted(book.units.values(), key=lambda unit: unit.valid_from)}
+    return {a.unit_code: a.name for a in areas}, {a.unit_code: plain[a.unit_code] for a in areas}
 
 
 def _program(given: Settings, name: str) -> Program:

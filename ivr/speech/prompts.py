@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -183,16 +183,3 @@ def say_digits(number: str) -> tuple[str, ...]:
         pieces += ["pause"] * (place > 0)
         pieces += [f"num-{digit}" for digit in group]
     return tuple(pieces)
-
-
-def say_unit_choices(choices: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """The menu of units from (keys, unit code): `ask-district`, then "Đồng Xoài, bấm không một" …"""
-    pieces = ["ask-district"]
-    for keys, code in choices:
-        pieces += [f"unit-{code}", "press", *(f"num-{key}" for key in keys), "pause"]
-    return tuple(pieces)
-
-
-def say_unit_question(code: str) -> tuple[str, ...]:
-    """ "Do you call from …? Yes, press 1; no, press 2"."""
-    return ("confirm-unit", f"unit-{code}", "confirm-keys")

@@ -13,12 +13,14 @@ from typing import Any, cast
 import pytest
 
 from hotline import events as e
+from hotline import unit_files
 from hotline.acuity import Acuity
 from hotline.installation import read
 from hotline.operators import Operator, Presence
 from hotline.record import Record
 from hotline.settings import PROJECT
-from ivr import recall_dialler, reconcile
+from ivr import area_question, recall_dialler, reconcile
+from ivr.area_question import Earlier
 from ivr.ari import Ari, AriError, Superseded
 from ivr.call_control import CallControl
 from ivr.desk import Desk, Desks, NotPossible
@@ -28,7 +30,7 @@ from ivr.recall_dialler import RecallDialler
 from tests.ivr.fake_ari import FakeAri, FakeChannel
 
 SOUNDS = ("please-hold", "message-RED", "chain-announcement", "chain-already-taken", "callback-confirmed",
-          "channels-full", "raised-to-red", "operator-lost", "no-operator", "callback-offer")  # fmt: skip
+          "channels-full", "raised-to-red", "operator-lost", "no-operator", "callback-offer", "ask-area", "confirm-area")  # fmt: skip
 
 
 @dataclass
@@ -128,6 +130,7 @@ async def stage(folder: Path, asterisk: FakeAri, desks: Desks | None = None) -> 
 def _no_database(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconcile, "operators", list)
     monkeypatch.setattr(reconcile, "open_calls", lambda node: {})
+    monkeypatch.setattr(area_question, "earlier", lambda *who: Earlier())
 
 
 def played(folder: Path, scene: Callable[[Stage], Coroutine[Any, Any, None]]) -> None:
@@ -495,5 +498,73 @@ def test_a_recall_stops_ringing_when_its_citizen_has_rung_themselves(
         assert not [v for v in s.floor.visits.values() if isinstance(v, RecallCall)]
         dialling.cancel()
         await asyncio.gather(dialling, return_exceptions=True)
+
+    played(tmp_path, scene)
+
+
+def _areas(s: Stage, monkeypatch: pytest.MonkeyPatch, known: Earlier) -> None:
+    s.floor.units = unit_files.read(s.floor.installation.units)
+    monkeypatch.setattr(area_question, "earlier", lambda *who: known)
+
+
+def _units_told(s: Stage) -> list[tuple[str, str]]:
+    return [(fact.unit_code, fact.how) for fact in s.told.of(e.UnitChosen)]
+
+
+async def _waited(s: Stage, seconds: float) -> None:
+    """The clock goes on in small steps, so that what is said has its end between them."""
+    for _ in range(round(seconds / 2)):
+        await s.later(2.0)
+
+
+def test_a_waiting_caller_names_their_area_by_two_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(s: Stage) -> None:
+        _areas(s, monkeypatch, Earlier())
+        s.seat(1, "101")
+        await s.asterisk.caller("n1-1.1", "YELLOW")
+        await s.rings("n1-1.1")
+        await _waited(s, 6)
+        spoken = [x for x in s.asterisk.said if "play/say-n1-1.1-2" in x]
+        assert spoken, s.asterisk.said
+        await s.asterisk.key("n1-1.1", "3")
+        await s.asterisk.key("n1-1.1", "4")
+        await s.until(lambda: _units_told(s) == [("689", "keys")], "the area is told")
+        await s.asterisk.key("n1-1.1", "3")
+        await s.asterisk.key("n1-1.1", "1")
+        await s.until(lambda: s.told.of(e.AcuityRaised), "key 1 is an emergency, in a code too")
+
+    played(tmp_path, scene)
+
+
+def test_the_area_of_an_earlier_ticket_is_supposed_at_once_and_confirmed_by_5(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(s: Stage) -> None:
+        _areas(s, monkeypatch, Earlier("25216"))
+        s.seat(1, "101")
+        await s.asterisk.caller("n1-1.1", "ORANGE")
+        await s.rings("n1-1.1")
+        await s.later(0.3)
+        await s.until(lambda: _units_told(s) == [("25216", "earlier")], "supposed")
+        await _waited(s, 6)
+        await s.asterisk.key("n1-1.1", "5")
+        await s.until(lambda: _units_told(s)[-1] == ("688", "ticket"), "confirmed")
+
+    played(tmp_path, scene)
+
+
+def test_a_red_caller_is_asked_nothing_and_the_unit_of_their_earlier_ticket_is_supposed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(s: Stage) -> None:
+        _areas(s, monkeypatch, Earlier("689"))
+        s.seat(1, "101")
+        await s.asterisk.caller("n1-1.1", "RED")
+        await s.rings("n1-1.1")
+        await _waited(s, 12)
+        assert _units_told(s) == [("689", "earlier")]
+        assert not [x for x in s.asterisk.said if "play/say-n1-1.1-2" in x]
 
     played(tmp_path, scene)

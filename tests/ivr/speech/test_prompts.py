@@ -1,8 +1,10 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ivr.area import Area, Asking, next_words
 from ivr.speech.prompts import (
     LANGUAGES,
     TONES,
@@ -13,8 +15,6 @@ from ivr.speech.prompts import (
     say_digits,
     say_minutes,
     say_position,
-    say_unit_choices,
-    say_unit_question,
     sound_path,
     system_texts,
     unit_texts,
@@ -137,18 +137,17 @@ def test_a_telephone_number_is_said_in_groups() -> None:
     assert say_digits("1022") == ("num-1", "num-0", "num-2", "num-2")
 
 
-def test_units_are_offered_with_their_keys() -> None:
-    assert say_unit_choices([("01", "689")]) == (
-        "ask-district", "unit-689", "press", "num-0", "num-1", "pause",
-    )  # fmt: skip
-    assert say_unit_question("689") == ("confirm-unit", "unit-689", "confirm-keys")
-
-
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_piece_of_every_message_has_a_text(language: str) -> None:
     texts = {**system_texts(), **unit_texts({"689": "Thành phố Đồng Xoài"})}
+    area = Area("33", "689", "Thành phố Đồng Xoài")
+    asking = Asking((area,))
     messages = [say_position(place) for place in range(1, 30)]
     messages += [say_minutes(minutes) for minutes in range(90)]
-    messages += [say_digits("0123456789"), say_unit_choices([("01", "689")]), say_unit_question("689")]
+    messages += [
+        say_digits("0123456789"),
+        next_words(asking)[1],
+        next_words(replace(asking, supposed=area))[1],
+    ]
     for piece in {piece for message in messages for piece in message} - set(TONES):
         assert texts[piece][language]
