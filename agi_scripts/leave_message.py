@@ -16,7 +16,7 @@ MESSAGE_AT_MOST_S = 120.0
 
 
 def leave_message(session: Session, house: House) -> None:
-    """Ask for a message, wait for # or the hang-up. Key 1 in the announcement is an emergency: NEXT=line at RED."""
+    """Ask for a message, wait for # or the hang-up. Key 1, also while speaking, is an emergency: NEXT=line at RED."""
     names = ("HOTLINE", "LANGUAGE_CODE", "CALLER", "CALLBACK", "ACUITY")
     hotline, language, caller_number, callback, acuity = session.values(*names)
     number = callback or caller_number
@@ -29,21 +29,12 @@ def leave_message(session: Session, house: House) -> None:
     left = False
     try:
         house.record.tell(e.MessageStarted(call_id=session.call_id))
-        if say("no-operator", "1") == "1":
-            house.record.write(
-                e.AcuityRaised(call_id=session.call_id, acuity=Acuity.RED, why="phím 1 khi để lại lời nhắn")
-            )
-            for name, value in (
-                ("ACUITY_REACHED", "RED"),
-                ("ACUITY", "RED"),
-                ("NEXT", "line"),
-                ("TRIAGE_DONE", "1"),
-            ):
-                session.set(name, value)
+        if (
+            any(say(prompt, "1") == "1" for prompt in ("no-operator", "after-beep", "beep"))
+            or _until_key(session) == "1"
+        ):
+            _emergency(session, house)
             return
-        say("after-beep")
-        say("beep")
-        _until_hash(session)
         _left(session, house, hotline, number, acuity)
         left = True
         say("message-thanks")
@@ -55,11 +46,30 @@ def leave_message(session: Session, house: House) -> None:
     session.set("TRIAGE_DONE", "1")
 
 
-def _until_hash(session: Session) -> None:
+def _emergency(session: Session, house: House) -> None:
+    house.record.write(
+        e.AcuityRaised(call_id=session.call_id, acuity=Acuity.RED, why="phím 1 khi để lại lời nhắn")
+    )
+    for name, value in (
+        ("ACUITY_REACHED", "RED"),
+        ("ACUITY", "RED"),
+        ("MESSAGE", "message-RED"),
+        ("NEXT", "line"),
+        ("TRIAGE_DONE", "1"),
+    ):
+        session.set(name, value)
+
+
+def _until_key(session: Session) -> str | None:
+    """Listens until # or 1, or the longest message is over."""
     left_s = MESSAGE_AT_MOST_S
-    began = session.heard_s
-    while left_s > 0 and session.listen(left_s) not in ("#", None):
+    began, key = session.heard_s, None
+    while left_s > 0:
+        key = session.listen(left_s)
+        if key in ("#", "1", None):
+            break
         left_s = MESSAGE_AT_MOST_S - (session.heard_s - began)
+    return key
 
 
 def _left(session: Session, house: House, hotline: str, number: str, acuity: str) -> None:

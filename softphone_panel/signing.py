@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import structlog
 from argon2 import PasswordHasher
-from argon2.exceptions import Argon2Error
+from argon2.exceptions import Argon2Error, InvalidHashError
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask_login import current_user, login_user, logout_user
 from sqlalchemy import func, select
@@ -37,7 +37,7 @@ def known_person(username: str, password: str) -> Operator | None:
         row = base.scalar(select(Operator).where(func.lower(Operator.username) == username.lower()))
     try:
         hasher.verify(row.password_hash if row is not None else _nobodys_hash(), password)
-    except Argon2Error:
+    except (Argon2Error, InvalidHashError):
         return None
     return row if row is not None and row.active else None
 

@@ -307,16 +307,21 @@ def test_fifty_callers_at_once_each_get_their_own_decision(running: Running) -> 
 
 def test_a_message_is_left_and_called_back(running: Running) -> None:
     running.meet("0")
-    call = running.meet(None, "#", script="leave_message", variables={"ACUITY": "YELLOW"})
+    call = running.meet(None, None, None, "#", script="leave_message", variables={"ACUITY": "YELLOW"})
     assert call.variables["NEXT"] == "done"
     recall = running.recall()
     assert recall is not None
     assert (running.call().end_reason, recall.acuity, recall.why) == ("left_message", "YELLOW", "asked")
 
 
-def test_key_1_before_a_message_is_an_emergency(running: Running) -> None:
+@pytest.mark.parametrize(
+    "keys", [("1",), (None, "1"), (None, None, None, "5", "1")], ids=["asked", "told", "speaking"]
+)
+def test_key_1_in_a_message_is_an_emergency(running: Running, keys: tuple[str | None, ...]) -> None:
     running.meet("0")
-    call = running.meet("1", script="leave_message", variables={"ACUITY": "YELLOW"})
+    call = running.meet(*keys, script="leave_message", variables={"ACUITY": "YELLOW"})
+    assert call.variables["MESSAGE"] == "message-RED"
+    assert running.recall() is None
     assert (call.variables["ACUITY"], call.variables["NEXT"], call.variables["TRIAGE_DONE"]) == (
         "RED",
         "line",

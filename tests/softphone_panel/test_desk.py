@@ -118,6 +118,14 @@ def test_passwords_cannot_be_tried_without_end(app: Flask, who: dict[str, int]) 
     assert tried == [401] * 10 + [429] * 2
 
 
+def test_somebody_without_a_password_is_told_so_like_anybody_else(app: Flask, who: dict[str, int]) -> None:
+    with transaction() as session:
+        session.scalars(select(Operator).where(Operator.username == "lan")).one().password_hash = ""
+    assert (
+        app.test_client().post("/sign-in", data={"username": "lan", "password": "guess"}).status_code == 401
+    )
+
+
 def test_somebody_switched_off_cannot_sign_in(app: Flask, who: dict[str, int]) -> None:
     with transaction() as session:
         session.scalars(select(Operator).where(Operator.username == "lan")).one().active = False
