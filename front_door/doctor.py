@@ -28,9 +28,11 @@ class Finding:
     said: str
     mend: str = ""
     """What mends it; empty when all is well."""
+    is_advice: bool = False
+    """It works, and should be better before the public hears it."""
 
     def __str__(self) -> str:
-        word = "WRONG" if self.mend else "OK   "
+        word = "OK   " if not self.mend else "NOTE " if self.is_advice else "WRONG"
         return f"{word}  {self.part:<20} {self.said}" + (
             f"\n         {'':<18} → {self.mend}" if self.mend else ""
         )
@@ -48,7 +50,7 @@ def run() -> int:
     for part, look in CHECKS.items():
         for finding in _seen(part, look, given):
             print(finding, flush=True)
-            wrong += bool(finding.mend)
+            wrong += bool(finding.mend) and not finding.is_advice
     print("All is well." if not wrong else f"{wrong} wrong.")
     return 1 if wrong else 0
 
@@ -146,6 +148,15 @@ def _prompts(given: Settings) -> Iterator[Finding]:
         yield Finding("Prompts", f"{len(faults) - 5} more like these", "run ./run prompts")
     if not faults:
         yield Finding("Prompts and sounds", "all rendered and up to date")
+    rows = import_module("ivr.speech.voice").read_manifest(given.prompts)
+    spoken = [key for key, row in rows.items() if row.provider.startswith("espeak") and key.startswith("vi/")]
+    if spoken:
+        yield Finding(
+            "Voice",
+            f"{len(spoken)} Vietnamese prompts are spoken by espeak-ng, which callers hardly understand",
+            "record them (docs/decisions/0004-prompts.md), or run ./run prompts --improve with the internet",
+            is_advice=True,
+        )
 
 
 def _redis(given: Settings) -> Iterator[Finding]:

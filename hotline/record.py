@@ -6,6 +6,7 @@ late: every fact has an id that is remembered (`hotline.facts`).
 """
 
 import atexit
+import os
 import threading
 import time
 from collections import deque
@@ -58,10 +59,14 @@ class _Asked:
 
 
 class Record:
-    """One process's writer of facts: a thread that applies them in order, in batches, and a journal for bad days."""
+    """One process's writer of facts: a thread that applies them in order, in batches, and a journal for bad days.
+
+    It belongs to the process that made it: a forked child must make its own.
+    """
 
     def __init__(self, engine: Engine, journal: Journal, actor: str, within_s: float) -> None:
         self._engine, self._journal, self._actor, self._within_s = engine, journal, actor, within_s
+        self._made_by = os.getpid()
         self._pending: deque[_Asked] = deque()
         """In the order told; kept neither by the database nor by the journal."""
         self._lock = threading.Lock()
@@ -86,6 +91,9 @@ class Record:
         It is settled within `within_s` (and a few milliseconds), whatever the database does. `at_once` is for who
         waits for the future: it takes all facts told before along.
         """
+        if os.getpid() != self._made_by:
+            # Its threads stayed in the process that made it: what is told here would be kept by nobody.
+            raise RuntimeError("this Record was made before a fork; make one in each process")
         asked = _Asked(event)
         with self._told:
             self._pending.append(asked)
@@ -109,6 +117,8 @@ class Record:
 
     def close(self, within_s: float = 5.0) -> None:
         """Write what was handed over, then stop; what the database does not take in time stays in the journal."""
+        if os.getpid() != self._made_by:
+            return  # the process that made it closes it
         with self._told:
             self._closing = True
             self._told.notify()

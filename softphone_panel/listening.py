@@ -16,7 +16,7 @@ from hotline.events import now
 from hotline.operators import Operator
 from hotline.recordings import Recording, RecordingPlay
 from hotline.settings import settings
-from softphone_panel import sounds, ticket_changes, tickets
+from softphone_panel import sounds, ticket_changes, ticket_view, tickets
 from softphone_panel.faults import InputFault
 from softphone_panel.words import say
 
@@ -32,7 +32,9 @@ def _kept(session: Session, call_id: str) -> Recording:
     recording = session.get(Recording, call_id)
     if recording is None:
         abort(404)
-    tickets.seen_ticket(session, recording.ticket_id)
+    ticket = tickets.seen_ticket(session, recording.ticket_id)
+    if not ticket_view.may_listen(session, ticket):
+        abort(403)
     return recording
 
 

@@ -98,10 +98,7 @@ def _dialled(body: Body, names: Names) -> str:
 
 
 def _leg_ended(body: Body, names: Names) -> str:
-    return say(
-        "Máy được gọi dừng: {outcome}.",
-        outcome=shown.word(shown.LEG_OUTCOMES, str(body.get("outcome") or "")),
-    )
+    return shown.word(shown.LEG_OUTCOMES, str(body.get("outcome") or ""))
 
 
 def _answered(body: Body, names: Names) -> str:

@@ -72,14 +72,15 @@ END_REASONS: Mapping[str, str] = {
     "not_reached": "gọi lại nhưng không gặp",
 }
 LEG_OUTCOMES: Mapping[str, str] = {
-    "answered": "đã nghe",
-    "no_answer": "không nghe máy",
-    "busy": "máy bận",
-    "declined": "từ chối",
-    "unavailable": "máy không kết nối",
-    "cancelled": "thôi đổ chuông",
-    "failed": "không gọi được",
+    "answered": "Hai bên thôi nối máy.",
+    "no_answer": "Không nghe máy.",
+    "busy": "Máy bận.",
+    "declined": "Máy từ chối cuộc gọi.",
+    "unavailable": "Máy không kết nối.",
+    "cancelled": "Thôi đổ chuông.",
+    "failed": "Không gọi được máy này.",
 }
+"""How ringing, or talking, at one phone ended."""
 RECALL_STATES: Mapping[str, str] = {
     "due": "Chờ gọi",
     "dialling": "Đang gọi",

@@ -30,6 +30,7 @@ from softphone_panel.words import clock, language, local, say
 
 UNMASK = "number_unmasked"
 SENTENCE_END = re.compile(r"(?<=[.?!])\s")
+KEY_TOLD = re.compile(r",? (?:bấm|press)(?: phím)? \d(?: ngay| now)?\b|,? \d(?=\.?$)")
 TITLE_CHARACTERS = 120
 RECORDING_WITHIN = timedelta(minutes=1)
 """After this the worker says that a recording is missing."""
@@ -64,6 +65,7 @@ class TicketView:
     callback_number: str
     sees_number: bool
     has_number: bool
+    may_listen: bool
     steps: tuple[Step, ...]
     lines: tuple[Line, ...]
     calls: tuple[Call, ...]
@@ -111,6 +113,11 @@ def is_own(session: Session, ticket: Ticket) -> bool:
     return any(c.operator_id == current_user.id or (at_desk and c.id == at_desk) for c in calls)
 
 
+def may_listen(session: Session, ticket: Ticket) -> bool:
+    """Supervisors hear every recording, operators those of tickets that they talked on."""
+    return bool(current_user.supervises) or is_own(session, ticket)
+
+
 def is_unmasked(session: Session, ticket: Ticket) -> bool:
     """Whether the reader gave a reason for reading the number not long ago."""
     asked = select(TicketEntry.id).where(
@@ -146,6 +153,7 @@ def of(session: Session, ticket: Ticket) -> TicketView:
         number=privacy.shown(ticket.caller_number, whole) or say("Giấu số"),
         callback_number=privacy.shown(ticket.callback_number, whole),
         sees_number=whole,
+        may_listen=may_listen(session, ticket),
         has_number=bool(ticket.caller_number or ticket.callback_number),
         steps=steps(session, ticket),
         lines=timeline(session, ticket.id),
@@ -211,16 +219,18 @@ def _step(protocol: Protocol | None, asked: Mapping[str, Any]) -> Step:
 
 
 def _title(protocol: Protocol, name: str) -> str:
+    """What was asked, without the keys that the machine read out."""
     question = protocol.questions[name]
-    branch = protocol.branches[question.branch].title
-    about = branch.get(language()) or branch.get("vi", "")
-    if name == protocol.root:
-        return about  # its text is the greeting, not one question
-    words = question.text.get(language()) or question.text.get("vi", "")
-    first = SENTENCE_END.split(words.strip(), maxsplit=1)[0]
+    if name == protocol.root:  # its text is the greeting, not one question
+        branch = protocol.branches[question.branch].title
+        return branch.get(language()) or branch.get("vi", "")
+    words = (question.text.get(language()) or question.text.get("vi", "")).strip()
+    first = SENTENCE_END.split(words, maxsplit=1)[0]
+    if KEY_TOLD.search(first):  # a list of choices: the first one tells what it is about
+        first = KEY_TOLD.sub("", first).rstrip(" .") + " …"
     if len(first) > TITLE_CHARACTERS:
         first = first[: TITLE_CHARACTERS - 1].rsplit(" ", 1)[0] + "…"
-    return f"{about}: {first}" if about else first
+    return first
 
 
 def _protocol_of(session: Session, digest: str) -> Protocol | None:

@@ -6,6 +6,7 @@
     player.dataset.drawn = "1";
     const wave = player.querySelector(".wave");
     const audio = player.querySelector("audio");
+    const isDark = document.documentElement.dataset.bsTheme === "dark";
     WaveSurfer.create({
       container: wave,
       cspNonce: document.querySelector("[data-style-nonce]")?.dataset.styleNonce,
@@ -14,10 +15,10 @@
       duration: Number(player.dataset.length),
       height: 44,
       barHeight: 2, // telephone speech is quiet
-      cursorColor: "#1b1b1f",
+      cursorColor: isDark ? "#e8e9ec" : "#1b1b1f",
       splitChannels: [
-        { waveColor: "#7a9cc6", progressColor: "#123f7a" },
-        { waveColor: "#8fbf9f", progressColor: "#1c5f36" },
+        { waveColor: isDark ? "#4c6a94" : "#7a9cc6", progressColor: isDark ? "#a9c8f5" : "#123f7a" },
+        { waveColor: isDark ? "#46725a" : "#8fbf9f", progressColor: isDark ? "#8fdcae" : "#1c5f36" },
       ],
     });
     audio.play().catch(() => {});

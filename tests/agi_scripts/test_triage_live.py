@@ -249,6 +249,26 @@ def test_english_is_offered_after_the_first_question_and_chosen_by_key_8(machine
 
 
 @pytest.mark.live
+def test_key_8_during_the_vietnamese_question_is_english_before_it_is_offered(machine: Machine) -> None:
+    number = "0913000007"
+
+    async def scene() -> None:
+        async with machine.carrier() as carrier:
+            leg = await Citizen(carrier, number).call("02711022")
+            await leg.until_hears(TONE_HZ["ROOT"], for_s=0.3)
+            await leg.press("8")
+            await asyncio.sleep(0.5)
+            await leg.press("0")
+            assert leg.heard().get(LANGUAGE_HZ, 0.0) == 0.0  # it was cut off and asked again before the offer
+            await asyncio.to_thread(machine.ticket, number)
+            leg.hang_up()
+
+    run(scene())
+    assert [step["key"] for step in machine.ticket(number).path] == ["8", "0"]
+    assert machine.rows(Call, number)[0].language == "en"
+
+
+@pytest.mark.live
 def test_a_hang_up_in_the_questions_leaves_a_ticket_and_a_recall(machine: Machine) -> None:
     number = "0913000002"
 

@@ -1,5 +1,6 @@
 """The database hangs, is locked, or its writer is killed: the call goes on, and every fact is there afterwards."""
 
+import os
 import signal
 import sqlite3
 import subprocess
@@ -55,6 +56,19 @@ def _all_there(database: Engine, record_of: Path, calls: int) -> None:
             assert session.scalars(kinds.order_by(TicketEntry.id)).all() == wanted
         assert session.scalar(select(func.count()).select_from(Told)) == 7 * calls
         assert sorted(session.scalars(select(Ticket.number))) == list(range(1, calls + 1))
+
+
+def test_a_forked_child_is_told_to_make_its_own_record(writer: Writer, database: Engine) -> None:
+    record = writer()
+    child = os.fork()
+    if child == 0:  # its threads are those of the parent, which keep nothing here
+        try:
+            record.tell(arrived(1))
+        except RuntimeError:
+            os._exit(7)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert record.write(arrived(1))
 
 
 def test_a_locked_sqlite_holds_no_call_up_and_loses_no_fact(place: Path, writer: Writer) -> None:

@@ -56,6 +56,16 @@ def test_a_playing_is_written_down_before_its_first_sound(signed_in: SignedIn, k
     assert other.get(sound).status_code == 403  # a pass is one person's
 
 
+def test_an_operator_hears_own_calls_only(signed_in: SignedIn, kept: Recording) -> None:
+    # The first kept recording is of a call that Lan answered.
+    assert signed_in("lan").post(f"/recordings/{kept.call_id}/listen").status_code == 200
+    other = signed_in("tuan")
+    assert other.post(f"/recordings/{kept.call_id}/listen").status_code == 403
+    page = other.get(f"/tickets/{kept.ticket_id}").text
+    assert "người đã nghe máy và trưởng ca nghe lại được" in page
+    assert "Nghe ghi âm" not in page
+
+
 def test_every_range_is_that_part_of_the_whole(signed_in: SignedIn, kept: Recording) -> None:
     client = signed_in("truongca")
     sound = begun(client, kept.call_id)

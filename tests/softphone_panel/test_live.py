@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import redis
@@ -22,7 +22,7 @@ from sqlalchemy import select
 from hotline.bus import LIVE
 from hotline.commands import DeskCommand
 from hotline.database import reading, transaction
-from hotline.events import OperatorChanged, now
+from hotline.events import OperatorChanged, RecallDue, now
 from hotline.record import apply
 from hotline.settings import PROJECT, settings
 from hotline.tickets import Ticket
@@ -189,6 +189,36 @@ def test_a_recording_plays_by_ranges_with_its_waveform(desk_of: Opens) -> None:
     expect(page.locator(".listeners")).to_contain_text("Trần Văn Trưởng Ca")
 
 
+def test_a_recording_appears_without_reload_and_plays_on_while_the_page_changes(
+    desk_of: Opens, house: Path
+) -> None:
+    ended = now() - timedelta(seconds=1)
+    with transaction() as session:
+        caller = rows.Caller(session, rows.call_id(ended, 901), ended - timedelta(seconds=90))
+        caller.arrives().is_triaged("YELLOW", "Sốt").ends(after_s=20)
+    page = desk_of("truongca")
+    page.goto(f"{PANEL}/tickets/t-{caller.call_id}")
+    expect(page.locator("#calls")).to_contain_text("Ghi âm đang được lưu")
+    with transaction() as session:
+        caller.session = session
+        caller.is_recorded(house / "recordings")
+    button = page.get_by_text("Nghe ghi âm 0:12")
+    log.info("recording_on_page_s %.2f", seconds_until(lambda: expect(button).to_be_visible(timeout=3000)))
+    button.click()
+    page.wait_for_selector(".player .wave > div")
+    page.wait_for_function("document.querySelector('audio').currentTime > 0.2")
+    with transaction() as session:
+        caller.session = session
+        caller.tell(
+            RecallDue, hotline="binhphuoc", number="+84912345678", acuity="YELLOW", why="lost", due_at=now()
+        )
+    expect(page.locator("#timeline")).to_contain_text("Cần gọi lại")
+    before = page.evaluate("document.querySelector('audio').currentTime")
+    time.sleep(1.0)
+    assert page.evaluate("document.querySelector('audio').paused") is False
+    assert page.evaluate("document.querySelector('audio').currentTime") > before + 0.5
+
+
 def test_two_supervisors_at_one_ticket_the_second_sees_both_versions(desk_of: Opens) -> None:
     with reading() as session:
         one = session.scalars(
@@ -211,14 +241,17 @@ def test_two_supervisors_at_one_ticket_the_second_sees_both_versions(desk_of: Op
 
 
 @pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed: npm ci")
-@pytest.mark.parametrize("width", [1366, 390])
-def test_every_page_is_without_a_fault_of_access_and_fits_its_width(desk_of: Opens, width: int) -> None:
+@pytest.mark.parametrize(("width", "scheme"), [(1366, "light"), (390, "dark")])
+def test_every_page_is_without_a_fault_of_access_and_fits_its_width(
+    desk_of: Opens, width: int, scheme: Literal["light", "dark"]
+) -> None:
     found: dict[str, list[str]] = {}
     for username, paths in {
         "quantri": ["/desk", "/tickets", "/recalls", "/people", "/no-such-page"],
         "lan": ["/desk"],
     }.items():
         page = desk_of(username)
+        page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": 800})
         with reading() as session:
             tickets = session.scalars(select(Ticket.id).where(Ticket.number.in_((1, 7, 8)))).all()
@@ -226,6 +259,7 @@ def test_every_page_is_without_a_fault_of_access_and_fits_its_width(desk_of: Ope
             page.goto(f"{PANEL}{path}")
             _see(page, path, width, found)
     page = desk_of("hoa")
+    page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 800})
     page.click("text=Đăng xuất") if width > 1000 else page.context.clear_cookies()
     page.goto(f"{PANEL}/sign-in")
