@@ -36,8 +36,11 @@ SOCKET_PATH_BYTES = 95
 PR_SET_PDEATHSIG = 1
 
 
-class Ended(Exception):  # noqa: N818 - the house names an exception by its fact
-    """Ctrl-C or SIGTERM: the person asked for the end."""
+class Ended(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM: the person asked for the end.
+
+    The signal may come while any task of the demo's world runs; asyncio hands on only what ends a program.
+    """
 
 
 @contextmanager

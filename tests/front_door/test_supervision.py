@@ -148,6 +148,30 @@ def test_sigterm_ends_the_wait(given: Settings) -> None:
         found.wait()
 
 
+STRUCK = """
+import asyncio, os, signal
+from front_door.supervision import Ended
+def end(*_):
+    raise Ended
+signal.signal(signal.SIGTERM, end)
+async def citizen():
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.sleep(0.05)
+async def world():
+    task = asyncio.create_task(citizen())
+    await asyncio.sleep(5)
+try:
+    asyncio.run(world())
+except Ended:
+    raise SystemExit(7)
+"""
+
+
+def test_sigterm_is_not_lost_in_whatever_task_it_strikes() -> None:
+    done = subprocess.run([sys.executable, "-c", STRUCK], cwd=places.HOUSE, capture_output=True, check=False)
+    assert done.returncode == 7
+
+
 def test_what_a_killed_run_left_is_cleared_before_the_next(given: Settings) -> None:
     run = given.var / "run"
     run.mkdir(parents=True)
