@@ -31,6 +31,9 @@ GRACE_S = 10.0
 JOURNALS_WITHIN_S = 60.0
 """So long facts that wait in some process's journal are waited for: they may tell who served a call."""
 TOO_SHORT_S = 5.0
+ROTATED_AT_BYTES = 10_000_000
+ROTATED_KEPT = 5
+"""Older lists beside the present one: hotline.csv.1 is the youngest."""
 NAMES = uuid.UUID("b7b4f1c2-6d0e-5a53-9b53-0d5b1d6f1022")
 """Under which the facts get their ids: told twice they count once."""
 
@@ -140,9 +143,11 @@ class DialplanCalls:
     place: Path
     """A small file of ours that remembers how far the list was read."""
     _waiting: dict[str, list[Party]] = field(default_factory=dict)
-    _from: dict[str, int] = field(default_factory=dict)
-    """Call id → where its first line begins: reading starts there after a restart."""
-    _offset: int | None = None
+    _from: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Call id → the file (inode) and place where its first line begins: reading starts there after a restart."""
+    _inode: int = 0
+    _offset: int = 0
+    _begun: bool = False
     _held_s: float | None = None
     """Since when journals are waited for, on the monotonic clock."""
 
@@ -172,6 +177,7 @@ class DialplanCalls:
                 log.info("a call of the dialplan alone was told", call_id=call_id, known=state is not None)
             del self._waiting[call_id], self._from[call_id]
         self._remember()
+        self._rotate()
         return told
 
     def _facts_wait(self) -> bool:
@@ -189,25 +195,49 @@ class DialplanCalls:
         return time.monotonic() - self._held_s < JOURNALS_WITHIN_S
 
     def _read(self) -> None:
-        try:
-            found = self.path.stat()
-        except FileNotFoundError:
+        """What is new, first in the file that was rotated away while this one was read."""
+        if not self._begun:
+            self._inode, self._offset = self._remembered()
+            self._begun = True
+        if not self.path.exists():
             return
-        if self._offset is None:
-            self._offset = self._remembered(found.st_ino)
-        if found.st_size < self._offset:
-            self._offset = 0  # the list was rotated
-        if found.st_size == self._offset:
-            return
-        with self.path.open("rb") as file:
+        present = self.path.stat().st_ino
+        before = self._rotated(1)
+        if self._inode != present:
+            if before.exists() and before.stat().st_ino == self._inode:
+                self._read_on(before)
+            self._inode, self._offset = present, 0
+        self._read_on(self.path)
+
+    def _read_on(self, path: Path) -> None:
+        """The whole lines from where reading stopped; a file that became shorter is read from its beginning."""
+        if path.stat().st_size < self._offset:
+            self._offset = 0
+        with path.open("rb") as file:
             file.seek(self._offset)
             text = file.read()
         for line in text[: text.rfind(b"\n") + 1].splitlines(keepends=True):
             party = self._party(line)
             if party is not None:
-                self._from.setdefault(party.call_id, self._offset)
+                self._from.setdefault(party.call_id, (self._inode, self._offset))
                 self._waiting.setdefault(party.call_id, []).append(party)
             self._offset += len(line)
+
+    def _rotate(self) -> None:
+        """Put a long list aside once all of it is told. Asterisk opens the list anew for each line; one that it writes
+        just now still goes to the old file, which is therefore read to its end at the next look."""
+        if self._waiting or self._offset < ROTATED_AT_BYTES:
+            return
+        if self.path.stat().st_ino != self._inode:
+            return
+        for n in range(ROTATED_KEPT, 0, -1):
+            younger = self._rotated(n - 1) if n > 1 else self.path
+            if younger.exists():
+                younger.replace(self._rotated(n))
+        log.info("Asterisk's list was rotated", bytes=self._offset)
+
+    def _rotated(self, n: int) -> Path:
+        return self.path.with_name(f"{self.path.name}.{n}")
 
     def _party(self, line: bytes) -> Party | None:
         """One line; None when it is no caller's (a leg of ours, a caller never answered) or cannot be read."""
@@ -226,18 +256,21 @@ class DialplanCalls:
             disposition=row["disposition"], lastapp=row["lastapp"], dstchannel=row["dstchannel"],
         )  # fmt: skip
 
-    def _remembered(self, inode: int) -> int:
+    def _remembered(self) -> tuple[int, int]:
+        """The file and the place in it where reading goes on; the present one's beginning when nothing is known."""
         try:
             known = json.loads(self.place.read_text())
-        except (FileNotFoundError, ValueError):
-            return 0
-        return int(known["offset"]) if known["inode"] == inode else 0
+            return int(known["inode"]), int(known["offset"])
+        except (FileNotFoundError, ValueError, KeyError):
+            return self.path.stat().st_ino if self.path.exists() else 0, 0
 
     def _remember(self) -> None:
-        if self._offset is None:
+        if not self._inode:
             return
-        offset = min(self._from.values(), default=self._offset)
-        text = json.dumps({"inode": self.path.stat().st_ino, "offset": offset})
+        older = [place for place in self._from.values() if place[0] != self._inode]
+        here = [place for place in self._from.values() if place[0] == self._inode]
+        inode, offset = min(older or here, default=(self._inode, self._offset))
+        text = json.dumps({"inode": inode, "offset": offset})
         if not self.place.exists() or self.place.read_text() != text:
             fresh = self.place.with_suffix(".fresh")
             fresh.write_text(text)

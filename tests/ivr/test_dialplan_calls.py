@@ -1,0 +1,104 @@
+"""Asterisk's own list of calls: read once, over restarts and rotations, with nothing lost."""
+
+import csv
+import io
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, select
+
+from asterisk_conf import CDR_COLUMNS
+from hotline.calls import Call
+from hotline.database import make_engine, migrate, reading
+from hotline.journal import Journal
+from hotline.record import Record
+from ivr import dialplan_calls
+from ivr.dialplan_calls import DialplanCalls
+
+
+class House:
+    """The list, and who imports it."""
+
+    def __init__(self, folder: Path, engine: Engine) -> None:
+        self.path, self._folder, self._engine = folder / "hotline.csv", folder, engine
+        self.record = Record(engine, Journal(folder / "journal", "dialplan"), "dialplan", 10.0)
+
+    def importer(self) -> DialplanCalls:
+        place = self._folder / "place"
+        return DialplanCalls(self._engine, self.record, self.path, CDR_COLUMNS, place)
+
+    def line(self, n: int) -> str:
+        """What Asterisk writes of the nth caller, who met a desk."""
+        now = time.time() - 60
+        values = {
+            "hotline": "binhphuoc", "trunk": "vnpt", "called": "1022", "caller": f"09120000{n:02d}", "acuity": "ORANGE",
+            "served_by": "dialplan", "uniqueid": f"n1-1700000000.{n}", "start": f"{now}", "answer": f"{now}",
+            "end": f"{now + 9}", "disposition": "ANSWERED", "lastapp": "Queue", "dstchannel": "PJSIP/101-1",
+        }  # fmt: skip
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerow(values.get(name, "") for name in CDR_COLUMNS)
+        return text.getvalue()
+
+    def written(self, *numbers: int, path: Path | None = None) -> None:
+        with (path or self.path).open("a") as file:
+            file.writelines(map(self.line, numbers))
+
+    def told(self) -> list[int]:
+        with reading(self._engine) as session:
+            return sorted(int(i.rpartition(".")[2]) for i in session.scalars(select(Call.id)))
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    monkeypatch.setattr(dialplan_calls, "ROTATED_AT_BYTES", 200)
+    url = f"sqlite:///{tmp_path / 'hotline.db'}"
+    migrate(url)
+    engine = make_engine(url)
+    made = House(tmp_path, engine)
+    yield made
+    made.record.close()
+    engine.dispose()
+
+
+def test_a_long_list_is_rotated_and_a_line_written_late_into_the_old_one_is_told(house: House) -> None:
+    house.written(1, 2)
+    importer = house.importer()
+    assert importer.look() == 2
+    old = house.path.with_name("hotline.csv.1")
+    assert old.exists()
+    assert not house.path.exists()
+    house.written(3, path=old)
+    house.written(4)
+    assert importer.look() == 2
+    assert house.told() == [1, 2, 3, 4]
+
+
+def test_a_worker_that_ends_at_the_rotation_loses_nothing(house: House) -> None:
+    house.written(1, 2)
+    assert house.importer().look() == 2
+    house.written(3, path=house.path.with_name("hotline.csv.1"))
+    house.written(4)
+    assert house.importer().look() == 2
+    assert house.importer().look() == 0
+    assert house.told() == [1, 2, 3, 4]
+
+
+def test_a_list_with_calls_that_are_not_told_yet_stays(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dialplan_calls, "GRACE_S", 1000.0)
+    house.written(1, 2, 3)
+    assert house.importer().look() == 0
+    assert house.path.exists()
+    monkeypatch.undo()
+    assert house.importer().look() == 3
+
+
+def test_only_some_old_lists_are_kept(house: House) -> None:
+    importer = house.importer()
+    for n in range(dialplan_calls.ROTATED_KEPT + 2):
+        house.written(2 * n, 2 * n + 1)
+        assert importer.look() == 2
+    kept = sorted(file.name for file in house.path.parent.glob("hotline.csv.*"))
+    assert kept == [f"hotline.csv.{n}" for n in range(1, dialplan_calls.ROTATED_KEPT + 1)]
+    assert len(house.told()) == 2 * (dialplan_calls.ROTATED_KEPT + 2)
