@@ -25,7 +25,7 @@ FOLLOWS: dict[RecallState, frozenset[RecallState]] = {
         {RecallState.DUE, RecallState.DONE, RecallState.FAILED, RecallState.CANCELLED}
     ),
     RecallState.DONE: frozenset(),
-    RecallState.FAILED: frozenset({RecallState.DUE}),
+    RecallState.FAILED: frozenset({RecallState.DUE, RecallState.DONE}),
     RecallState.CANCELLED: frozenset(),
 }
 """What may follow what. Due again after due is another time for it; done after due: the citizen rang and was served."""
@@ -42,10 +42,13 @@ class Recall(Base):
     number: Mapped[str] = mapped_column(String(40), index=True)
     acuity: Mapped[str] = mapped_column(String(8))
     why: Mapped[str] = mapped_column(String(16))
-    """asked, lost, released, switch_lost."""
+    """asked, lost, released, switch_lost; dropped or follow_up when an operator made it."""
     state: Mapped[str] = mapped_column(String(16), index=True, default=RecallState.DUE)
     due_at: Mapped[datetime] = mapped_column(Moment)
     """By when it must have been tried: arrival of the loss + the acuity's limit."""
     next_try_at: Mapped[datetime] = mapped_column(Moment)
     tries: Mapped[int] = mapped_column(default=0)
     made_at: Mapped[datetime] = mapped_column(Moment)
+    claimed_by: Mapped[int | None] = mapped_column()
+    """The operator who wants to make this call themselves (hotline.claims)."""
+    claimed_until: Mapped[datetime | None] = mapped_column(Moment)

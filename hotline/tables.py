@@ -10,8 +10,10 @@ from hotline import (
     operators,
     recalls,
     recordings,
+    ticket_fields,
     tickets,
     units,
+    wrap_ups,
 )
 from hotline.database import Base
 
@@ -26,6 +28,8 @@ __all__ = [
     "operators",
     "recalls",
     "recordings",
+    "ticket_fields",
     "tickets",
     "units",
+    "wrap_ups",
 ]

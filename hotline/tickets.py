@@ -37,7 +37,7 @@ class Ticket(Base):
     branch: Mapped[str] = mapped_column(String(16), default="")
     reason: Mapped[str] = mapped_column(String(200), default="")
     caller_number: Mapped[str] = mapped_column(String(40), index=True, default="")
-    callback_number: Mapped[str] = mapped_column(String(40), default="")
+    callback_number: Mapped[str] = mapped_column(String(40), index=True, default="")
     unit_code: Mapped[str] = mapped_column(String(8), default="")
     """Where the caller is: a unit's GSO code."""
     protocol_id: Mapped[str] = mapped_column(String(64), default="")
