@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import or_, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from hotline.acuity import Acuity
 from hotline.recalls import Recall, RecallState
 
-HELD_FOR = timedelta(minutes=15)
-"""A claim that nothing came of is free again after this: its operator may have gone home."""
+HELD_FOR: Mapping[Acuity, timedelta] = {
+    Acuity.RED: timedelta(minutes=1),
+    Acuity.ORANGE: timedelta(minutes=3),
+}
+"""A claim that nothing came of is free again after this, and dialled by the machine: its operator may have gone home."""
+OTHERWISE = timedelta(minutes=15)
 
 
-def claim(session: Session, recall_id: str, operator_id: int, at: datetime) -> bool:
-    """Take an owed call; False when somebody else has it, or it is made or cancelled already. Taking one's own again renews it."""
-    free = or_(Recall.claimed_by.is_(None), Recall.claimed_until < at, Recall.claimed_by == operator_id)
+def claim(session: Session, recall: Recall, operator_id: int, at: datetime) -> bool:
+    """Take an owed call; False when somebody has it, or it is made or cancelled already.
+
+    While it is held the machine does not dial it.
+    """
+    until = at + HELD_FOR.get(Acuity(recall.acuity), OTHERWISE)
+    free = or_(Recall.claimed_by.is_(None), Recall.claimed_until < at)
     return _changed(
         session,
         update(Recall)
-        .where(Recall.id == recall_id, Recall.state.in_((RecallState.DUE, RecallState.FAILED)), free)
-        .values(claimed_by=operator_id, claimed_until=at + HELD_FOR)
+        .where(Recall.id == recall.id, Recall.state.in_((RecallState.DUE, RecallState.FAILED)), free)
+        .values(claimed_by=operator_id, claimed_until=until, next_try_at=until)
         .returning(Recall.id),
     )
 
 
-def let_go(session: Session, recall_id: str, operator_id: int) -> bool:
-    """Give one's claim back; False when it is not one's own."""
+def let_go(session: Session, recall_id: str, operator_id: int, at: datetime) -> bool:
+    """Give one's claim back, to whoever is free; False when it is not one's own."""
     own = update(Recall).where(Recall.id == recall_id, Recall.claimed_by == operator_id)
-    return _changed(session, own.values(claimed_by=None, claimed_until=None).returning(Recall.id))
+    return _changed(
+        session, own.values(claimed_by=None, claimed_until=None, next_try_at=at).returning(Recall.id)
+    )
 
 
 def finish(session: Session, recall_id: str, operator_id: int) -> bool:

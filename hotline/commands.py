@@ -20,6 +20,7 @@ KINDS = frozenset(
         "pause",
         "resume",
         "finish_wrap_up",
+        "hold_wrap_up",
         "raise_acuity",
         "recall_now",
         "recall_cancel",
@@ -28,8 +29,9 @@ KINDS = frozenset(
         "phone_gone",
     }
 )
-"""sign_in {phone}; pause {reason}; raise_acuity {call_id, acuity, why}; recall_now / recall_cancel {recall_id};
-hold / retrieve {call_id}: the citizen hears music / the operator again; phone_gone {}: the page that is a telephone is being left."""
+"""sign_in {phone}; pause {reason}; raise_acuity {call_id, acuity, why, told?}; recall_now / recall_cancel {recall_id, mine?};
+hold / retrieve {call_id}: the citizen hears music / the operator again; phone_gone {}: the page that is a telephone is being left;
+hold_wrap_up {call_id}: the page asks for the disposition, so the time alone does not end the wrap-up."""
 
 
 class DeskCommand(Base):

@@ -177,6 +177,10 @@ class RecallDue(Event):
     acuity: str
     why: str
     due_at: datetime
+    recall_id: str = ""
+    """Empty: "r-<call_id>", the one promise that a lost call makes; an operator may make more."""
+    next_try_at: datetime | None = None
+    """When the machine dials by itself; None: now."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -302,13 +302,13 @@ def _call_ended(session: Session, event: e.CallEnded) -> Call:
 
 def _recall_due(session: Session, event: e.RecallDue) -> Call:
     call = _call(session, event)
-    recall_id = f"r-{event.call_id}"
+    recall_id = event.recall_id or f"r-{event.call_id}"
     if session.get(Recall, recall_id) is None:
         session.add(
             Recall(
                 id=recall_id, call_id=event.call_id, ticket_id=call.ticket_id, hotline=event.hotline,
                 number=event.number, acuity=event.acuity, why=event.why, state=RecallState.DUE, due_at=event.due_at,
-                next_try_at=event.at, tries=0, made_at=event.at,
+                next_try_at=event.next_try_at or event.at, tries=0, made_at=event.at,
             )
         )  # fmt: skip
     return call

@@ -18,6 +18,8 @@ class RecallState(StrEnum):
 
 
 OWED = (RecallState.DUE, RecallState.DIALLING)
+FOLLOW_UP = "follow_up"
+"""Why an operator asks later how somebody is."""
 
 FOLLOWS: dict[RecallState, frozenset[RecallState]] = {
     RecallState.DUE: frozenset(set(RecallState)),

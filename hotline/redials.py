@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hotline.calls import Call
-from hotline.recalls import FOLLOWS, OWED, Recall, RecallState
+from hotline.recalls import FOLLOW_UP, FOLLOWS, OWED, Recall, RecallState
 from hotline.tickets import Ticket, TicketEntry
 
 ACTOR = "calls"
@@ -15,9 +15,10 @@ ACTOR = "calls"
 def settle_recalls(session: Session, call: Call, number: str, to: RecallState, at: datetime) -> None:
     """The calls owed to `number` by this hotline are not owed any more; each of their tickets says so.
 
-    What was promised after `at` stays: a late fact must not undo it.
+    What was promised after `at` stays: a late fact must not undo it. So does a follow-up: whoever rang today is still
+    to be asked tomorrow.
     """
-    owed = select(Recall).where(Recall.number == number, Recall.state.in_(OWED))
+    owed = select(Recall).where(Recall.number == number, Recall.state.in_(OWED), Recall.why != FOLLOW_UP)
     for recall in session.scalars(owed):
         mine = recall.hotline == call.hotline and recall.made_at <= at and recall.call_id != call.id
         if mine and to in FOLLOWS[RecallState(recall.state)]:

@@ -159,12 +159,16 @@ class Caller:
         if digit == "1":
             self.raise_to(Acuity.RED, "key 1")
 
-    def raise_to(self, acuity: Acuity, why: str, by: str = "") -> bool:
-        """More urgent from now on; False when it is so already or the caller has gone. `by` is a username."""
+    def raise_to(self, acuity: Acuity, why: str, by: str = "", *, told: bool = False) -> bool:
+        """More urgent from now on; False when it is so already or the caller has gone.
+
+        `by` is a username; `told` when the desk has put the fact in the record itself.
+        """
         if self.over or acuity <= self.acuity:
             return False
         before, self.acuity = self.acuity, acuity
-        self.floor.tell(e.AcuityRaised(call_id=self.id, acuity=acuity, why=why, before=before, by=by))
+        if not told:
+            self.floor.tell(e.AcuityRaised(call_id=self.id, acuity=acuity, why=why, before=before, by=by))
         if acuity is Acuity.RED:
             self.red_since_s = self.floor.clock()
         # For the dialplan's own fallback, and for the process after this one.

@@ -17,6 +17,11 @@ log = structlog.get_logger(__name__)
 P = Presence
 ON_DUTY = frozenset({P.AVAILABLE, P.RINGING, P.TALKING, P.WRAP_UP})
 """Who will take a call sooner or later; a paused operator may never."""
+HELD = "page"
+"""Why a wrap-up does not end by itself: its operator works at the page, where the call's disposition is asked for."""
+LEFT_UNFINISHED = "wrap_up"
+"""Why an operator is paused who held a wrap-up and went away."""
+HELD_AT_MOST_S = 600.0
 BUSY_AGAIN_S = 5.0
 """A phone that says busy (off the hook, or still in a call that Asterisk lost) is rung again after this, seconds."""
 
@@ -45,6 +50,11 @@ class Desk:
 
     def as_free(self, now_s: float) -> Free:
         return Free(self.operator_id, now_s - self.idle_since_s, self.hotlines, self.skills)
+
+    @property
+    def can_be_rung(self) -> bool:
+        """Whether a call that the operator asked for may ring now."""
+        return self.state in (P.AVAILABLE, P.WRAP_UP) and bool(self.phone)
 
     def serves(self, hotline: str) -> bool:
         return not self.hotlines or hotline in self.hotlines
@@ -116,9 +126,13 @@ class Desks:
     def end_wrap_ups(self) -> bool:
         """Whether anybody became available because their time was up."""
         lasts_s = {(P.WRAP_UP, d.reason): self.wrap_up_s for d in self} | {(P.PAUSED, "busy"): BUSY_AGAIN_S}
+        lasts_s[P.WRAP_UP, HELD] = HELD_AT_MOST_S
         over = [d for d in self if self.clock() - d.since_s >= lasts_s.get((d.state, d.reason), float("inf"))]
         for desk in over:
-            self.change(desk, P.AVAILABLE)
+            if desk.reason == HELD:
+                self.change(desk, P.PAUSED, LEFT_UNFINISHED)
+            else:
+                self.change(desk, P.AVAILABLE)
         return bool(over)
 
     def on_duty(self, hotline: str) -> list[Desk]:
@@ -164,6 +178,11 @@ class Desks:
             raise NotPossible("Chưa vào ca: hãy vào ca trước.")
         if desk.state is P.PAUSED:
             self.change(desk, P.AVAILABLE)
+
+    def hold_wrap_up(self, desk: Desk, call_id: str) -> None:
+        """The page asks for this call's disposition: the time alone does not end the wrap-up."""
+        if desk.state is P.WRAP_UP and desk.call_id == call_id:
+            self.change(desk, P.WRAP_UP, HELD, call_id)
 
     def finish_wrap_up(self, desk: Desk) -> None:
         if desk.state is P.WRAP_UP:

@@ -132,6 +132,7 @@ class DeskCommands:
             "pause": lambda: desks.pause(desk, str(body.get("reason", ""))),
             "resume": lambda: desks.resume(desk),
             "finish_wrap_up": lambda: desks.finish_wrap_up(desk),
+            "hold_wrap_up": lambda: desks.hold_wrap_up(desk, str(body.get("call_id", ""))),
             "raise_acuity": lambda: self._raise(body, desk),
         }
         if command.kind in at_once:
@@ -149,7 +150,7 @@ class DeskCommands:
                 )
             desks.sign_in(desk, phone, online)
         else:
-            await self._recall(command)
+            await self._recall(command, desk)
 
     def _raise(self, body: dict[str, Any], desk: Desk) -> None:
         visit = self._floor.visits.get(str(body.get("call_id", "")))
@@ -158,11 +159,14 @@ class DeskCommands:
         except ValueError as error:
             raise NotPossible("Mức độ khẩn cấp không hợp lệ.") from error
         if not isinstance(visit, Caller):
+            if body.get("told"):
+                return  # it ended a moment ago; the record has the new level
             raise NotPossible("Cuộc gọi này đã kết thúc.")
-        if not visit.raise_to(acuity, str(body.get("why", "")), desk.username):
+        told = bool(body.get("told"))  # by the desk, in one transaction with the answer that raised it
+        if not visit.raise_to(acuity, str(body.get("why", "")), desk.username, told=told) and not told:
             raise NotPossible(f"Cuộc gọi này đã ở mức {visit.acuity}.")
 
-    async def _recall(self, command: DeskCommand) -> None:
+    async def _recall(self, command: DeskCommand, desk: Desk) -> None:
         recall = await asyncio.to_thread(_recall, str(command.body.get("recall_id", "")))
         if recall is None:
             raise NotPossible("Không có yêu cầu gọi lại này.")
@@ -170,6 +174,10 @@ class DeskCommands:
         possible = recalls.FOLLOWS[recalls.RecallState(recall.state)]
         if recalls.RecallState(state) not in possible:
             raise NotPossible("Yêu cầu gọi lại này đã xong hoặc đang được gọi.")
+        if command.body.get("mine") and state == "due":
+            if not desk.can_be_rung:
+                raise NotPossible("Máy của bạn chưa rảnh: hãy kết thúc cuộc đang nói, hoặc vào ca, rồi gọi.")
+            self._recalls.wanted_by(recall.id, desk.operator_id)
         await self._floor.keep(
             e.RecallChanged(recall_id=recall.id, call_id=recall.call_id, state=state, next_try_at=e.now())
         )

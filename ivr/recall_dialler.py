@@ -69,6 +69,7 @@ class RecallDialler:
         self._floor, self._recordings = floor, recordings
         self._count = itertools.count(OURS_FROM)
         self._looked_after = False
+        self._wanted_by: dict[str, int] = {}
 
     async def run(self) -> None:
         while True:
@@ -103,6 +104,13 @@ class RecallDialler:
         call_id = f"{self._floor.node}-{int(time.time())}.{next(self._count)}"
         call = RecallCall(self._floor, call_id, owed, self._recordings, self._floor.clock())
         self._floor.visits[call_id] = call
+        desk = self._floor.desks.of(self._wanted_by.pop(owed.id, None))
+        if desk is not None and desk.can_be_rung:
+            call.ring(desk)
+
+    def wanted_by(self, recall_id: str, operator_id: int) -> None:
+        """This operator makes the call themselves: their desk is rung for it, whoever else is free."""
+        self._wanted_by[recall_id] = operator_id
 
     async def _resume(self) -> None:
         """A recall that a dead process was dialling is due again, unless its talk goes on."""

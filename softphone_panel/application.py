@@ -23,9 +23,11 @@ from hotline.access import ROUTES, Open, may
 from hotline.acuity import Acuity
 from hotline.settings import settings
 from softphone_panel import (
+    call_tasks,
     desk,
     health,
     listening,
+    my_desk,
     people,
     people_signed_in,
     phone,
@@ -35,6 +37,7 @@ from softphone_panel import (
     tickets,
     trust,
     words,
+    wrapping_up,
 )
 from softphone_panel.faults import InputFault
 from softphone_panel.limits import limiter
@@ -80,7 +83,20 @@ def create() -> Flask:
     for one in threading.enumerate():
         if isinstance(one, threading.Timer):
             one.join(1.0)  # the limiter's memory starts a 10 ms timer; nothing may run while gunicorn forks
-    for room in (signing, trust, desk, phone, tickets, listening, recalls, people, health):
+    rooms = (
+        signing,
+        trust,
+        desk,
+        my_desk,
+        wrapping_up,
+        call_tasks,
+        phone,
+        tickets,
+        listening,
+        recalls,
+        people,
+    )
+    for room in (*rooms, health):
         app.register_blueprint(room.room)
     app.before_request(_only_whom_the_table_names)
     app.after_request(_headers)

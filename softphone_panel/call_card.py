@@ -30,6 +30,7 @@ AT_DESK = frozenset({Presence.RINGING, Presence.TALKING, Presence.WRAP_UP})
 EARLIER_SHOWN = 5
 CALLS_READ = 60
 EARLIER_WITHIN = timedelta(days=30)
+LIKELY_FROM = nuisance.LIKELY_FROM
 NAMES = ("caller_name", "patient_name")
 
 
@@ -212,4 +213,3 @@ def _earlier(ticket: Ticket, at: datetime) -> Earlier:
         disposition=ticket.disposition,
         recent=at - ticket.opened_at <= timedelta(hours=48),
     )
-

@@ -47,7 +47,7 @@ def first() -> AnyResponse:
 def page() -> str:
     with reading() as session:
         own = _my_call(session)
-        text = render_template("desk.html", **{**_board(session), **_bar(session), **own})
+        text = render_template("desk.html", **{**_board(session), **bar_values(session), **own})
     _note_viewing(own["mine"])
     return text
 
@@ -59,7 +59,7 @@ def board() -> Response:
 
 @room.get("/desk/bar")
 def bar() -> Response:
-    return fragment("desk_bar.html", _bar)
+    return fragment("desk_bar.html", bar_values)
 
 
 @room.get("/desk/my-call")
@@ -166,7 +166,7 @@ def _own_call_id(session: Session) -> str:
     return presence.call_id if presence is not None else ""
 
 
-def _bar(session: Session) -> dict[str, Any]:
+def bar_values(session: Session) -> dict[str, Any]:
     presence = presence_of(session, current_user.id)
     last = session.scalar(
         select(DeskCommand)

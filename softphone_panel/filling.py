@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from hotline import events as e
 from hotline import ticket_fields
 from hotline.acuity import Acuity
+from hotline.calls import Call, CallState, Direction
 from hotline.commands import ask
 from hotline.events import now
 from hotline.numbers import caller as read_number
@@ -56,7 +57,8 @@ def checked(session: Session, field: Field, given: str) -> str:
         )  # fmt: skip
     if field.kind is Kind.PHONE and not read_number(value).e164:
         raise InputFault(
-            field.name, say("Ô “{name}”: số {number} không gọi được, hãy hỏi lại số.", name=name, number=value)
+            field.name,
+            say("Ô “{name}”: số {number} không gọi được, hãy hỏi lại số.", name=name, number=value),
         )
     if field.kind is Kind.UNIT and not unit_search.exists(session, value):
         raise InputFault(
@@ -83,6 +85,7 @@ def fill(
     session: Session,
     script: Script,
     ticket: Ticket,
+    call: Call | None,
     name: str,
     given: str,
     *,
@@ -93,6 +96,7 @@ def fill(
 ) -> Filled:
     """Save one field of a ticket that is held. Raises InputFault or ticket_fields.Stale, and then changes nothing.
 
+    `call` is the one at the writer's desk, if one is.
     What is typed is kept at once; `finished` (the field was left, or it is a choice) writes the ticket's entry too.
     """
     field = script.fields.get(name)
@@ -113,7 +117,7 @@ def fill(
         raised_to = judged.acuity
         new = [f.rule.because["vi"] for f in judged.findings if f not in was.findings]
         why = f"{script.fields[name].question}: {'; '.join(new) or judged.findings[0].rule.because['vi']}"
-        raise_to(session, ticket, raised_to, why[:200], operator_id, username)
+        raise_to(session, ticket, call, raised_to, why[:200], operator_id, username)
     return Filled(row, judged, raised_to)
 
 
@@ -144,6 +148,12 @@ def enter(session: Session, script: Script, ticket: Ticket, username: str) -> tu
     unit, phone = changed.get("unit_code"), changed.get("callback_number")
     if unit is not None and unit.value != ticket.unit_code:
         ticket.unit_code = unit.value
+        chosen = {
+            "unit_code": unit.value,
+            "unit_name": unit_search.name_of(session, unit.value),
+            "how": "operator",
+        }
+        ticket_changes.add_entry(session, ticket, "unit_chosen", username, "", chosen)
     if phone is not None:
         ticket.callback_number = read_number(phone.value).e164 if phone.value else ""
     ticket.version += 1
@@ -151,9 +161,26 @@ def enter(session: Session, script: Script, ticket: Ticket, username: str) -> tu
 
 
 def raise_to(
-    session: Session, ticket: Ticket, acuity: Acuity, why: str, operator_id: int, username: str
+    session: Session,
+    ticket: Ticket,
+    call: Call | None,
+    acuity: Acuity,
+    why: str,
+    operator_id: int,
+    username: str,
 ) -> None:
-    """Raise the ticket, and its call while it goes on, in this transaction; the calls process is told to follow."""
-    told = e.AcuityRaised(call_id=ticket.call_id, acuity=acuity, why=why)
-    apply(session, told, username)
-    ask(session, operator_id, "raise_acuity", told.id, {"call_id": ticket.call_id, "acuity": acuity, "why": why, "told": True})
+    """Raise the ticket, and its caller while they are on the line: fact and entry in this transaction.
+
+    The calls process is told to follow, so that a caller whose operator is lost waits at the new level.
+    """
+    before = ticket.acuity
+    if call is not None and call.direction == Direction.IN and call.state != CallState.ENDED:
+        told = e.AcuityRaised(call_id=call.id, acuity=acuity, why=why, before=before, by=username)
+        apply(session, told, username)
+        body = {"call_id": call.id, "acuity": str(acuity), "why": why, "told": True}
+        ask(session, operator_id, "raise_acuity", told.id, body)
+    if Acuity(ticket.acuity) < acuity:
+        corrected = e.AcuityCorrected(
+            call_id=ticket.call_id, before=before, acuity=acuity, why=why, by=username
+        )
+        apply(session, corrected, username)

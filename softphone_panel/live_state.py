@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from hotline.acuity import Acuity
@@ -16,7 +16,7 @@ from hotline.calls import Call, CallState
 from hotline.events import now
 from hotline.installation import Installation
 from hotline.operators import Operator, OperatorPresence, Presence, Role
-from hotline.recalls import Recall, RecallState
+from hotline.recalls import FOLLOW_UP, Recall, RecallState
 from hotline.tickets import Ticket
 from softphone_panel.words import midnight
 
@@ -169,7 +169,10 @@ def _counts(session: Session, at: datetime, serves: Callable[[str], bool]) -> Co
     mine = [r for r in rows if serves(r.hotline)]
     answered = [r for r in mine if r.human_at is not None]
     dues = session.execute(
-        select(Recall.hotline, Recall.due_at).where(Recall.state.in_((RecallState.DUE, RecallState.DIALLING)))
+        select(Recall.hotline, Recall.due_at).where(
+            Recall.state.in_((RecallState.DUE, RecallState.DIALLING)),
+            or_(Recall.why != FOLLOW_UP, Recall.due_at < at),
+        )
     ).all()
     due = [d for d in dues if serves(d.hotline)]
     return Counts(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from hotline.tickets import TicketEntry
-from softphone_panel import shown
-from softphone_panel.words import length, say
+from softphone_panel import scripts, shown
+from softphone_panel.words import day_clock, length, say
 
 Body = Mapping[str, Any]
 Names = Mapping[int, str]
@@ -165,6 +166,30 @@ def _disposition(body: Body, names: Names) -> str:
     return say("Đóng phiếu: {how}.", how=shown.word(shown.DISPOSITIONS, str(body.get("disposition") or "")))
 
 
+def _filled(body: Body, names: Names) -> str:
+    """Tên người bệnh: …; SpO2 (%): 93."""
+    script = scripts.script()
+    parts = []
+    for name, value in (body.get("fields") or {}).items():
+        field = script.fields.get(name) if script is not None else None
+        label = scripts.said(field.label) if field is not None else name
+        written = scripts.value_said(field, str(value)) if field is not None else str(value)
+        parts.append(f"{label}: {written or say('bỏ trống')}")
+    return say("Đã ghi: {fields}.", fields="; ".join(parts))
+
+
+def _wrapped_up(body: Body, names: Names) -> str:
+    done = shown.word(shown.DISPOSITIONS, str(body.get("disposition") or ""))
+    if not body.get("follow_up_at"):
+        return say("Kết quả cuộc gọi: {how}.", how=done)
+    at = datetime.fromisoformat(str(body["follow_up_at"]))
+    return say("Kết quả cuộc gọi: {how}. Hẹn gọi lại lúc {time}.", how=done, time=day_clock(at))
+
+
+def _task(body: Body, names: Names) -> str:
+    return say("Việc gọi lại: {what}.", what=shown.word(shown.TASK_ACTS, str(body.get("what") or "")))
+
+
 def _viewed(body: Body, names: Names) -> str:
     return say("Xem phiếu.")
 
@@ -204,6 +229,9 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "ticket_viewed": _viewed,
     "recording_played": _played,
     "number_unmasked": _unmasked,
+    "fields_filled": _filled,
+    "wrapped_up": _wrapped_up,
+    "task_taken": _task,
     "note": _note,
 }
 

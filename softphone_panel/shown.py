@@ -48,6 +48,7 @@ PAUSE_REASONS: Mapping[str, str] = {
     "missed": "Lỡ cuộc gọi",
     "busy": "Máy bận",
     "phone": "Mất kết nối máy",
+    "wrap_up": "Quá giờ ghi phiếu",
 }
 TICKET_STATES: Mapping[str, str] = {"open": "Mới", "in_progress": "Đang xử lý", "closed": "Đã đóng"}
 BRANCHES: Mapping[str, str] = {
@@ -93,6 +94,8 @@ RECALL_REASONS: Mapping[str, str] = {
     "lost": "Gác máy khi chưa có người nghe",
     "released": "Nhường kênh cho cấp cứu",
     "switch_lost": "Tổng đài dừng giữa cuộc gọi",
+    "dropped": "Rớt máy khi đang nói",
+    "follow_up": "Hẹn hỏi thăm lại",
 }
 COMMANDS: Mapping[str, str] = {
     "sign_in": "vào ca",
@@ -100,6 +103,7 @@ COMMANDS: Mapping[str, str] = {
     "pause": "tạm nghỉ",
     "resume": "nhận cuộc gọi lại",
     "finish_wrap_up": "xong ghi phiếu",
+    "hold_wrap_up": "ghi kết quả cuộc gọi",
     "raise_acuity": "nâng mức",
     "recall_now": "gọi lại ngay",
     "recall_cancel": "hủy gọi lại",
@@ -117,6 +121,16 @@ DISPOSITIONS: Mapping[str, str] = {
     "duplicate": "Trùng phiếu khác",
 }
 """How a ticket ends."""
+FOLLOW_UPS: Mapping[str, str] = {
+    "": "không hẹn",
+    "30": "sau 30 phút",
+    "120": "sau 2 giờ",
+    "240": "sau 4 giờ",
+    "morning": "8 giờ sáng mai",
+}
+"""When an operator will ask how somebody is: minutes, or the next morning."""
+TASK_ACTS: Mapping[str, str] = {"claim": "nhận", "let_go": "trả lại", "done": "đã gọi xong"}
+"""What somebody did with a call that is owed."""
 
 
 def word(table: Mapping[str, str], key: str) -> str:

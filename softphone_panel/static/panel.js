@@ -35,10 +35,17 @@
       });
   }
   let due = 0, lastRead = 0;
-  function readAll() {
+  const wanted = new Set();
+  function readAll(parts = fragments()) {
+    parts.forEach((part) => wanted.add(part));
     if (due) return;
-    due = setTimeout(() => { due = 0; lastRead = Date.now(); fragments().forEach(read); },
-      Math.max(0, COALESCE_MS - (Date.now() - lastRead)));
+    due = setTimeout(() => {
+      due = 0;
+      lastRead = Date.now();
+      const now = [...wanted].filter((part) => part.isConnected);
+      wanted.clear();
+      now.forEach(read);
+    }, Math.max(0, COALESCE_MS - (Date.now() - lastRead)));
   }
   document.addEventListener("focusout", (event) => {
     const part = event.target.closest("[data-live-from]");
@@ -108,13 +115,20 @@
     again = setTimeout(open, backOff);
     backOff = Math.min(backOff * 2, 8000);
   }
+  // A part that names an operator, a call or a ticket is read again only when it is about them.
+  function concerns(part, about) {
+    const { liveAbout, liveOperator } = part.dataset;
+    if (!liveAbout && !liveOperator) return true;
+    if (liveOperator && liveOperator === String(about.operator_id)) return true;
+    const ids = (liveAbout || "").split(" ");
+    const shown = "liveFollowed" in part.dataset ? part.querySelector("[data-call]")?.dataset : null;
+    return [about.call_id, about.ticket_id].some(
+      (id) => id && (ids.includes(id) || id === shown?.call || id === shown?.ticket));
+  }
   function changed(about) {
     document.dispatchEvent(new CustomEvent("1022-change", { detail: about }));
-    const parts = fragments();
-    const whole = parts.some((part) => !part.dataset.liveAbout);
-    const named = parts.some((part) => (part.dataset.liveAbout || "").split(" ").some(
-      (id) => id && (id === about.call_id || id === about.ticket_id)));
-    if (whole || named) readAll();
+    const parts = fragments().filter((part) => concerns(part, about));
+    if (parts.length) readAll(parts);
   }
   if (document.body.dataset.stream && fragments().length) {
     open();
@@ -126,6 +140,9 @@
       const waits = document.querySelector("[data-soon]");
       if (waits) read(waits.closest("[data-live-from]"));
     }, SOON_MS);
+    for (const part of fragments().filter((one) => one.dataset.liveEvery)) {
+      setInterval(() => { if (!document.hidden) read(part); }, Number(part.dataset.liveEvery) * (900 + 200 * Math.random()));
+    }
     document.addEventListener("visibilitychange", () => { if (!document.hidden) readAll(); });
   } else if (stateSign()) {
     stateSign().hidden = true;
