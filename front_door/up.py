@@ -47,7 +47,8 @@ def where_to_go(given: Settings, took_s: float, degraded: Mapping[str, str]) -> 
         [
             f"1022 answers calls ({took_s:.1f} s).",
             *(f"  ! {said[:1].upper()}{said[1:]}." for said in degraded.values()),
-            f"  Desk and live page   http://{given.panel_host}:{given.panel_port}/",
+            f"  Desk and live page   http://127.0.0.1:{given.plain_port}/ on this machine, https://THIS-MACHINE:"
+            f"{given.front_port}/ from desks",
             f"  SIP trunk, phones    {sip} (UDP)",
             f"  Logs                 {given.var / 'log'}",
             "  Ctrl-C ends it.",

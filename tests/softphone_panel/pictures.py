@@ -49,7 +49,7 @@ def _signed_in(
         color_scheme="dark" if dark else "light",
     )
     page = context.new_page()
-    page.goto(f"http://{given.panel_host}:{given.panel_port}/sign-in")
+    page.goto(f"http://127.0.0.1:{given.plain_port}/sign-in")
     page.fill("#username", who)
     page.fill("#password", demo_data.password(given))
     page.press("#password", "Enter")
@@ -59,7 +59,7 @@ def _signed_in(
 
 
 def _take(page: Page, given: Settings, path: str, file: Path, whole: bool = True) -> None:
-    page.goto(f"http://{given.panel_host}:{given.panel_port}{path}")
+    page.goto(f"http://127.0.0.1:{given.plain_port}{path}")
     page.wait_for_timeout(900)
     if path.startswith("/tickets/"):
         play = page.locator("text=Nghe ghi âm")
