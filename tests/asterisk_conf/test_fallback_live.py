@@ -140,6 +140,20 @@ def test_desks_that_do_not_answer_are_followed_by_the_duty_number_that_presses_1
     assert [p["served_by"] for p in parties if p["disposition"] == "ANSWERED"][-1] == "dialplan"
 
 
+def test_a_duty_number_that_hangs_up_while_it_is_asked_is_followed_by_the_next(switch: Switch) -> None:
+    async def scene() -> str:
+        async with carrier(switch) as line:
+            line.route(FIRST_DUTY, Answering.answers(0.3, talk_s=0.6), tone_hz=1130)
+            line.route(SECOND_DUTY, Answering.answers(0.3, keys="1"), tone_hz=1210)
+            leg = await Citizen(line, "0912000051", tone_hz=440).call("02711022")
+            await leg.until_hears(1210, within_s=25)
+            leg.hang_up()
+            await leg.until_ended()
+            return leg.ended_by
+
+    assert run(scene()) == "us"
+
+
 def test_with_nobody_anywhere_the_caller_leaves_a_message_and_is_never_left_in_silence(
     switch: Switch,
 ) -> None:
