@@ -154,6 +154,26 @@ def test_a_duty_number_that_hangs_up_while_it_is_asked_is_followed_by_the_next(s
     assert run(scene()) == "us"
 
 
+def test_key_1_while_a_duty_number_rings_brings_the_emergency_number(switch: Switch) -> None:
+    async def scene() -> dict[int, float]:
+        async with carrier(switch) as line:
+            first = line.route(FIRST_DUTY, Answering.rings_on())
+            line.route(SECOND_DUTY, Answering.rejects(486))
+            line.route("115", Answering.answers(0.3), tone_hz=1360)
+            leg = await Citizen(line, "0912000053", tone_hz=440).call("02711022")
+            await first.until_rung(6)
+            await leg.press("1")
+            await leg.until_hears(1360, within_s=25)
+            heard = await leg.listen(1.0)
+            leg.hang_up()
+            await leg.until_ended()
+            return heard
+
+    with agi(switch, says({"ACUITY": "YELLOW", "NEXT": "line", "TRIAGE_DONE": "1"})):
+        assert run(scene())[1360] > 0.9
+    assert cdrs_of(switch, "0912000053")[-1]["acuity"] == "RED"
+
+
 def test_with_nobody_anywhere_the_caller_leaves_a_message_and_is_never_left_in_silence(
     switch: Switch,
 ) -> None:
