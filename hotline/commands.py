@@ -32,6 +32,8 @@ KINDS = frozenset(
 """sign_in {phone}; pause {reason}; raise_acuity {call_id, acuity, why, told?}; recall_now / recall_cancel {recall_id, mine?};
 hold / retrieve {call_id}: the citizen hears music / the operator again; phone_gone {}: the page that is a telephone is being left;
 hold_wrap_up {call_id}: the page asks for the disposition, so the time alone does not end the wrap-up."""
+LANGUAGE = "language"
+"""Field of every body: in which language a refusal is to be read."""
 
 
 class DeskCommand(Base):

@@ -27,7 +27,14 @@ BUSY_AGAIN_S = 5.0
 
 
 class NotPossible(Exception):  # noqa: N818 - exceptions are named by the fact
-    """A desk asked for what cannot be done now; the text is what the operator reads."""
+    """A desk asked for what cannot be done now; the text is what the operator reads, in each of the panel's languages."""
+
+    def __init__(self, vi: str, en: str) -> None:
+        super().__init__(vi)
+        self._texts = {"vi": vi, "en": en}
+
+    def said(self, language: str) -> str:
+        return self._texts.get(language) or self._texts["vi"]
 
 
 @dataclass
@@ -147,16 +154,28 @@ class Desks:
     def sign_in(self, desk: Desk, phone: str, online: bool) -> None:
         """The operator sits down at a phone; NotPossible when it is unknown, away or taken."""
         if not phone:
-            raise NotPossible("Chưa chọn máy: hãy chọn số máy bàn rồi vào ca.")
+            raise NotPossible(
+                "Chưa chọn máy: hãy chọn số máy bàn rồi vào ca.",
+                "No phone was chosen: choose your desk's phone, then sign in.",
+            )
         if not online:
-            raise NotPossible(f"Máy {phone} chưa đăng ký với tổng đài: hãy bật máy rồi vào ca lại.")
+            raise NotPossible(
+                f"Máy {phone} chưa đăng ký với tổng đài: hãy bật máy rồi vào ca lại.",
+                f"Phone {phone} is not registered: switch it on, then sign in again.",
+            )
         other = self.at(phone)
         if other is not None and other is not desk:
-            raise NotPossible(f"Máy {phone} đang có {other.username} trực: hãy chọn máy khác.")
+            raise NotPossible(
+                f"Máy {phone} đang có {other.username} trực: hãy chọn máy khác.",
+                f"{other.username} sits at phone {phone}: choose another phone.",
+            )
         if desk.state is P.OFFLINE:
             desk.phone = phone
         elif desk.phone != phone:
-            raise NotPossible(f"Đang trực ở máy {desk.phone}: hãy ra ca trước khi đổi máy.")
+            raise NotPossible(
+                f"Đang trực ở máy {desk.phone}: hãy ra ca trước khi đổi máy.",
+                f"You sit at phone {desk.phone}: sign out before you change phones.",
+            )
         if desk.state in (P.OFFLINE, P.PAUSED):
             self.change(desk, P.AVAILABLE)
 
@@ -169,13 +188,19 @@ class Desks:
 
     def pause(self, desk: Desk, reason: str) -> None:
         if desk.state in (P.RINGING, P.TALKING):
-            raise NotPossible("Đang có cuộc gọi: tạm nghỉ được sau khi kết thúc cuộc gọi.")
+            raise NotPossible(
+                "Đang có cuộc gọi: tạm nghỉ được sau khi kết thúc cuộc gọi.",
+                "You have a call: you can pause when it has ended.",
+            )
         if not self.change(desk, P.PAUSED, reason or "break"):
-            raise NotPossible("Chưa vào ca nên không tạm nghỉ được: hãy vào ca trước.")
+            raise NotPossible(
+                "Chưa vào ca nên không tạm nghỉ được: hãy vào ca trước.",
+                "You are off duty and cannot pause: sign in first.",
+            )
 
     def resume(self, desk: Desk) -> None:
         if desk.state is P.OFFLINE:
-            raise NotPossible("Chưa vào ca: hãy vào ca trước.")
+            raise NotPossible("Chưa vào ca: hãy vào ca trước.", "You are off duty: sign in first.")
         if desk.state is P.PAUSED:
             self.change(desk, P.AVAILABLE)
 

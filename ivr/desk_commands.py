@@ -34,6 +34,12 @@ BLOCK_MS = 2000
 """How long one question to Redis waits for news; its connection may be silent five times as long."""
 
 
+NO_ANSWER = NotPossible(
+    "Tổng đài không trả lời: hãy thử lại sau vài giây.",
+    "The exchange does not answer: try again in a few seconds.",
+)
+
+
 def asked() -> list[DeskCommand]:
     """The commands not yet carried out, oldest first."""
     with reading() as session:
@@ -108,21 +114,22 @@ class DeskCommands:
 
     async def _carry_out(self, command: DeskCommand) -> str:
         """Empty when done, else the sentence the operator reads."""
+        language = str(command.body.get(commands.LANGUAGE, "vi"))
         try:
             desk = await self._desk(command.operator_id)
             await self._do(command, desk)
         except NotPossible as refused:
-            return str(refused)
+            return refused.said(language)
         except AriError as error:
             log.warning("a desk command failed", kind=command.kind, error=str(error))
-            return "Tổng đài không trả lời: hãy thử lại sau vài giây."
+            return NO_ANSWER.said(language)
         self._floor.serve()
         return ""
 
     async def _desk(self, operator_id: int) -> Desk:
         operator = await asyncio.to_thread(_operator, operator_id)
         if operator is None or not operator.active:
-            raise NotPossible("Tài khoản này không còn hoạt động.")
+            raise NotPossible("Tài khoản này không còn hoạt động.", "This account is no longer active.")
         return self._floor.desks.learn(operator)
 
     async def _do(self, command: DeskCommand, desk: Desk) -> None:
@@ -142,11 +149,15 @@ class DeskCommands:
             own = browser_phone.name_of(desk.operator_id)
             known = phone == own or phone in {p.name for p in self._floor.installation.phones}
             if phone and not known:
-                raise NotPossible(f"Không có máy {phone}: hãy chọn máy trong danh sách.")
+                raise NotPossible(
+                    f"Không có máy {phone}: hãy chọn máy trong danh sách.",
+                    f"There is no phone {phone}: choose one from the list.",
+                )
             online = bool(phone) and await self._floor.ari.endpoint_online(phone)
             if phone == own and not online:
                 raise NotPossible(
-                    "Điện thoại trên trang chưa sẵn sàng: hãy cho trang dùng micrô rồi vào ca lại."
+                    "Điện thoại trên trang chưa sẵn sàng: hãy cho trang dùng micrô rồi vào ca lại.",
+                    "The phone on the page is not ready: let the page use the microphone, then sign in again.",
                 )
             desks.sign_in(desk, phone, online)
         else:
@@ -157,26 +168,38 @@ class DeskCommands:
         try:
             acuity = Acuity(str(body.get("acuity", "")))
         except ValueError as error:
-            raise NotPossible("Mức độ khẩn cấp không hợp lệ.") from error
+            raise NotPossible(
+                "Mức độ khẩn cấp không hợp lệ: hãy chọn một mức trong danh sách.",
+                "This is no level of urgency: choose one from the list.",
+            ) from error
         if not isinstance(visit, Caller):
             if body.get("told"):
                 return  # it ended a moment ago; the record has the new level
-            raise NotPossible("Cuộc gọi này đã kết thúc.")
+            raise NotPossible("Cuộc gọi này đã kết thúc.", "This call has ended.")
         told = bool(body.get("told"))  # by the desk, in one transaction with the answer that raised it
         if not visit.raise_to(acuity, str(body.get("why", "")), desk.username, told=told) and not told:
-            raise NotPossible(f"Cuộc gọi này đã ở mức {visit.acuity}.")
+            raise NotPossible(
+                f"Cuộc gọi này đã ở mức {visit.acuity.target.vi}.",
+                f"This call is at this level already: {visit.acuity.target.en}.",
+            )
 
     async def _recall(self, command: DeskCommand, desk: Desk) -> None:
         recall = await asyncio.to_thread(_recall, str(command.body.get("recall_id", "")))
         if recall is None:
-            raise NotPossible("Không có yêu cầu gọi lại này.")
+            raise NotPossible("Không có yêu cầu gọi lại này.", "There is no such callback.")
         state = "cancelled" if command.kind == "recall_cancel" else "due"
         possible = recalls.FOLLOWS[recalls.RecallState(recall.state)]
         if recalls.RecallState(state) not in possible:
-            raise NotPossible("Yêu cầu gọi lại này đã xong hoặc đang được gọi.")
+            raise NotPossible(
+                "Yêu cầu gọi lại này đã xong hoặc đang được gọi.",
+                "This callback is done already, or is being made.",
+            )
         if command.body.get("mine") and state == "due":
             if not desk.can_be_rung:
-                raise NotPossible("Máy của bạn chưa rảnh: hãy kết thúc cuộc đang nói, hoặc vào ca, rồi gọi.")
+                raise NotPossible(
+                    "Máy của bạn chưa rảnh: hãy kết thúc cuộc đang nói, hoặc vào ca, rồi gọi.",
+                    "Your phone is not free: end your call, or sign in, then call.",
+                )
             self._recalls.wanted_by(recall.id, desk.operator_id)
         await self._floor.keep(
             e.RecallChanged(recall_id=recall.id, call_id=recall.call_id, state=state, next_try_at=e.now())

@@ -13,14 +13,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from hotline.commands import KINDS, DeskCommand, ask
+from hotline.commands import KINDS, LANGUAGE, DeskCommand, ask
 from hotline.database import reading, transaction
 from hotline.installation import Installation
 from hotline.operators import OperatorPresence, Presence
 from ivr import browser_phone
 from softphone_panel import live_state, shown, ticket_view, viewing
 from softphone_panel.faults import InputFault
-from softphone_panel.words import is_htmx, say
+from softphone_panel.words import is_htmx, language, say
 
 room = Blueprint("desk", __name__)
 
@@ -88,7 +88,13 @@ def command() -> AnyResponse:
     if kind not in OWN or kind not in KINDS:
         raise InputFault("kind", say("Thanh trực máy không có lệnh này: hãy tải lại trang."))
     with transaction() as session:
-        ask(session, current_user.id, kind, click(request.form.get("click_id", "")), _body(session, kind))
+        ask(
+            session,
+            current_user.id,
+            kind,
+            click(request.form.get("click_id", "")),
+            with_language(_body(session, kind)),
+        )
     if is_htmx():
         return bar()
     return redirect(url_for("desk.page"), 303)
@@ -219,7 +225,12 @@ def _my_call(session: Session) -> dict[str, Any]:
     }
 
 
+def with_language(body: dict[str, Any]) -> dict[str, Any]:
+    """A command's body that says in which language this reader wants to read a refusal."""
+    return {**body, LANGUAGE: language()}
+
+
 def ask_and_tell(session: Session, kind: str, body: dict[str, Any]) -> None:
     """Ask for something beside the bar (a recall, a higher acuity) and say so on the next page."""
-    ask(session, current_user.id, kind, click(request.form.get("click_id", "")), body)
+    ask(session, current_user.id, kind, click(request.form.get("click_id", "")), with_language(body))
     flash(say("Đã gửi lệnh “{command}” cho tổng đài.", command=shown.word(shown.COMMANDS, kind)))

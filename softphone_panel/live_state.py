@@ -18,6 +18,7 @@ from hotline.installation import Installation
 from hotline.operators import Operator, OperatorPresence, Presence, Role
 from hotline.recalls import FOLLOW_UP, Recall, RecallState
 from hotline.tickets import Ticket
+from hotline.units import Unit
 from softphone_panel.words import midnight
 
 IN_LINE = (CallState.WAITING, CallState.RINGING)
@@ -48,6 +49,8 @@ class CallLine:
     target_s: int
     answered_by: str
     operator_id: int | None
+    unit: str = ""
+    """Where the caller is, as far as it is known."""
 
 
 @dataclass(frozen=True)
@@ -100,13 +103,18 @@ def read(session: Session, province: Installation, serves: Callable[[str], bool]
     at = now()
     prefixes = {h.key: h.prefix for h in province.hotlines}
     rows = session.execute(
-        select(Call, Ticket.number)
+        select(Call, Ticket.number, Ticket.unit_code)
         .outerjoin(Ticket, Ticket.id == Call.ticket_id)
         .where(Call.state != CallState.ENDED, Call.arrived_at > at - STALE_AFTER)
         .order_by(Call.arrived_at)
         .limit(500)
     ).all()
-    lines = [_line(call, number, prefixes) for call, number in rows if serves(call.hotline)]
+    names = _unit_names(session, {code for _, _, code in rows if code})
+    lines = [
+        _line(call, number, prefixes, names.get(code or "", ""))
+        for call, number, code in rows
+        if serves(call.hotline)
+    ]
     waiting = sorted(
         (c for c in lines if c.state in IN_LINE), key=lambda c: (-Acuity(c.acuity).urgency, c.since)
     )
@@ -129,7 +137,15 @@ def unapproved(session: Session, province: Installation) -> tuple[str, ...]:
     return tuple(h.name for h in province.hotlines if h.protocol not in approved)
 
 
-def _line(call: Call, number: int | None, prefixes: dict[str, str]) -> CallLine:
+def _unit_names(session: Session, codes: set[str]) -> dict[str, str]:
+    """The units' own names by code; of two that had one code, the later."""
+    rows = (
+        session.scalars(select(Unit).where(Unit.code.in_(codes)).order_by(Unit.valid_from)) if codes else ()
+    )
+    return {unit.code: unit.full_name for unit in rows}
+
+
+def _line(call: Call, number: int | None, prefixes: dict[str, str], unit: str) -> CallLine:
     acuity = call.acuity if call.acuity in Acuity.__members__ else Acuity.ORANGE
     since = call.human_at if call.state == CallState.TALKING else call.queued_at
     return CallLine(
@@ -137,6 +153,7 @@ def _line(call: Call, number: int | None, prefixes: dict[str, str]) -> CallLine:
         hotline=call.hotline, state=call.state, acuity=acuity, number=call.caller_number, branch=call.branch,
         reason=call.reason, since=since or call.arrived_at, target_s=Acuity(acuity).human_answers_within_s,
         answered_by=call.answered_by, operator_id=call.operator_id,
+        unit=unit,
     )  # fmt: skip
 
 

@@ -74,7 +74,13 @@ def command() -> tuple[str, int]:
         raise InputFault("kind", say("Điện thoại không có lệnh này: hãy tải lại trang."))
     body: dict[str, Any] = {"call_id": request.form.get("call_id", "")[:64]}
     with transaction() as session:
-        ask(session, current_user.id, kind, desk.click(request.form.get("click_id", "")), body)
+        ask(
+            session,
+            current_user.id,
+            kind,
+            desk.click(request.form.get("click_id", "")),
+            desk.with_language(body),
+        )
     return "", 204
 
 

@@ -29,7 +29,9 @@ def actor(name: str, people: Mapping[str, str]) -> str:
 
 
 HOW: Mapping[str, str] = {
-    "ticket": "theo phiếu trước",
+    "earlier": "theo phiếu trước, chưa hỏi lại",
+    "ticket": "theo phiếu trước, người dân xác nhận",
+    "denied": "người dân nói không còn ở nơi của phiếu trước",
     "keys": "người dân bấm phím",
     "operator": "tổng đài viên chọn",
 }
@@ -144,7 +146,13 @@ def _recall_due(body: Body, names: Names) -> str:
     )
 
 
+def _rang_again(body: Body, names: Names) -> str:
+    return say("Người dân gọi lại ngay sau đó: tiếp ở phiếu sau.")
+
+
 def _recall_changed(body: Body, names: Names) -> str:
+    if body.get("by_ticket"):
+        return say("Không cần gọi lại nữa: người dân đã gọi đến.")
     return say(
         "Gọi lại: {state}.", state=shown.word(shown.RECALL_STATES, str(body.get("state") or "")).lower()
     )
@@ -223,6 +231,7 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "call_ended": _ended,
     "recall_due": _recall_due,
     "recall_changed": _recall_changed,
+    "rang_again": _rang_again,
     "recording_kept": _recording,
     "state": _state,
     "disposition": _disposition,

@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import current_app
 from flask_login import current_user
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
 
 from hotline import privacy
@@ -24,6 +24,7 @@ from hotline.recordings import Recording
 from hotline.tickets import FOLLOWS, Ticket, TicketEntry, TicketState
 from ivr.protocol import NO_INPUT, Protocol, read
 from ivr.protocol_faults import ProtocolFaults
+from ivr.recall import REPEAT_WITHIN, matches_nobody
 from softphone_panel import sentences, shown, unit_search
 from softphone_panel.viewing import VIEWED
 from softphone_panel.words import clock, language, local, say
@@ -32,6 +33,7 @@ UNMASK = "number_unmasked"
 SENTENCE_END = re.compile(r"(?<=[.?!])\s")
 KEY_TOLD = re.compile(r",? (?:bấm|press)(?: phím)? \d(?: ngay| now)?\b|,? \d(?=\.?$)")
 TITLE_CHARACTERS = 120
+OTHERS_SHOWN = 8
 RECORDING_WITHIN = timedelta(minutes=1)
 """After this the worker says that a recording is missing."""
 
@@ -57,6 +59,16 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Other:
+    """Another ticket of the same caller."""
+
+    row: Ticket
+    label: str
+    link: str
+    """How this one and that one go on with each other; empty when they only have the caller in common."""
+
+
+@dataclass(frozen=True)
 class TicketView:
     row: Ticket
     label: str
@@ -75,6 +87,8 @@ class TicketView:
     next_states: tuple[str, ...]
     live_call: Call | None
     """The call that is going on now, if one is."""
+    others: tuple[Other, ...]
+    """What else this caller rang for lately, newest first."""
 
     def is_recent(self, call: Call) -> bool:
         """Whether the call's recording may still be on its way."""
@@ -167,7 +181,35 @@ def of(session: Session, ticket: Ticket) -> TicketView:
             s for s in TicketState if s in FOLLOWS[TicketState(ticket.state)] and s != TicketState.CLOSED
         ),
         live_call=next((c for c in calls if c.state != "ended"), None),
+        others=_others(session, ticket),
     )
+
+
+def _others(session: Session, ticket: Ticket) -> tuple[Other, ...]:
+    """Tickets linked to this one, and those of its number within 48 hours of it; a number that many share says nothing."""
+    linked = or_(Ticket.continues_id == ticket.id, Ticket.id == ticket.continues_id)
+    hotlines = {h.key: h.shared_numbers for h in current_app.config["INSTALLATION"].hotlines}
+    same: ColumnElement[bool] = false()
+    if not matches_nobody(ticket.caller_number, hotlines.get(ticket.hotline, ())):
+        near = and_(
+            Ticket.opened_at >= ticket.opened_at - REPEAT_WITHIN,
+            Ticket.opened_at <= ticket.opened_at + REPEAT_WITHIN,
+        )
+        same = and_(Ticket.caller_number == ticket.caller_number, near)
+    rows = session.scalars(
+        select(Ticket)
+        .where(Ticket.hotline == ticket.hotline, Ticket.id != ticket.id, or_(linked, same))
+        .order_by(Ticket.opened_at.desc())
+        .limit(OTHERS_SHOWN)
+    )
+    return tuple(Other(row, label(row.hotline, row.number), _link(ticket, row)) for row in rows)
+
+
+def _link(ticket: Ticket, other: Ticket) -> str:
+    other_label = label(other.hotline, other.number)
+    if ticket.continues_id == other.id:
+        return say("tiếp phiếu {label}", label=other_label)
+    return say("tiếp ở phiếu {label}", label=other_label) if other.continues_id == ticket.id else ""
 
 
 def people_names(session: Session) -> dict[str, str]:

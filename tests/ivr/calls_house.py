@@ -239,11 +239,9 @@ def _installation(folder: Path, changes: dict[str, str]) -> Path:
     for name, port in zip(("5160", "5161", "5162"), TRUNK_PORTS.values(), strict=True):
         text = text.replace(f"port = {name}", f"port = {port}")
     lines = text.splitlines()
-    lines = [
-        f"{n} = {changes[n]}" if (n := line.partition(" = ")[0]) in changes else line
-        for line in lines
-        if not line.startswith("units = ")
-    ]
+    units = PROJECT / "installation" / "units"
+    changes = {"units": f'["{units}/admin_units.csv", "{units}/admin_units_2025_mapping.csv"]', **changes}
+    lines = [f"{n} = {changes[n]}" if (n := line.partition(" = ")[0]) in changes else line for line in lines]
     path = folder / "installation.toml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
@@ -297,7 +295,7 @@ def calls_house(folder: Path, **changes: str) -> Iterator[CallsHouse]:
 
 def _lay_prompts(given: Settings, switch: Switch) -> None:
     write_music(given.prompts)
-    for name in (*system_texts(), "message-RED", "message-YELLOW"):
+    for name in (*system_texts(), "message-RED", "message-YELLOW", "unit-688", "unit-689"):
         hz = ANNOUNCED_HZ if name == "chain-announcement" else PROMPT_HZ
         write_pair(given.prompts / "vi" / "all" / name, tone(hz, 1.5 if hz == ANNOUNCED_HZ else 0.5))
     assert digits(switch.installation.hotlines[0].emergency_number) == "115"

@@ -273,7 +273,8 @@ def test_the_chain_begins_after_its_time_and_the_next_number_rings_beside_the_fi
         await s.asterisk.key(first, "1")
         await s.until(lambda: first in s.asterisk.bridges["call-n1-1.1"], "joined")
         await s.until(lambda: s.asterisk.legs("n1-1.1") == [first], f"the others of {legs} are let go")
-        assert s.told.of(e.CallAnswered)[0].answered_by.startswith("chain:")
+        (answered,) = await s.until(lambda: s.told.of(e.CallAnswered), "answered")
+        assert answered.answered_by.startswith("chain:")
 
     played(tmp_path, scene)
 
@@ -403,8 +404,10 @@ def test_a_taken_an_unknown_and_an_absent_phone_are_refused_in_a_sentence() -> N
         ("102", False, "chưa đăng ký"),
         ("", False, "Chưa chọn"),
     ):
-        with pytest.raises(NotPossible, match=words):
+        with pytest.raises(NotPossible, match=words) as refused:
             desks.sign_in(two, phone, online)
+        assert refused.value.said("en").isascii()
+        assert refused.value.said("vi") == str(refused.value)
     with pytest.raises(NotPossible, match="Chưa vào ca"):
         desks.pause(two, "lunch")
     assert two.state is Presence.OFFLINE

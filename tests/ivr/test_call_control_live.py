@@ -9,8 +9,10 @@ import pytest
 
 from hotline.calls import Call
 from hotline.recordings import relative_path
+from hotline.tickets import Ticket, TicketEntry
 from tests.ivr.calls_house import PROMPT_HZ, TRUNK_PORTS, CallsHouse, Decided, calls_house
 from tests.world import Answering, Carrier, Citizen, Phone
+from tests.world.leg import Leg
 
 pytestmark = [pytest.mark.live]
 
@@ -294,5 +296,68 @@ def test_desks_are_mirrored_into_the_dialplans_own_queues(house: CallsHouse) -> 
             assert "101" in refused
             refused = await asyncio.to_thread(house.ask, "minh", "sign_in", phone="103")
             assert "chưa đăng ký" in refused
+
+    asyncio.run(scene())
+
+
+def test_a_caller_names_their_area_while_waiting_confirms_it_the_next_time_and_key_1_is_red_at_once(
+    house: CallsHouse,
+) -> None:
+    number, other = "0912000012", "0912000013"
+    house.decided[number] = house.decided[other] = Decided("ORANGE")
+
+    def unit_of(caller: str) -> str:
+        call = house.call_of(caller)
+        found = house.rows(Ticket, Ticket.id == call.ticket_id) if call is not None else []
+        return found[0].unit_code if found else ""
+
+    def how(caller: str) -> list[str]:
+        call = house.call_of(caller)
+        assert call is not None
+        chosen = house.rows(
+            TicketEntry, TicketEntry.ticket_id == call.ticket_id, TicketEntry.kind == "unit_chosen"
+        )
+        return [entry.body["how"] for entry in chosen]
+
+    async def asked(leg: Leg) -> None:
+        """The words after the first ones: the question."""
+        await leg.until_hears(PROMPT_HZ, within_s=3, for_s=0.2)
+        await asyncio.sleep(1.5)
+        await leg.until_hears(PROMPT_HZ, within_s=5, for_s=0.2)
+
+    async def scene() -> None:
+        async with carrier(house) as trunk, phone(house, "101", 620, Answering.rings_on()) as desk:
+            leg = await Citizen(trunk, number).call("1022")
+            await asked(leg)
+            await leg.press("3")
+            await leg.press("4")
+            await asyncio.to_thread(
+                house.until, lambda: unit_of(number) == "689", 4, "the area on the ticket"
+            )
+            assert how(number) == ["keys"]
+            leg.hang_up()
+            await asyncio.to_thread(house.until_ended, number, "abandoned")
+            await asyncio.sleep(1.0)  # Asterisk's ids count on, the database's order is by time
+            leg = await Citizen(trunk, number).call("1022")
+            await asyncio.to_thread(
+                house.until, lambda: unit_of(number) == "689", 5, "the earlier one supposed"
+            )
+            await asked(leg)
+            await leg.press("5")
+            await asyncio.to_thread(house.until, lambda: how(number) == ["earlier", "ticket"], 4, "confirmed")
+            leg.hang_up()
+            await asyncio.to_thread(house.until_ended, number, "abandoned")
+            house.forget_recalls()
+            leg = await Citizen(trunk, other).call("1022")
+            await asked(leg)
+            await leg.press("1")
+            call = house.call_of(other)
+            assert call is not None
+            await asyncio.to_thread(
+                house.until, lambda: getattr(house.call_of(other), "acuity", "") == "RED", 2, "RED at once"
+            )
+            await seat(house, lan="101")
+            await desk.until_rung(3)
+            leg.hang_up()
 
     asyncio.run(scene())

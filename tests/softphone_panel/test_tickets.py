@@ -350,3 +350,26 @@ def test_every_kind_of_entry_has_a_sentence(who: dict[str, int]) -> None:
     with reading() as session:
         kinds: set[Any] = set(session.scalars(select(TicketEntry.kind).distinct()))
     assert kinds <= set(SENTENCES)
+
+
+def test_a_redial_shows_the_ticket_it_goes_on_with_and_the_earlier_one_shows_the_redial(
+    signed_in: SignedIn,
+) -> None:
+    client, first, second = signed_in("truongca"), ticket(1), ticket(2)
+    with transaction() as session:
+        session.get_one(Ticket, second.id).continues_id = first.id
+    assert f"tiếp phiếu BP-{first.number}" in client.get(f"/tickets/{second.id}").text
+    assert f"tiếp ở phiếu BP-{second.number}" in client.get(f"/tickets/{first.id}").text
+    assert "tiếp" not in client.get(f"/tickets/{ticket(3).id}").text.split('class="others"')[-1][:400]
+
+
+def test_earlier_tickets_of_a_number_are_shown_and_those_of_a_withheld_one_are_not(
+    signed_in: SignedIn,
+) -> None:
+    client, first, second = signed_in("truongca"), ticket(1), ticket(2)
+    for number, shown_too in (("+84912000999", True), ("", False)):
+        with transaction() as session:
+            for one in (first, second):
+                session.get_one(Ticket, one.id).caller_number = number
+        page = client.get(f"/tickets/{second.id}").text
+        assert (f'href="/tickets/{first.id}"' in page) is shown_too
