@@ -280,7 +280,7 @@ def test_raising_a_call_that_goes_on_is_asked_of_the_calls_process(signed_in: Si
         (command,) = session.scalars(select(DeskCommand)).all()
     assert (command.kind, command.body) == (
         "raise_acuity",
-        {"call_id": waits.call_id, "acuity": "RED", "why": "Nghe tiếng thở rít"},
+        {"call_id": waits.call_id, "acuity": "RED", "why": "Nghe tiếng thở rít", "language": "vi"},
     )
     assert ticket(10).acuity == waits.acuity  # the calls process says when it is so
 
