@@ -27,10 +27,12 @@ KINDS = frozenset(
         "hold",
         "retrieve",
         "phone_gone",
+        "phone_ready",
     }
 )
 """sign_in {phone}; pause {reason}; raise_acuity {call_id, acuity, why, told?}; recall_now / recall_cancel {recall_id, mine?};
-hold / retrieve {call_id}: the citizen hears music / the operator again; phone_gone {}: the page that is a telephone is being left;
+hold / retrieve {call_id}: the citizen hears music / the operator again; phone_gone / phone_ready {}: the page that is
+a telephone is being left / is there;
 hold_wrap_up {call_id}: the page asks for the disposition, so the time alone does not end the wrap-up."""
 LANGUAGE = "language"
 """Field of every body: in which language a refusal is to be read."""

@@ -303,6 +303,10 @@ class Ari:
             "POST", f"bridges/{bridge}/addChannel", channel=channel, inhibitConnectedLineUpdates="true"
         )
 
+    async def packets_from(self, channel: str) -> int:
+        """How many packets of sound have come from a channel's far end since it began."""
+        return int((await self.request("GET", f"channels/{channel}/rtp_statistics"))["rxcount"])
+
     async def start_music(self, channel: str) -> None:
         """Music for one channel; inside a bridge it hears nothing else until `stop_music`."""
         await self.request("POST", f"channels/{channel}/moh")

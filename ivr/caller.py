@@ -26,6 +26,7 @@ from ivr.humans import Humans
 from ivr.leg import bridge_of, call_and_role
 from ivr.other_ways import OtherWays
 from ivr.recall import matches_nobody
+from ivr.talk import Talk
 from ivr.waiting_line import Waiting
 
 log = structlog.get_logger(__name__)
@@ -59,6 +60,7 @@ class Caller:
     """Set when the caller goes another way than to a human; their goodbye is playing."""
     over: bool = False
     humans: Humans = field(init=False)
+    talk: Talk = field(init=False)
     chain: Chain = field(init=False)
     announcer: Announcer = field(init=False)
     ways: OtherWays = field(init=False)
@@ -67,6 +69,7 @@ class Caller:
 
     def __post_init__(self) -> None:
         self.humans = Humans(self.floor, self)
+        self.talk = Talk(self.floor, self)
         self.chain = Chain(self.floor, self)
         self.announcer = Announcer(self.floor, self)
         self.ways = OtherWays(self.floor, self)
@@ -183,6 +186,7 @@ class Caller:
 
     def tick(self) -> None:
         """Comfort, missed rings, the chain, and the end of patience below ORANGE."""
+        self.talk.tick()
         if not self.waits:
             return
         now_s = self.floor.clock()
@@ -246,7 +250,7 @@ class Caller:
         if self.leaving is EndReason.LEFT_MESSAGE:
             return
         if self.humans.answered_once:
-            if self.waits:
+            if self.waits or self.talk.is_lost:
                 self.ways.owe("lost")  # cut off from their operator, and not served again
             self.end(EndReason.SERVED, hang_up=False)
         elif self.leaving is not None:

@@ -18,13 +18,14 @@ from hotline import events as e
 from hotline.acuity import Acuity
 from hotline.commands import DeskCommand
 from hotline.database import reading, transaction
-from hotline.operators import Operator
+from hotline.operators import Operator, Presence
 from ivr import browser_phone
 from ivr.ari import AriError
 from ivr.caller import Caller
 from ivr.desk import Desk, NotPossible
 from ivr.floor import Floor
 from ivr.recall_dialler import RecallDialler
+from ivr.talk import Talk
 
 log = structlog.get_logger(__name__)
 
@@ -141,6 +142,10 @@ class DeskCommands:
             "finish_wrap_up": lambda: desks.finish_wrap_up(desk),
             "hold_wrap_up": lambda: desks.hold_wrap_up(desk, str(body.get("call_id", ""))),
             "raise_acuity": lambda: self._raise(body, desk),
+            "hold": lambda: self._talk(body).hold(desk.operator_id),
+            "retrieve": lambda: self._talk(body).retrieve(desk.operator_id),
+            "phone_gone": lambda: self._phone_gone(desk),
+            "phone_ready": lambda: self._phone_ready(desk),
         }
         if command.kind in at_once:
             at_once[command.kind]()
@@ -162,6 +167,34 @@ class DeskCommands:
             desks.sign_in(desk, phone, online)
         else:
             await self._recall(command, desk)
+
+    def _talk(self, body: dict[str, Any]) -> Talk:
+        visit = self._floor.visits.get(str(body.get("call_id", "")))
+        if not isinstance(visit, Caller):
+            raise NotPossible("Cuộc gọi này đã kết thúc.")
+        return visit.talk
+
+    def _phone_gone(self, desk: Desk) -> None:
+        """The page that is this desk's telephone is being left; it may be back in a second."""
+        visit = self._floor.visits.get(desk.call_id)
+        if not browser_phone.is_browser(desk.phone):
+            return
+        if desk.state is Presence.TALKING and isinstance(visit, Caller):
+            visit.talk.lose("the page was left")
+        elif desk.state in (Presence.AVAILABLE, Presence.RINGING):
+            self._floor.desks.change(desk, Presence.PAUSED, "phone")
+            if visit is not None:
+                visit.let_go(desk)
+
+    def _phone_ready(self, desk: Desk) -> None:
+        """A page has become this desk's telephone."""
+        visit = self._floor.visits.get(desk.call_id)
+        if not browser_phone.is_browser(desk.phone):
+            return
+        if desk.state is Presence.TALKING and isinstance(visit, Caller):
+            visit.talk.returned(desk)
+        elif desk.state is Presence.PAUSED and desk.reason == "phone":
+            self._floor.desks.change(desk, Presence.AVAILABLE)
 
     def _raise(self, body: dict[str, Any], desk: Desk) -> None:
         visit = self._floor.visits.get(str(body.get("call_id", "")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 import structlog
@@ -52,7 +52,7 @@ class Humans:
         leg = self.legs[leg_id] = Leg(leg_id, role, endpoint, name, self._floor.clock(), operator_id)
         return leg
 
-    async def dial(self, leg: Leg, shown_number: str) -> None:
+    async def dial(self, leg: Leg, shown_number: str, more: Mapping[str, str] | None = None) -> None:
         """Write the intent, then ring; a phone that is not there ends the leg at once."""
         ari = self._floor.ari
         await self._floor.keep(
@@ -64,7 +64,7 @@ class Humans:
         if leg.over or leg.ending:
             self._over(leg, leg.ending or "cancelled")
             return
-        variables = {"PJSIP_HEADER(add,X-Call-Id)": self._caller.id, SHOWN: shown_number}
+        variables = {"PJSIP_HEADER(add,X-Call-Id)": self._caller.id, SHOWN: shown_number, **(more or {})}
         try:
             await ari.create(
                 leg.id, leg.endpoint, f"{leg.role},{self._caller.id}", self._caller.id, variables
@@ -74,7 +74,10 @@ class Humans:
                 "a phone cannot be rung", call_id=self._caller.id, endpoint=leg.endpoint, error=str(error)
             )
             await self._floor.quietly(ari.hang_up(leg.id))
-            self._over(leg, leg.ending or "unavailable")
+            if leg is self._caller.talk.back:
+                self._caller.talk.back_failed(leg)
+            else:
+                self._over(leg, leg.ending or "unavailable")
             return
         leg.created = True
         if leg.ending or self._caller.over:
@@ -121,6 +124,16 @@ class Humans:
         self._floor.spawn(self._floor.quietly(self._floor.ari.hang_up(leg.id, reason)))
         self._over(leg, why)
 
+    def drop(self, leg: Leg) -> None:
+        """End a leg whose page is gone or replaced; its desk keeps its state."""
+        if leg.over:
+            return
+        leg.ending = leg.ending or "lost"
+        leg.over = True
+        self.legs.pop(leg.id, None)
+        self._floor.tell(e.LegEnded(call_id=self._caller.id, leg_id=leg.id, outcome=leg.ending))
+        self._floor.spawn(self._floor.quietly(self._floor.ari.hang_up(leg.id)))
+
     def end_all(self, why: str, reason: str = "normal") -> None:
         for leg in list(self.legs.values()):
             self.cancel(leg, why, reason)
@@ -144,6 +157,9 @@ class Humans:
 
     def answered(self, leg: Leg) -> None:
         """A human is there: the first one wins, every other phone stops ringing."""
+        if leg is self._caller.talk.back and not leg.ending:
+            self._caller.talk.rejoined(leg)
+            return
         if not self._caller.waits or leg.ending:
             if not leg.ending:
                 self.cancel(leg, "cancelled")
@@ -152,7 +168,7 @@ class Humans:
         desk = self._floor.desks.of(leg.operator_id)
         if desk is not None:
             self._floor.desks.change(desk, Presence.TALKING, call_id=self._caller.id)
-        self._caller.do(self._connect(leg))
+        self._caller.do(self.connect(leg))
         for other in list(self.legs.values()):
             if other is not leg:
                 self._taken(other)
@@ -164,7 +180,8 @@ class Humans:
         else:
             self.cancel(other, "cancelled", "answered_elsewhere")
 
-    async def _connect(self, leg: Leg) -> None:
+    async def connect(self, leg: Leg) -> None:
+        """Caller and human hear each other."""
         ari = self._floor.ari
         quiet = self._floor.quietly(ari.stop_music(self._caller.id), self._caller.announcer.hush())
         joined, _ = await asyncio.gather(self._join(leg), quiet)
@@ -199,10 +216,13 @@ class Humans:
 
     def _ended(self, leg: Leg, cause: int, tech_cause: int) -> None:
         was_talking = self.talking is leg
+        if leg is self._caller.talk.back:
+            self._caller.talk.back_failed(leg)
+            return
         self._over(leg, outcome(leg, cause, tech_cause))
         if not was_talking or self._caller.over:
             return
-        if left_by_itself(cause):
+        if left_by_itself(cause) and not self._caller.talk.is_lost:
             self._caller.end(EndReason.SERVED)
             return
         self.wait_again(f"line lost, cause {cause}")
@@ -210,6 +230,7 @@ class Humans:
     def wait_again(self, why: str) -> None:
         """The human is gone and the caller is not: front of the line, with music and a word of explanation."""
         self.talking = None
+        self._caller.talk.over()
         self._caller.front = True
         self._floor.tell(e.CallWaitsAgain(call_id=self._caller.id, why=why))
         self._caller.do(self._floor.ari.start_music(self._caller.id))

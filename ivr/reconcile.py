@@ -171,7 +171,11 @@ async def _take_over(
         _take_over_leg(floor, caller, other, talking=leg_id in bridge.channels)
     log.info("a call is taken over", call_id=caller.id, talking=caller.humans.talking is not None)
     await floor.quietly(floor.ari.watch(f"channel:{channel.id}"))
-    if caller.humans.talking is None:
+    if caller.humans.talking is not None:
+        await floor.quietly(
+            floor.ari.stop_music(caller.id)
+        )  # held or comforted when nobody looked after them
+    else:
         await floor.quietly(floor.ari.start_music(caller.id))
         if caller.humans.answered_once:
             caller.humans.wait_again("the operator left while nobody listened")

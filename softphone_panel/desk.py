@@ -28,6 +28,8 @@ TOKEN = re.compile(r'name="csrf_token" value="[^"]*"')
 """Another at each rendering, which is no change of what the page shows."""
 OWN = frozenset({"sign_in", "sign_out", "pause", "resume", "finish_wrap_up"})
 """Commands of the operator's own bar."""
+BY_ITSELF = ("phone_gone", "phone_ready")
+"""What a page asks without a click."""
 BROWSER = "web"
 """In place of a desk phone's name: the telephone in this page."""
 
@@ -176,7 +178,7 @@ def bar_values(session: Session) -> dict[str, Any]:
     presence = presence_of(session, current_user.id)
     last = session.scalar(
         select(DeskCommand)
-        .where(DeskCommand.operator_id == current_user.id)
+        .where(DeskCommand.operator_id == current_user.id, DeskCommand.kind.not_in(BY_ITSELF))
         .order_by(DeskCommand.id.desc())
         .limit(1)
     )

@@ -80,6 +80,7 @@ LEG_OUTCOMES: Mapping[str, str] = {
     "unavailable": "Máy không kết nối.",
     "cancelled": "Thôi đổ chuông.",
     "failed": "Không gọi được máy này.",
+    "lost": "Mất đường truyền.",
 }
 """How ringing, or talking, at one phone ended."""
 RECALL_STATES: Mapping[str, str] = {
@@ -105,6 +106,10 @@ COMMANDS: Mapping[str, str] = {
     "finish_wrap_up": "xong ghi phiếu",
     "hold_wrap_up": "ghi kết quả cuộc gọi",
     "raise_acuity": "nâng mức",
+    "hold": "giữ máy",
+    "retrieve": "nói tiếp",
+    "phone_gone": "tắt điện thoại trên trang",
+    "phone_ready": "bật điện thoại trên trang",
     "recall_now": "gọi lại ngay",
     "recall_cancel": "hủy gọi lại",
 }

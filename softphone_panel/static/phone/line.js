@@ -1,7 +1,8 @@
 // The line: one registration and at most one talk, over JsSIP; it heals itself and says what happens.
 import JsSIP from "../vendor/jssip.min.js";
 
-const WATCH_MS = 5000;        // a half-open socket looks registered for more than a minute
+const WATCH_MS = 5000;        // a half-open socket looks registered for more than a minute; looked at in a talk
+const IDLE_WATCHES = 4;       // and this much less often between talks
 const ANSWER_WITHIN_MS = 3000;
 const CANDIDATES_WITHIN_MS = 20;
 
@@ -24,14 +25,22 @@ export class Line {
       connection_recovery_min_interval: 1, connection_recovery_max_interval: 4,
     });
     const ua = this.ua;
-    ua.on("registered", () => { this.heal(); this.on("registered"); });
+    let fresh = true;
+    ua.on("registered", () => {
+      if (fresh) { this.heal(); this.on("registered"); }
+      fresh = false;
+    });
     ua.on("registrationFailed", ({ response }) => this.on(response ? "refused" : "away"));
-    ua.on("disconnected", () => this.on("away"));
+    ua.on("disconnected", () => { fresh = true; if (this.ua === ua) this.on("away"); });
     ua.on("newRTCSession", ({ session, originator, request }) => {
       if (originator === "remote") this.arrived(session, request);
     });
     ua.start();
-    this.watch = setInterval(() => this.ping(ua), WATCH_MS);
+    let watches = 0;
+    this.watch = setInterval(() => {
+      watches += 1;
+      if (this.session || watches % IDLE_WATCHES === 0) this.ping(ua);
+    }, WATCH_MS);
   }
 
   stop() {

@@ -45,6 +45,7 @@ const line = new Line((what, detail) => {
 function registered() {
   if (!about) show("ready");
   else if (state === "away") show(held ? "held" : "talking");
+  if (!about) tell("phone_ready");
   resolveStart?.();
 }
 function refused() { if (wanted) setTimeout(() => begin().catch(() => {}), AGAIN_MS); }   // Asterisk began anew, or another page took over
@@ -163,10 +164,10 @@ function ask(kind, more = {}) {
   for (const [name, value] of Object.entries({ csrf_token: csrf(), kind, click_id: hex(), call_id: about?.callId || "", ...more })) body.set(name, value);
   return body;
 }
+const tell = (kind) => fetch(root.dataset.command, { method: "POST", body: ask(kind) }).catch(() => null);
 async function hold() {
   const to = !held;
-  const answer = await fetch(root.dataset.command, { method: "POST", body: ask(to ? "hold" : "retrieve") }).catch(() => null);
-  if (!answer?.ok) return;
+  if (!(await tell(to ? "hold" : "retrieve"))?.ok) return;
   held = to;
   show(held ? "held" : "talking");
 }
