@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets as random_words
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -92,20 +93,25 @@ def _numbers(installation: Any, trunk: Any) -> tuple[str, ...]:
 
 
 def sign_in(given: Settings, desks: int) -> None:
-    """Signs the operators in at their desk phones, as a click in the panel does. Raises Fault."""
+    """Signs the first operators in at the first desk phones, as a click in the panel does. Raises Fault."""
+    phones = (phone.name for phone in preparation.province(given).phones)
+    sign_in_at(given, dict(zip(OPERATORS[:desks], phones, strict=False)))
+
+
+def sign_in_at(given: Settings, phones: Mapping[str, str]) -> None:
+    """Signs operators in, username → phone. Raises Fault."""
     from sqlalchemy import select
 
     from hotline.commands import DeskCommand, ask
     from hotline.database import reading, transaction
     from hotline.operators import Operator
 
-    installation = preparation.province(given)
     clicks: list[str] = []
     with transaction() as session:
-        for name, phone in zip(OPERATORS[:desks], installation.phones, strict=False):
+        for name, phone in phones.items():
             operator = session.scalars(select(Operator.id).where(Operator.username == name)).one()
             clicks.append(random_words.token_hex(8))
-            ask(session, operator, "sign_in", clicks[-1], {"phone": phone.name})
+            ask(session, operator, "sign_in", clicks[-1], {"phone": phone})
     until = time.monotonic() + SIGNED_IN_WITHIN_S
     while time.monotonic() < until:
         with reading() as session:

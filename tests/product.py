@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,10 @@ class Product:
         """Signs the first operators in at the first phones, which must be registered."""
         demo_data.sign_in(self.given, count or self.desks)
 
+    def sign_in_at(self, username: str, phone: str) -> None:
+        """Signs one operator in at a phone, which must be registered."""
+        demo_data.sign_in_at(self.given, {username: phone})
+
     def pid(self, name: str) -> int:
         return self.supervisor.pid(name)
 
@@ -116,14 +120,20 @@ def eventually(true: Callable[[], Any], within_s: float, what: str) -> Any:
 
 @contextmanager
 def running_product(
-    folder: Path, desks: int = 2, *, approved: bool = True, **changes: str
+    folder: Path,
+    desks: int = 2,
+    *,
+    approved: bool = True,
+    more: Mapping[str, str] | None = None,
+    **changes: str,
 ) -> Iterator[Product]:
     """Prepares and starts everything as `./run demo` does, without its callers; ends all of it afterwards.
 
+    `more` are other settings ("HOTLINE_FRONT_HOST": …), `changes` other values of the installation's fields.
     Not `approved`: as `./run up` finds a new installation, with no protocol that anybody has signed.
     """
     before = dict(os.environ)
-    os.environ.update(environment(folder, installation_file(folder, **changes)))
+    os.environ.update({**environment(folder, installation_file(folder, **changes)), **(more or {})})
     _forget()
     try:
         given = preparation.read_settings()

@@ -38,6 +38,8 @@ class FakeAri:
         """Every request, as "POST channels/create PJSIP/101"."""
         self.away: set[str] = set()
         """Phones without a contact: creating a leg to them is refused."""
+        self.packets: dict[str, int] = {}
+        """Channel → packets of sound that have come from its far end."""
         self.dialled = asyncio.Event()
         self.started = "2026-01-01T00:00:00.000+0000"
         self.slow_channels_s = 0.0
@@ -134,6 +136,8 @@ class FakeAri:
                 return 200, [c.plain() for c in self.channels.values()]
             case ["GET", "bridges"]:
                 return 200, [{"id": i, "channels": sorted(c)} for i, c in self.bridges.items()]
+            case ["GET", "channels", channel, "rtp_statistics"] if channel in self.channels:
+                return 200, {"rxcount": self.packets.get(channel, 0)}
             case ["POST", "channels", "create"]:
                 return await self._create(query)
             case ["POST", "channels", leg, "dial"] if leg in self.channels:

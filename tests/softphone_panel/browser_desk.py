@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import shutil
 import struct
+import subprocess
 import wave
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from hotline.settings import Settings
@@ -34,16 +37,80 @@ def tone_file(folder: Path, hz: int) -> Path:
     return path
 
 
+@dataclass(frozen=True)
+class Elsewhere:
+    """A network namespace joined to this one by a cable: a desk on another machine."""
+
+    name: str
+    ours: str
+    """The product's address on the cable."""
+
+    def cut(self, *, off: bool = True) -> None:
+        """Pull the cable out, or put it in."""
+        _ip("netns", "exec", self.name, "ip", "link", "set", f"{self.name}b", "down" if off else "up")
+
+    def run(self, *words: str) -> str:
+        """A program on that machine; what it printed."""
+        return _ip("netns", "exec", self.name, *words)
+
+
+@contextmanager
+def another_machine(number: int) -> Iterator[Elsewhere]:
+    """The namespace; the test is skipped where this user may not make one."""
+    name, ours, theirs = f"desk{number}", f"10.122.{number}.1", f"10.122.{number}.2"
+    try:
+        _ip("netns", "add", name)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no network namespaces here: {error}")
+    try:
+        _ip("link", "add", f"{name}a", "type", "veth", "peer", "name", f"{name}b", "netns", name)
+        _ip("addr", "add", f"{ours}/24", "dev", f"{name}a")
+        _ip("link", "set", f"{name}a", "up")
+        for words in (f"addr add {theirs}/24 dev {name}b", f"link set {name}b up", "link set lo up"):
+            _ip("netns", "exec", name, "ip", *words.split())
+        yield Elsewhere(name, ours)
+    finally:
+        _ip("netns", "delete", name)
+
+
+def _ip(*words: str) -> str:
+    done = subprocess.run(["ip", *words], check=True, capture_output=True, text=True, timeout=30)
+    return done.stdout
+
+
 @asynccontextmanager
-async def chromium(folder: Path, hz: int) -> AsyncIterator[Browser]:
-    """A Chromium that speaks that tone."""
+async def chromium(folder: Path, hz: int, on: Elsewhere | None = None) -> AsyncIterator[Browser]:
+    """A Chromium that speaks that tone, here or on another machine."""
+    program = Path(str(shutil.which("chromium")))
+    if on is not None:
+        there = folder / f"chromium-{on.name}"
+        there.write_text(f'#!/bin/sh\nexec ip netns exec {on.name} {program} "$@"\n')
+        there.chmod(0o700)
+        program = there
     async with async_playwright() as play:
         opened = await play.chromium.launch(
-            executable_path=shutil.which("chromium"),
+            executable_path=program,
             args=[*ARGUMENTS, f"--use-file-for-fake-audio-capture={tone_file(folder, hz)}"],
         )
         yield opened
         await opened.close()
+
+
+def processes_of(folder: Path, hz: int) -> list[int]:
+    """The process ids of the Chromium that speaks that tone."""
+    word = f"--use-file-for-fake-audio-capture={folder / f'tone-{hz}.wav'}".encode()
+    return [
+        int(entry.parent.name)
+        for entry in Path("/proc").glob("[0-9]*/cmdline")
+        if word in _read(entry).split(b"\0") or word in _read(entry)
+    ]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""  # it has ended meanwhile
 
 
 class BrowserDesk:
@@ -59,13 +126,18 @@ class BrowserDesk:
         page.on("dialog", lambda dialog: dialog.accept())
 
     @classmethod
-    async def open(cls, browser: Browser, given: Settings, username: str, password: str) -> BrowserDesk:
-        """Signed in to the panel by the front's plain door, the phone still off."""
-        context = await browser.new_context(viewport={"width": 1366, "height": 768}, locale="vi-VN")
+    async def open(
+        cls, browser: Browser, given: Settings, username: str, password: str, origin: str = ""
+    ) -> BrowserDesk:
+        """Signed in to the panel, the phone still off."""
+        origin = origin or f"http://127.0.0.1:{given.plain_port}"
+        context = await browser.new_context(
+            viewport={"width": 1366, "height": 768}, locale="vi-VN", ignore_https_errors=True
+        )
         page = await context.new_page()
         desk = cls(page)
         there = "%2Fdesk%3Fplain-sound%3D1"  # noise suppression takes a steady tone for noise
-        await page.goto(f"http://127.0.0.1:{given.plain_port}/sign-in?next={there}")
+        await page.goto(f"{origin}/sign-in?next={there}")
         await page.fill("#username", username)
         await page.fill("#password", password)
         await page.click("form .btn-primary")
@@ -76,6 +148,10 @@ class BrowserDesk:
         await self.page.select_option("#phone", "web")
         await self.page.click("#act-sign_in")
         await expect(self.page.locator("#bar .presence.available")).to_be_visible(timeout=15_000)
+
+    async def leave_duty(self) -> None:
+        await self.page.click("#act-sign_out")
+        await expect(self.page.locator("#bar .presence.offline")).to_be_visible(timeout=10_000)
 
     async def is_in(self, state: str, within_s: float = 10.0) -> None:
         await expect(self.page.locator("#telephone")).to_have_attribute(

@@ -1,0 +1,187 @@
+"""A talk on real ARI wire without sound: held, lost, found, taken up again by the same operator or by the next."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from hotline import events as e
+from hotline.operators import Presence
+from ivr.caller import Caller
+from ivr.desk import NotPossible
+from tests.ivr.test_call_control import Stage, _no_database, played  # noqa: F401 - the fixture is used by its name
+
+CALL = "n1-1.1"
+MUSIC = f"POST channels/{CALL}/moh"
+NO_MUSIC = f"DELETE channels/{CALL}/moh"
+
+
+async def talking(s: Stage, phone: str = "web-1", acuity: str = "ORANGE") -> tuple[Caller, str]:
+    """Operator 1 talks with a caller at that phone; the caller and the operator's leg."""
+    s.seat(1, phone)
+    await s.asterisk.caller(CALL, acuity)
+    (leg,) = await s.rings(CALL)
+    await s.asterisk.answer(leg)
+    await s.until(lambda: s.told.of(e.CallAnswered), "answered")
+    visit = s.floor.visits[CALL]
+    assert isinstance(visit, Caller)
+    s.asterisk.said.clear()
+    return visit, leg
+
+
+async def sound(s: Stage, leg: str, seconds: float) -> None:
+    """The desk sends for so long."""
+    for _ in range(round(seconds / 0.5)):
+        s.asterisk.packets[leg] = s.asterisk.packets.get(leg, 0) + 25
+        await s.later(0.5)
+
+
+async def silence(s: Stage, seconds: float) -> None:
+    for _ in range(round(seconds / 0.5)):
+        await s.later(0.5)
+
+
+def test_a_caller_on_hold_hears_music_until_they_are_retrieved(tmp_path: Path) -> None:
+    async def scene(s: Stage) -> None:
+        caller, leg = await talking(s)
+        caller.talk.hold(1)
+        caller.talk.hold(1)
+        await s.until(lambda: MUSIC in s.asterisk.said, "music")
+        await sound(s, leg, 3)
+        assert not caller.talk.is_lost
+        caller.talk.retrieve(1)
+        await s.until(lambda: NO_MUSIC in s.asterisk.said, "no music")
+        assert s.asterisk.said.count(MUSIC) == 1
+
+    played(tmp_path, scene)
+
+
+def test_nobody_but_the_operator_who_talks_may_hold_a_caller(tmp_path: Path) -> None:
+    async def scene(s: Stage) -> None:
+        caller, _ = await talking(s)
+        with pytest.raises(NotPossible):
+            caller.talk.hold(2)
+        assert not caller.talk.held
+
+    played(tmp_path, scene)
+
+
+def test_a_browser_that_sends_nothing_is_lost_within_three_seconds_and_found_when_it_sends_again(
+    tmp_path: Path,
+) -> None:
+    async def scene(s: Stage) -> None:
+        caller, leg = await talking(s)
+        await sound(s, leg, 2)
+        await silence(s, 2.5)
+        assert caller.talk.is_lost
+        await s.until(lambda: MUSIC in s.asterisk.said, "music")
+        await s.until(lambda: any("/play/" in x for x in s.asterisk.said), "a word of comfort")
+        assert not s.told.of(e.CallWaitsAgain)
+        await sound(s, leg, 1.5)
+        assert not caller.talk.is_lost
+        await s.until(lambda: NO_MUSIC in s.asterisk.said, "no music")
+
+    played(tmp_path, scene)
+
+
+def test_a_desk_phone_is_not_counted(tmp_path: Path) -> None:
+    async def scene(s: Stage) -> None:
+        caller, _ = await talking(s, "101")
+        await silence(s, 8)
+        assert not caller.talk.is_lost
+        assert not any("rtp_statistics" in x for x in s.asterisk.said)
+
+    played(tmp_path, scene)
+
+
+def test_the_last_packets_of_a_page_that_was_left_find_nobody(tmp_path: Path) -> None:
+    async def scene(s: Stage) -> None:
+        caller, leg = await talking(s)
+        await sound(s, leg, 1)
+        caller.talk.lose("the page was left")
+        await s.later(0.5)
+        s.asterisk.packets[leg] += 3
+        await silence(s, 1)
+        assert caller.talk.is_lost
+
+    played(tmp_path, scene)
+
+
+def test_an_operator_whose_page_is_back_takes_their_own_place(tmp_path: Path) -> None:
+    async def scene(s: Stage) -> None:
+        caller, old = await talking(s)
+        other = s.seat(2, "102")
+        desk = s.floor.desks.of(1)
+        assert desk is not None
+        caller.talk.lose("the page was left")
+        assert caller.talk.returned(desk)
+        new = await s.until(lambda: next((i for i in s.asterisk.legs(CALL) if i != old), ""), "a new leg")
+        await s.until(lambda: s.asterisk.channels[new].state == "Ringing", "dialled")
+        await s.asterisk.answer(new)
+        await s.until(lambda: new in s.asterisk.bridges[f"call-{CALL}"], "joined")
+        await s.until(lambda: old not in s.asterisk.channels, "the old leg is over")
+        await s.until(lambda: len(s.told.of(e.CallAnswered)) == 2, "told")
+        await asyncio.sleep(0.1)
+        assert (desk.state, other.state) == (Presence.TALKING, Presence.AVAILABLE)
+        assert [(x.leg_id, x.outcome) for x in s.told.of(e.LegEnded)] == [(old, "lost")]
+        assert not s.told.of(e.CallWaitsAgain)
+        assert not s.told.of(e.CallEnded)
+
+    played(tmp_path, scene)
+
+
+def test_a_page_that_stays_away_gives_the_caller_to_the_next_operator_first(tmp_path: Path) -> None:
+    async def scene(s: Stage) -> None:
+        caller, _ = await talking(s)
+        desk, other = s.floor.desks.of(1), s.seat(2, "102")
+        assert desk is not None
+        caller.talk.lose("the page was left")
+        await silence(s, 5.5)
+        (leg,) = await s.rings(CALL)
+        assert s.asterisk.channels[leg].name.startswith("PJSIP/102")
+        assert (desk.state, desk.reason) == (Presence.PAUSED, "phone")
+        assert other.state is Presence.RINGING
+        assert s.told.of(e.CallWaitsAgain)
+        assert not caller.talk.is_lost
+
+    played(tmp_path, scene)
+
+
+def test_a_new_page_that_cannot_be_rung_costs_the_desk_nothing_but_the_time(tmp_path: Path) -> None:
+    async def scene(s: Stage) -> None:
+        caller, old = await talking(s)
+        desk = s.floor.desks.of(1)
+        assert desk is not None
+        s.asterisk.away.add("web-1")
+        caller.talk.lose("the page was left")
+        caller.talk.returned(desk)
+        await s.until(lambda: caller.talk.back is None, "refused")
+        assert desk.state is Presence.TALKING
+        assert caller.humans.talking is not None
+        assert caller.humans.talking.id == old
+
+    played(tmp_path, scene)
+
+
+def test_a_goodbye_of_a_lost_page_does_not_end_the_call(tmp_path: Path) -> None:
+    async def scene(s: Stage) -> None:
+        caller, leg = await talking(s)
+        caller.talk.lose("the page was left")
+        await s.asterisk.gone(leg)
+        await s.until(lambda: s.told.of(e.CallWaitsAgain), "waits again")
+        assert not s.told.of(e.CallEnded)
+
+    played(tmp_path, scene)
+
+
+def test_a_caller_who_gives_up_while_their_operator_is_lost_is_owed_a_call(tmp_path: Path) -> None:
+    async def scene(s: Stage) -> None:
+        caller, _ = await talking(s)
+        caller.talk.lose("the page was left")
+        await s.asterisk.gone(CALL)
+        await s.until(lambda: s.told.of(e.RecallDue), "owed")
+        await s.until(lambda: s.told.of(e.CallEnded), "over")
+
+    played(tmp_path, scene)
