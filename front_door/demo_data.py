@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 ADMINISTRATOR = "quantri"
 SUPERVISOR = "truongca"
 OPERATORS = ("lan", "minh", "hoa", "tuan")
+BROWSERS = ("mai", "son")
+"""Operators whom nobody simulates: a person who watches signs in as one and answers in the page."""
 FULL_NAMES = {
     ADMINISTRATOR: "Nguyễn Thị Quản Trị",
     SUPERVISOR: "Trần Văn Trưởng Ca",
@@ -25,6 +27,8 @@ FULL_NAMES = {
     "minh": "Phạm Quang Minh",
     "hoa": "Võ Thị Hoa",
     "tuan": "Đặng Anh Tuấn",
+    "mai": "Ngô Thị Mai",
+    "son": "Bùi Hồng Sơn",
 }
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - compared with, not bound
 SIGNED_IN_WITHIN_S = 10.0
@@ -45,7 +49,7 @@ def lay(given: Settings, desks: int) -> None:
     from hotline.operators import Operator, Role
 
     roles = {ADMINISTRATOR: Role.ADMINISTRATOR, SUPERVISOR: Role.SUPERVISOR}
-    roles |= dict.fromkeys(OPERATORS[:desks], Role.OPERATOR)
+    roles |= dict.fromkeys((*OPERATORS[:desks], *BROWSERS), Role.OPERATOR)
     with transaction() as session:
         there = set(session.scalars(select(Operator.username)))
         for name, role in roles.items():
@@ -127,7 +131,8 @@ def sign_in_at(given: Settings, phones: Mapping[str, str]) -> None:
 
 def who_signs_in(given: Settings) -> str:
     """Whom a person who watches may sign in as."""
-    people = f"{SUPERVISOR} (supervisor), {ADMINISTRATOR} (administrator)"
+    desks = f"{' or '.join(BROWSERS)} (operators, the telephone is in the page)"
+    people = f"{desks}, {SUPERVISOR} (supervisor), {ADMINISTRATOR} (administrator)"
     return f"  Sign in as           {people}; password {password(given)}"
 
 
