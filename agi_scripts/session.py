@@ -11,7 +11,8 @@ import io
 import re
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import unquote
@@ -30,6 +31,8 @@ ENVIRONMENT_AT_MOST = 200
 
 _REPLY = re.compile(r"result=(?P<result>\S*)(?:\s+\((?P<data>.*)\))?(?:\s+endpos=(?P<endpos>\d+))?\s*$")
 _UNSENDABLE = re.compile(r"[\r\n\0]")
+_PLAIN = re.compile(r"[\w.:/+@() -]*", re.ASCII)
+"""A value that MSet takes as it is; others are set one by one, quoted."""
 
 
 class CallerHungUp(Exception):  # noqa: N818 - an exception is named after the fact
@@ -74,6 +77,7 @@ class Session(AGI):  # type: ignore[misc]  # pyst2 is untyped
         self._got_sighup = False
         self.hung_up = False
         self._dead_man_at = float("inf")
+        self._owed: dict[str, str] = {}
         self.env: dict[str, str] = {}
         self._get_agi_env()
 
@@ -92,6 +96,10 @@ class Session(AGI):  # type: ignore[misc]  # pyst2 is untyped
         return self.env.get("agi_uniqueid", "")
 
     def close(self) -> None:
+        """What is owed is still set: a script that broke must not take the level reached with it."""
+        if self._owed and not self.hung_up:
+            with suppress(CallerHungUp, TakenOver, OSError, AGIError):
+                self.set_all({})
         self.stdin.close()
         self._connection.close()
 
@@ -121,7 +129,6 @@ class Session(AGI):  # type: ignore[misc]  # pyst2 is untyped
     ) -> str | None:
         limit_s = length_s(sound) + answer_within_s + keys_within_s
         reply = self._two(
-            self._line("SET VARIABLE", "TIMEOUT(absolute)", f"{limit_s + MARGIN_S:.1f}"),
             self._line("GET DATA", str(sound), str(int(answer_within_s * 1000)), str(keys_at_most)),
             limit_s + MARGIN_S,
         )
@@ -135,26 +142,34 @@ class Session(AGI):  # type: ignore[misc]  # pyst2 is untyped
     def play(self, sound: Path, keys: str = "", *, within_s: float | None = None) -> str | None:
         """Play `sound` to its end, or until one of `keys`, which is returned; None when it was heard to the end."""
         limit_s = length_s(sound) if within_s is None else within_s
-        reply = self._two(
-            self._line("SET VARIABLE", "TIMEOUT(absolute)", f"{limit_s + MARGIN_S:.1f}"),
-            self._line("STREAM FILE", str(sound), keys),
-            limit_s + MARGIN_S,
-        )
+        reply = self._two(self._line("STREAM FILE", str(sound), keys), limit_s + MARGIN_S)
         return self._key(reply["result"][0], sound)
 
     def listen(self, within_s: float) -> str | None:
         """Wait for one key without a prompt."""
-        reply = self._two(
-            self._line("SET VARIABLE", "TIMEOUT(absolute)", f"{within_s + MARGIN_S:.1f}"),
-            self._line("WAIT FOR DIGIT", str(int(within_s * 1000))),
-            within_s + MARGIN_S,
-        )
+        reply = self._two(self._line("WAIT FOR DIGIT", str(int(within_s * 1000))), within_s + MARGIN_S)
         return self._key(reply["result"][0], None)
 
     def set(self, name: str, value: str) -> None:
         """Set a channel variable; it also works when the caller is gone already."""
         self._send([self._line("SET VARIABLE", name, value)])
         self.get_result()
+
+    def owe(self, name: str, value: str) -> None:
+        """Set a channel variable together with the next command, before it: one answer of Asterisk fewer to wait for."""
+        self._owed[name] = value
+
+    def set_all(self, values: Mapping[str, str]) -> None:
+        """Set what is owed, then these, in their order; also when the caller is gone already."""
+        wanted = {**self._owed, **values}
+        self._owed.clear()
+        if len(wanted) > 1 and all(map(_PLAIN.fullmatch, wanted.values())):
+            pairs = ",".join(f"{name}={value}" for name, value in wanted.items())
+            self._send([f"EXEC MSet {self._quote(pairs)}"])
+            self.get_result()
+            return
+        for name, value in wanted.items():
+            self.set(name, value)
 
     def values(self, *names: str) -> tuple[str, ...]:
         """Channel variables, "" for one that is not set, whatever bytes they hold."""
@@ -232,7 +247,7 @@ class Session(AGI):  # type: ignore[misc]  # pyst2 is untyped
     def _line(self, command: str, *values: str) -> str:
         return " ".join([command, *map(self._quote, values)])
 
-    def _two(self, arm: str, command: str, within_s: float) -> dict[str, tuple[str, str]]:
+    def _two(self, command: str, within_s: float) -> dict[str, tuple[str, str]]:
         """Arm the dead-man timer, then give the command at once: a key pressed between them is lost.
 
         Not in one write: Asterisk takes a second line that came with the first only when more arrives.
@@ -240,8 +255,7 @@ class Session(AGI):  # type: ignore[misc]  # pyst2 is untyped
         if self.hung_up:
             raise CallerHungUp
         self._dead_man_at = time.monotonic() + within_s
-        self._send([arm])
-        self.get_result()
+        self.set_all({"TIMEOUT(absolute)": f"{within_s:.1f}"})
         self._send([command])
         self._connection.settimeout(within_s + self._within_s)
         try:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from agi_scripts.session import CallerHungUp, Session
@@ -23,7 +23,7 @@ from hotline import events as e
 from hotline import numbers
 from hotline.acuity import Acuity
 from hotline.calls import Call, EndReason
-from hotline.database import make_engine, reading
+from hotline.database import Prepared, make_engine
 from hotline.installation import Hotline, Installation
 from hotline.record import Record, ticket_id_of
 from hotline.settings import Settings
@@ -145,14 +145,14 @@ def triage_call(session: Session, house: House) -> None:
 
 
 def _decide(caller: _Caller) -> Decision:
-    """Walk the protocol with the caller's keys; ACUITY_REACHED is set at each key, before the next prompt."""
+    """Walk the protocol with the caller's keys; ACUITY_REACHED is set before the next prompt, with its timer."""
     running = recall.straight_to_line(
         caller.e164 or None, caller.history, e.now(), caller.hotline.shared_numbers
     )
     if running is not None:
         caller.at = decision = recall.rejoin(caller.protocol, running)
         caller.continues = running
-        caller.session.set("ACUITY_REACHED", decision.acuity)
+        caller.session.owe("ACUITY_REACHED", decision.acuity)
         return decision
     now: Asking | Decision = start(caller.protocol)
     while isinstance(now, Asking):
@@ -166,7 +166,7 @@ def _decide(caller: _Caller) -> Decision:
             )
         reached = now.acuity_reached if isinstance(now, Asking) else now.acuity
         if key or isinstance(now, Decision):
-            caller.session.set("ACUITY_REACHED", reached)
+            caller.session.owe("ACUITY_REACHED", reached)
     caller.at = now
     return now
 
@@ -189,7 +189,7 @@ def _changed(caller: _Caller, after: Decision) -> Decision:
     """Another decision by a key pressed after the questions."""
     caller.times.append(e.now())
     caller.at = after
-    caller.session.set("ACUITY_REACHED", after.acuity)
+    caller.session.owe("ACUITY_REACHED", after.acuity)
     return after
 
 
@@ -218,27 +218,25 @@ def _ask_callback_number(caller: _Caller, decision: Decision) -> Decision:
 def _tell(caller: _Caller, decision: Decision, heard: bool) -> None:
     """The decision on record and in the channel's variables, TRIAGE_DONE last."""
     done = decision.human_only_if_asked and heard
-    caller.house.record.write(_triaged(caller, decision, decision.acuity))
+    caller.house.record.tell(_triaged(caller, decision, decision.acuity))
     if done:
-        caller.house.record.write(_ended(caller, EndReason.SELF_CARE))
-    message = prompt_id(caller.protocol, decision.prompt) if decision.prompt else ""
-    if caller.callback_number:
-        caller.session.set("CALLBACK", caller.callback_number)
+        caller.house.record.tell(_ended(caller, EndReason.SELF_CARE))
+    values = {"CALLBACK": caller.callback_number} if caller.callback_number else {}
     if caller.continues is not None and caller.continues.operator:
-        caller.session.set("SAME_OPERATOR", caller.continues.operator)
-    for name, value in (
-        ("ACUITY_REACHED", decision.acuity.value),
-        ("BRANCH", BRANCH[decision.kind]),
-        ("MESSAGE", message),
-        ("QUEUE", decision.queue),
-        ("TICKET", ticket_id_of(caller.call_id)),
-        ("LANGUAGE_CODE", decision.language),
-        ("CALLER", caller.e164),
-        ("NEXT", "done" if done else "line"),
-        ("ACUITY", decision.acuity.value),
-        ("TRIAGE_DONE", "1"),
-    ):
-        caller.session.set(name, value)
+        values["SAME_OPERATOR"] = caller.continues.operator
+    values |= {
+        "ACUITY_REACHED": decision.acuity.value,
+        "BRANCH": BRANCH[decision.kind],
+        "MESSAGE": prompt_id(caller.protocol, decision.prompt) if decision.prompt else "",
+        "QUEUE": decision.queue,
+        "TICKET": ticket_id_of(caller.call_id),
+        "LANGUAGE_CODE": decision.language,
+        "CALLER": caller.e164,
+        "NEXT": "done" if done else "line",
+        "ACUITY": decision.acuity.value,
+        "TRIAGE_DONE": "1",
+    }
+    caller.session.set_all(values)
 
 
 def _gone(caller: _Caller) -> None:
@@ -323,17 +321,24 @@ def _history(caller: _Caller) -> tuple[recall.Contact, ...]:
     return ()
 
 
-def _read_history(engine: Engine, number: str, call_id: str) -> tuple[recall.Contact, ...]:
-    since = e.now() - recall.REPEAT_WITHIN
-    query = (
-        select(Call.arrived_at, Call.acuity, Call.branch, Call.operator_id, Ticket.id, Ticket.state)
-        .join(Ticket, Ticket.id == Call.ticket_id)
-        # Without a branch it was not triaged: its acuity is only the failsafe.
-        .where(Call.caller_number == number, Call.arrived_at >= since, Call.id != call_id, Call.branch != "")
-        .order_by(Call.arrived_at.desc())
-        .limit(20)
+_EARLIER = Prepared(
+    select(Call.arrived_at, Call.acuity, Call.branch, Call.operator_id, Ticket.id, Ticket.state)
+    .join(Ticket, Ticket.id == Call.ticket_id)
+    # Without a branch it was not triaged: its acuity is only the failsafe.
+    .where(
+        Call.caller_number == bindparam("number"),
+        Call.arrived_at >= bindparam("since"),
+        Call.id != bindparam("call_id"),
+        Call.branch != "",
     )
-    with reading(engine) as session:
+    .order_by(Call.arrived_at.desc())
+    .limit(20)
+)
+
+
+def _read_history(engine: Engine, number: str, call_id: str) -> tuple[recall.Contact, ...]:
+    wanted = {"number": number, "since": e.now() - recall.REPEAT_WITHIN, "call_id": call_id}
+    with engine.connect() as connection:
         return tuple(
             recall.Contact(
                 at=at,
@@ -343,5 +348,5 @@ def _read_history(engine: Engine, number: str, call_id: str) -> tuple[recall.Con
                 ticket=ticket,
                 operator=str(operator) if operator is not None else None,
             )
-            for at, acuity, branch, operator, ticket, state in session.execute(query)
+            for at, acuity, branch, operator, ticket, state in _EARLIER.rows(connection, wanted)
         )

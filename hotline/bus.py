@@ -73,7 +73,7 @@ def _put_in_outbox(session: Session) -> None:
         del session.info["announced"]
         connection = session.connection()
         session.info["outbox"] = [
-            (_PUT.run(connection, row).scalar_one(), row["stream"], row["body"]) for row in rows
+            (_PUT.run(connection, row).fetchone()[0], row["stream"], row["body"]) for row in rows
         ]
 
 

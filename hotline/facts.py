@@ -6,12 +6,11 @@ function below accepts a call it has not heard of. A late fact never reopens a c
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import String, bindparam, func, insert, select, update
-from sqlalchemy import event as sqlalchemy_event
+from sqlalchemy import String, bindparam, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -26,6 +25,7 @@ from hotline.recalls import FOLLOWS as RECALL_FOLLOWS
 from hotline.recalls import Recall, RecallState
 from hotline.recordings import Recording, Retention
 from hotline.redials import chosen_by_a_person, go_on_with, settle_recalls
+from hotline.rows import Row, Rows
 from hotline.tickets import Ticket
 
 
@@ -41,34 +41,33 @@ def ticket_id_of(call_id: str) -> str:
     return f"t-{call_id}"
 
 
-def _move(call: Call, to: CallState) -> None:
+@dataclass
+class Book:
+    """One transaction of facts: its session and its rows."""
+
+    session: Session
+    rows: Rows
+    numbers: dict[str, int] = field(default_factory=dict)
+    """The last ticket number of each hotline."""
+
+    def enter(self, hotline: str, kind: str, subject: str, body: dict[str, Any], at: datetime) -> None:
+        """A line of the hotline's ledger."""
+        ledger.append(self.session, hotline, kind, subject, body, at)
+
+
+def _move(call: Row, to: CallState) -> None:
     """Change a call's state if the table allows it; a late fact never reopens or rewinds a call."""
     if to in FOLLOWS[CallState(call.state)]:
-        call.state = to
+        call.state = to.value
 
 
-_CALL = select(Call).where(Call.id == bindparam("call_id"))
-_TICKET = select(Ticket).where(Ticket.id == bindparam("ticket_id"))
+def _ticket(book: Book, call: Row) -> Row | None:
+    return book.rows.get(Ticket, call.ticket_id)
 
 
-def _known(session: Session, call_id: str) -> Call | None:
-    """The call if there is one, looked up once a transaction."""
-    calls: dict[str, Call | None] = session.info.setdefault("calls", {})
-    if call_id not in calls:
-        calls[call_id] = session.scalar(_CALL, {"call_id": call_id})
-    return calls[call_id]
-
-
-def _ticket(session: Session, call: Call) -> Ticket | None:
-    tickets: dict[str, Ticket | None] = session.info.setdefault("tickets", {})
-    if tickets.get(call.ticket_id) is None:
-        tickets[call.ticket_id] = session.scalar(_TICKET, {"ticket_id": call.ticket_id})
-    return tickets[call.ticket_id]
-
-
-def _call(session: Session, event: Any) -> Call:
+def _call(book: Book, event: Any) -> Row:
     """The event's call; a shell of it when the fact that opens it has not come yet."""
-    call = _known(session, event.call_id)
+    call = book.rows.get(Call, event.call_id)
     if call is None:
         opening = e.CallArrived(
             at=event.at,
@@ -76,79 +75,71 @@ def _call(session: Session, event: Any) -> Call:
             hotline=getattr(event, "hotline", "") or UNKNOWN,
             node=event.call_id.partition("-")[0],
         )
-        call = _call_arrived(session, opening)
+        call = _call_arrived(book, opening)
     return call
-
-
-@sqlalchemy_event.listens_for(Session, "after_commit")
-@sqlalchemy_event.listens_for(Session, "after_rollback")
-def _forget(session: Session) -> None:
-    session.info.pop("calls", None)
-    session.info.pop("tickets", None)
 
 
 UNKNOWN = "unknown"
 """The hotline of a call whose arrival was not told yet."""
 
 
-def _call_arrived(session: Session, event: e.CallArrived) -> Call:
-    call = _known(session, event.call_id)
+def _call_arrived(book: Book, event: e.CallArrived) -> Row:
+    call = book.rows.get(Call, event.call_id)
     if call is not None:
-        return _arrival_came_late(session, call, event)
+        return _arrival_came_late(book, call, event)
     ticket_id = event.ticket_id or ticket_id_of(event.call_id)
-    call = Call(
-        id=event.call_id, node=event.node, direction=event.direction, hotline=event.hotline, trunk=event.trunk[:32],
-        called_number=event.called_number[:40], caller_number=event.caller_number[:40], caller_kind=event.caller_kind,
-        state=event.state, acuity="ORANGE", ticket_id=ticket_id, arrived_at=event.at,
-    )  # fmt: skip
-    body = {"ticket_id": ticket_id, "caller_number": call.caller_number, "direction": event.direction}
+    caller_number = event.caller_number[:40]
+    body = {"ticket_id": ticket_id, "caller_number": caller_number, "direction": event.direction}
     # The ledger's head is locked first: it orders the writers, so that no two tickets get one number.
-    ledger.append(session, event.hotline, "call_opened", event.call_id, body, event.at)
-    session.info.setdefault("calls", {})[call.id] = call
-    if not event.ticket_id or session.get(Ticket, ticket_id) is None:
-        ticket = Ticket(
-            id=ticket_id, hotline=event.hotline, number=_next_number(session, event.hotline), call_id=event.call_id,
-            acuity="ORANGE", caller_number=call.caller_number, opened_at=event.at, path=[], version=1,
+    book.enter(event.hotline, "call_opened", event.call_id, body, event.at)
+    if not event.ticket_id or book.rows.get(Ticket, ticket_id) is None:
+        book.rows.add(
+            Ticket, id=ticket_id, hotline=event.hotline, number=_next_number(book, event.hotline),
+            call_id=event.call_id, caller_number=caller_number, opened_at=event.at,
         )  # fmt: skip
-        session.add(ticket)
-        session.info.setdefault("tickets", {})[ticket_id] = ticket
-    session.add(call)  # last: looking up the number has to flush what came before
-    return call
+    return book.rows.add(
+        Call, id=event.call_id, node=event.node, direction=event.direction, hotline=event.hotline,
+        trunk=event.trunk[:32], called_number=event.called_number[:40], caller_number=caller_number,
+        caller_kind=event.caller_kind, state=event.state, ticket_id=ticket_id, arrived_at=event.at,
+    )  # fmt: skip
 
 
 _TICKETS = Base.metadata.tables["ticket"]
 _LAST_NUMBER = Prepared(select(func.max(_TICKETS.c.number)).where(_TICKETS.c.hotline == bindparam("hotline")))
 
 
-def _next_number(session: Session, hotline: str) -> int:
-    session.flush()  # tickets of this transaction count
-    return (_LAST_NUMBER.run(session.connection(), {"hotline": hotline}).scalar() or 0) + 1
+def _next_number(book: Book, hotline: str) -> int:
+    last = book.numbers.get(hotline)
+    if last is None:
+        last = _LAST_NUMBER.run(book.session.connection(), {"hotline": hotline}).fetchone()[0] or 0
+    book.numbers[hotline] = last + 1
+    return book.numbers[hotline]
 
 
-def _arrival_came_late(session: Session, call: Call, event: e.CallArrived) -> Call:
+def _arrival_came_late(book: Book, call: Row, event: e.CallArrived) -> Row:
     """A shell was made first: fill in what it lacked, and say so in the ledger."""
     before = (call.hotline, call.caller_number)
     for name, most in (("trunk", 32), ("called_number", 40), ("caller_number", 40), ("caller_kind", 16)):
         setattr(call, name, getattr(call, name) or getattr(event, name)[:most])
     call.arrived_at = min(call.arrived_at, event.at)
-    ticket = _ticket(session, call)
+    ticket = _ticket(book, call)
     moved = call.hotline == UNKNOWN != event.hotline
     if moved:
         call.hotline = event.hotline
     if before != (call.hotline, call.caller_number):
         body = {"ticket_id": call.ticket_id, "caller_number": call.caller_number, "direction": call.direction}
-        ledger.append(session, call.hotline, "call_known", call.id, body, event.at)
+        book.enter(call.hotline, "call_known", call.id, body, event.at)
         if ticket is not None and ticket.call_id == call.id:
             ticket.caller_number = ticket.caller_number or call.caller_number
             if moved:
-                ticket.number, ticket.hotline = _next_number(session, call.hotline), call.hotline
+                ticket.number, ticket.hotline = _next_number(book, call.hotline), call.hotline
             ticket.version += 1
     return call
 
 
-def _call_triaged(session: Session, event: e.CallTriaged) -> Call:
-    call = _call(session, event)
-    ticket = _ticket(session, call)  # first: a look-up flushes what was changed before it
+def _call_triaged(book: Book, event: e.CallTriaged) -> Row:
+    call = _call(book, event)
+    ticket = _ticket(book, call)
     # In the line already: a decision that comes late may raise the call, not undo a key 1 pressed since.
     acuity = (
         event.acuity if call.queued_at is None else higher(Acuity(call.acuity), Acuity(event.acuity)).value
@@ -162,130 +153,136 @@ def _call_triaged(session: Session, event: e.CallTriaged) -> Call:
         ticket.protocol_digest = event.protocol_digest
         ticket.version += 1
         if event.continues:
-            go_on_with(session, ticket, event.continues, event.at)
-            settle_recalls(session, call, call.caller_number, RecallState.CANCELLED, event.at)
+            go_on_with(book.rows, ticket, event.continues, event.at)
+            settle_recalls(book.rows, call, call.caller_number, RecallState.CANCELLED, event.at)
     return call
 
 
-def _call_queued(session: Session, event: e.CallQueued) -> Call:
-    call = _call(session, event)
+def _call_queued(book: Book, event: e.CallQueued) -> Row:
+    call = _call(book, event)
     if call.queued_at is None:
         call.queued_at = event.at
-        _set_acuity(session, call, event.acuity)
+        _set_acuity(book, call, event.acuity)
     else:
-        _raise(session, call, event.acuity)
+        _raise(book, call, event.acuity)
     _move(call, CallState.WAITING)
     return call
 
 
-def _set_acuity(session: Session, call: Call, acuity: str) -> None:
+def _set_acuity(book: Book, call: Row, acuity: str) -> None:
     call.acuity = acuity
-    ticket = _ticket(session, call)
+    ticket = _ticket(book, call)
     if ticket is not None and ticket.acuity != acuity:
         ticket.acuity = acuity
         ticket.version += 1
 
 
-def _raise(session: Session, call: Call, acuity: str) -> None:
+def _raise(book: Book, call: Row, acuity: str) -> None:
     if Acuity(acuity) > Acuity(call.acuity):
-        _set_acuity(session, call, acuity)
+        _set_acuity(book, call, acuity)
 
 
-def _acuity_raised(session: Session, event: e.AcuityRaised) -> Call:
-    call = _call(session, event)
+def _acuity_raised(book: Book, event: e.AcuityRaised) -> Row:
+    call = _call(book, event)
     # Before the line a call stands at its failsafe, which is no judgement to compare with.
-    _raise(session, call, event.acuity) if call.queued_at else _set_acuity(session, call, event.acuity)
+    _raise(book, call, event.acuity) if call.queued_at else _set_acuity(book, call, event.acuity)
     return call
 
 
-def _acuity_corrected(session: Session, event: e.AcuityCorrected) -> Call:
+def _acuity_corrected(book: Book, event: e.AcuityCorrected) -> Row:
     """The ticket takes the new level; the call keeps the one it was served at, so that both can be counted."""
-    call = _call(session, event)
-    ticket = _ticket(session, call)
+    call = _call(book, event)
+    ticket = _ticket(book, call)
     if ticket is not None and ticket.acuity != event.acuity:
         ticket.acuity = event.acuity
         ticket.version += 1
     # A level that was disputed may be asked about later.
-    disputed = update(Recording).where(Recording.ticket_id == call.ticket_id)
-    session.execute(disputed.values(retention=Retention.CRITICAL))
+    for recording in book.rows.find(Recording, ticket_id=call.ticket_id):
+        recording.retention = Retention.CRITICAL.value
     return call
 
 
-def _leg_dialled(session: Session, event: e.LegDialled) -> Call:
-    call = _call(session, event)
-    if session.get(Leg, event.leg_id) is None:
-        session.add(
-            Leg(
-                id=event.leg_id, call_id=event.call_id, node=event.node, role=event.role, endpoint=event.endpoint,
-                operator_id=event.operator_id, dialled_at=event.at,
-            )
+def _leg_dialled(book: Book, event: e.LegDialled) -> Row:
+    call = _call(book, event)
+    if book.rows.get(Leg, event.leg_id) is None:
+        book.rows.add(
+            Leg,
+            id=event.leg_id, call_id=event.call_id, node=event.node, role=event.role, endpoint=event.endpoint,
+            operator_id=event.operator_id, dialled_at=event.at,
         )  # fmt: skip
     _move(call, CallState.RINGING)
     return call
 
 
-def _leg_ended(session: Session, event: e.LegEnded) -> Call:
-    leg = session.get(Leg, event.leg_id)
+_STILL_RUNG = Prepared(
+    select(Leg.id).where(Leg.call_id == bindparam("call_id"), Leg.ended_at.is_(None)).limit(1)
+)
+
+
+def _leg_ended(book: Book, event: e.LegEnded) -> Row:
+    leg = book.rows.get(Leg, event.leg_id)
     if leg is not None:
         leg.ended_at, leg.outcome = event.at, event.outcome
-    call = _call(session, event)
-    still = select(Leg).where(Leg.call_id == call.id, Leg.ended_at.is_(None), Leg.id != event.leg_id)
-    if call.state == CallState.RINGING and session.scalar(still) is None:
-        _move(call, CallState.WAITING)
+    call = _call(book, event)
+    if call.state == CallState.RINGING:
+        book.rows.write()
+        rung = _STILL_RUNG.run(book.session.connection(), {"call_id": call.id})
+        if rung.fetchone() is None:
+            _move(call, CallState.WAITING)
     return call
 
 
-def _call_answered(session: Session, event: e.CallAnswered) -> Call:
-    call = _call(session, event)
+def _call_answered(book: Book, event: e.CallAnswered) -> Row:
+    call = _call(book, event)
     call.human_at = call.human_at or event.at
     call.answered_by, call.operator_id = event.answered_by, event.operator_id
-    leg = session.get(Leg, event.leg_id)
+    leg = book.rows.get(Leg, event.leg_id)
     if leg is not None:
         leg.answered_at, leg.outcome = event.at, "answered"
     _move(call, CallState.TALKING)
     if event.settles:
-        settle_recalls(session, call, event.settles, RecallState.DONE, event.at)
+        settle_recalls(book.rows, call, event.settles, RecallState.DONE, event.at)
     return call
 
 
-def _call_waits_again(session: Session, event: e.CallWaitsAgain) -> Call:
-    call = _call(session, event)
+def _call_waits_again(book: Book, event: e.CallWaitsAgain) -> Row:
+    call = _call(book, event)
     _move(call, CallState.WAITING)
     return call
 
 
-def _call_left_to_dialplan(session: Session, event: e.CallLeftToDialplan) -> Call:
-    call = _call(session, event)
+def _call_left_to_dialplan(book: Book, event: e.CallLeftToDialplan) -> Row:
+    call = _call(book, event)
     _move(call, CallState.FALLBACK)
     return call
 
 
-def _message_started(session: Session, event: e.MessageStarted) -> Call:
-    call = _call(session, event)
+def _message_started(book: Book, event: e.MessageStarted) -> Row:
+    call = _call(book, event)
     _move(call, CallState.MESSAGE)
     return call
 
 
-def _unit_chosen(session: Session, event: e.UnitChosen) -> Call:
-    call = _call(session, event)
-    ticket = _ticket(session, call)
-    if ticket is not None and not chosen_by_a_person(session, ticket.id):
+def _unit_chosen(book: Book, event: e.UnitChosen) -> Row:
+    call = _call(book, event)
+    ticket = _ticket(book, call)
+    if ticket is not None and not chosen_by_a_person(book.rows, ticket.id):
         ticket.unit_code = event.unit_code
         ticket.version += 1
     return call
 
 
-def _callback_number_given(session: Session, event: e.CallbackNumberGiven) -> Call:
-    call = _call(session, event)
-    ticket = _ticket(session, call)
+def _callback_number_given(book: Book, event: e.CallbackNumberGiven) -> Row:
+    call = _call(book, event)
+    ticket = _ticket(book, call)
     if ticket is not None:
         ticket.callback_number = event.number
         ticket.version += 1
     return call
 
 
-def _call_ended(session: Session, event: e.CallEnded) -> Call:
-    call = _call(session, event)
+def _call_ended(book: Book, event: e.CallEnded) -> Row:
+    call = _call(book, event)
     if call.state == CallState.ENDED:
         return call
     _move(call, CallState.ENDED)
@@ -296,49 +293,47 @@ def _call_ended(session: Session, event: e.CallEnded) -> Call:
         "answered_by": call.answered_by,
         "heard_s": round(event.heard_s, 1),
     }
-    ledger.append(session, call.hotline, "call_closed", call.id, body, event.at)
+    book.enter(call.hotline, "call_closed", call.id, body, event.at)
     return call
 
 
-def _recall_due(session: Session, event: e.RecallDue) -> Call:
-    call = _call(session, event)
+def _recall_due(book: Book, event: e.RecallDue) -> Row:
+    call = _call(book, event)
     recall_id = event.recall_id or f"r-{event.call_id}"
-    if session.get(Recall, recall_id) is None:
-        session.add(
-            Recall(
-                id=recall_id, call_id=event.call_id, ticket_id=call.ticket_id, hotline=event.hotline,
-                number=event.number, acuity=event.acuity, why=event.why, state=RecallState.DUE, due_at=event.due_at,
-                next_try_at=event.next_try_at or event.at, tries=0, made_at=event.at,
-            )
+    if book.rows.get(Recall, recall_id) is None:
+        book.rows.add(
+            Recall,
+            id=recall_id, call_id=event.call_id, ticket_id=call.ticket_id, hotline=event.hotline,
+            number=event.number, acuity=event.acuity, why=event.why, state=RecallState.DUE, due_at=event.due_at,
+            next_try_at=event.next_try_at or event.at, tries=0, made_at=event.at,
         )  # fmt: skip
     return call
 
 
-def _recall_changed(session: Session, event: e.RecallChanged) -> Call | None:
-    recall = session.get(Recall, event.recall_id)
+def _recall_changed(book: Book, event: e.RecallChanged) -> Row | None:
+    recall = book.rows.get(Recall, event.recall_id)
     if recall is None:
         return None
     to = RecallState(event.state)
     if to not in RECALL_FOLLOWS[RecallState(recall.state)]:
         return None
-    recall.state = to
+    recall.state = to.value
     if to == RecallState.DIALLING:
         recall.tries += 1
     recall.next_try_at = event.next_try_at or recall.next_try_at
-    return session.get(Call, recall.call_id)
+    return book.rows.get(Call, recall.call_id)
 
 
-def _recording_kept(session: Session, event: e.RecordingKept) -> Call:
-    call = _call(session, event)
-    if session.get(Recording, event.call_id) is None:
-        ticket = _ticket(session, call)
+def _recording_kept(book: Book, event: e.RecordingKept) -> Row:
+    call = _call(book, event)
+    if book.rows.get(Recording, event.call_id) is None:
+        ticket = _ticket(book, call)
         critical = {call.acuity, ticket.acuity if ticket is not None else ""} & {"RED", "ORANGE"}
-        session.add(
-            Recording(
-                call_id=event.call_id, node=event.node, ticket_id=call.ticket_id, path=event.path, length_s=event.length_s,
-                size_bytes=event.size_bytes, sha256=event.sha256, kept_at=event.at,
-                retention=Retention.CRITICAL if critical else Retention.STANDARD,
-            )
+        book.rows.add(
+            Recording,
+            call_id=event.call_id, node=event.node, ticket_id=call.ticket_id, path=event.path, length_s=event.length_s,
+            size_bytes=event.size_bytes, sha256=event.sha256, kept_at=event.at,
+            retention=Retention.CRITICAL if critical else Retention.STANDARD,
         )  # fmt: skip
         body = {
             "path": event.path,
@@ -346,34 +341,32 @@ def _recording_kept(session: Session, event: e.RecordingKept) -> Call:
             "size_bytes": event.size_bytes,
             "sha256": event.sha256,
         }
-        ledger.append(session, call.hotline, "recording_kept", event.call_id, body, event.at)
+        book.enter(call.hotline, "recording_kept", event.call_id, body, event.at)
     return call
 
 
-def _recording_missing(session: Session, event: e.RecordingMissing) -> Call:
-    call = _call(session, event)
-    if session.get(Recording, event.call_id) is None:
-        ledger.append(session, call.hotline, "recording_missing", call.id, {"path": event.path}, event.at)
+def _recording_missing(book: Book, event: e.RecordingMissing) -> Row:
+    call = _call(book, event)
+    if book.rows.get(Recording, event.call_id) is None:
+        book.enter(call.hotline, "recording_missing", call.id, {"path": event.path}, event.at)
     return call
 
 
-def _operator_changed(session: Session, event: e.OperatorChanged) -> None:
-    presence = session.get(OperatorPresence, event.operator_id)
+def _operator_changed(book: Book, event: e.OperatorChanged) -> None:
+    presence = book.rows.get(OperatorPresence, event.operator_id)
     if presence is None:
-        presence = OperatorPresence(operator_id=event.operator_id, since=event.at)
-        session.add(presence)
+        presence = book.rows.add(OperatorPresence, operator_id=event.operator_id, since=event.at)
     if event.at >= presence.since:  # a late fact is history only
         presence.state, presence.reason, presence.since = event.state, event.reason[:64], event.at
         presence.call_id = event.call_id
         presence.phone = event.phone if event.phone or event.state == "offline" else presence.phone
-    session.add(
-        OperatorEntry(
-            operator_id=event.operator_id, at=event.at, state=event.state, reason=event.reason[:64], call_id=event.call_id
-        )
+    book.rows.add(
+        OperatorEntry,
+        operator_id=event.operator_id, at=event.at, state=event.state, reason=event.reason[:64], call_id=event.call_id
     )  # fmt: skip
 
 
-APPLY: dict[type[e.Event], Callable[[Session, Any], Call | None]] = {
+APPLY: dict[type[e.Event], Callable[[Book, Any], Row | None]] = {
     e.CallArrived: _call_arrived,
     e.CallTriaged: _call_triaged,
     e.CallQueued: _call_queued,
@@ -417,18 +410,20 @@ def apply(session: Session, event: e.Event, actor: str = "") -> bool:
 def apply_all(session: Session, events: Sequence[e.Event], actor: str = "") -> int:
     """Put facts in the record in their order, in the caller's transaction; how many were new."""
     once = {event.id: event for event in events}
+    session.flush()
     connection = session.connection()
+    book = Book(session, Rows(connection))
     tell = _TELL[connection.dialect.name]
     new = {
         id_
         for id_, event in once.items()
-        if tell.run(connection, {"id": id_[:32], "at": event.at}).first() is not None
+        if tell.run(connection, {"id": id_[:32], "at": event.at}).fetchone() is not None
     }
     entries = []
     for event in once.values():
         if event.id not in new:
             continue
-        call = APPLY[type(event)](session, event)
+        call = APPLY[type(event)](book, event)
         plain = e.to_plain(event)
         name = NAMES[type(event)]
         if call is not None:
@@ -446,9 +441,8 @@ def apply_all(session: Session, events: Sequence[e.Event], actor: str = "") -> i
         # The live page re-reads what changed, with its reader's rights: the message says only which.
         about = {"event": name, "call_id": plain.get("call_id", ""), "operator_id": plain.get("operator_id")}
         announce(session, LIVE, about)
-    session.flush()  # tickets before their entries
-    for entry in entries:
-        _ENTER.run(connection, entry)
+    book.rows.write()  # tickets before their entries
+    _ENTER.run_all(connection, entries)
     ledger.write(session)
     return len(new)
 

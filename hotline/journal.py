@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hotline.events import Event, from_plain, to_plain
+from hotline.spool import Spool, orphans
 
 
 class Journal:
@@ -26,6 +27,10 @@ class Journal:
         """Facts that the database will never take, for people to read."""
         self._lock = threading.Lock()
 
+    def spool(self) -> Spool:
+        """A spool of this process's own, beside the journal."""
+        return Spool(self.path.parent, self.path.stem)
+
     def append(self, *events: Event) -> None:
         """Keep facts in this order; they are on the disk when it returns. OSError when the disk does not take them."""
         self._put(self.path, events)
@@ -34,9 +39,20 @@ class Journal:
         """Set a fact aside for people, with the reason."""
         self._put(self.refused, [event], why)
 
+    def adopt(self) -> None:
+        """Take over what processes of this name had spooled when they were killed. OSError when the disk does not take it."""
+        for path, lines in orphans(self.path.parent, self.path.stem):
+            self._put_lines(self.path, lines)
+            path.unlink()
+
     def _put(self, path: Path, events: Sequence[Event], why: str = "") -> None:
         reason = {"refused": why} if why else {}
         lines = "".join(json.dumps(to_plain(event) | reason) + "\n" for event in events).encode()
+        self._put_lines(path, lines)
+
+    def _put_lines(self, path: Path, lines: bytes) -> None:
+        if not lines:
+            return
         with self._locked(), path.open("ab+") as file:
             if file.tell() and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n":
                 file.write(b"\n")  # a power cut tore the last line: ours must not hang on to it

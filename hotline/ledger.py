@@ -82,12 +82,12 @@ def append(
     heads: dict[str, tuple[int, str]] = session.info.setdefault("ledger_heads", {})
     if hotline not in heads:
         connection = session.connection()
-        row = _HEAD.run(connection, {"hotline": hotline}).first()
+        row = _HEAD.run(connection, {"hotline": hotline}).fetchone()
         if row is None:
             first = {"hotline": hotline, "seq": 0, "hash": FIRST}
             connection.execute(_HEADS[connection.dialect.name], first)
-            row = _HEAD.run(connection, {"hotline": hotline}).one()
-        heads[hotline] = (row.seq, row.hash)
+            row = _HEAD.run(connection, {"hotline": hotline}).fetchone()
+        heads[hotline] = (row[0], row[1])
     seq, previous = heads[hotline]
     seq += 1
     hash_ = line_hash(previous, hotline, seq, at, kind, subject, body)
@@ -111,8 +111,7 @@ def write(session: Session) -> None:
     heads: dict[str, tuple[int, str]] = session.info.pop("ledger_heads", {})
     if lines:
         connection = session.connection()
-        for line in lines:
-            _LINE.run(connection, line)
+        _LINE.run_all(connection, lines)
         for hotline, (seq, hash_) in heads.items():
             _MOVE.run(connection, {"of": hotline, "to_seq": seq, "to_hash": hash_})
 

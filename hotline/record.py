@@ -1,8 +1,8 @@
 """The record: one process's writer of facts, and the journal that keeps them on bad days.
 
-The call outranks the record: `Record.write` never waits longer than it was told; what the database does not take in
-time goes to the process's own journal and is replayed when the database is back. Facts may therefore come twice or
-late: every fact has an id that is remembered (`hotline.facts`).
+The call outranks the record: a fact that is told is at once in the process's spool, which outlives it, and gathers with
+others for one transaction; what the database does not take in time goes to the process's journal and is replayed when the
+database is back. Facts may therefore come twice or late: every fact has an id that is remembered (`hotline.facts`).
 """
 
 import atexit
@@ -23,6 +23,7 @@ from hotline import events as e
 from hotline.database import reading, transaction
 from hotline.facts import Told, apply, apply_all, readable, ticket_id_of
 from hotline.journal import Journal
+from hotline.spool import line_of
 
 __all__ = ["Record", "Told", "apply", "apply_all", "ticket_id_of"]
 
@@ -30,10 +31,10 @@ log = structlog.get_logger(__name__)
 
 BATCH = 50
 """Facts in one transaction, at most."""
-COMPANY_S = 0.05
+COMPANY_S = 0.1
 """A fact that nobody waits for waits so long for others: most of a transaction's cost is the transaction."""
 TICK_S = 0.02
-"""How often overdue facts are looked for while there are any."""
+"""How long after its time an overdue fact is journalled."""
 REST_S = 0.2
 """After a failure the database is left alone for so long."""
 TRIES = 3
@@ -51,8 +52,11 @@ class Away(Exception):  # noqa: N818 - exceptions are named by the fact
 @dataclass(eq=False)
 class _Asked:
     event: e.Event
+    at: float
+    due: float
+    """When it is journalled if the database does not have it."""
+    line: bytes
     done: "Future[bool]" = field(default_factory=Future)
-    at: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self.done.set_running_or_notify_cancel()  # who stops waiting must not stop the fact
@@ -76,9 +80,16 @@ class Record:
         self._some = threading.Event()
         self._busy_since: float | None = None
         self._rests_until = 0.0
+        self._unwatched = True
+        """The keeper sleeps until it is woken."""
         self._hurry = False
         """Somebody waits for a pending fact."""
         self._closing = self._closed = False
+        self._spool = journal.spool()
+        try:
+            journal.adopt()
+        except OSError:
+            log.exception("what a killed process had spooled cannot be journalled now; it stays where it is")
         self._writer = threading.Thread(target=self._write, name="record", daemon=True)
         self._keeper = threading.Thread(target=self._keep, name="record-keeper", daemon=True)
         self._writer.start()
@@ -88,31 +99,36 @@ class Record:
     def tell(self, event: e.Event, at_once: bool = False) -> "Future[bool]":
         """Hand a fact over without waiting; the future says True when the database has it, False when the journal has.
 
-        It is settled within `within_s` (and a few milliseconds), whatever the database does. `at_once` is for who
-        waits for the future: it takes all facts told before along.
+        It outlives this process from now on. The future is settled within `within_s` (and COMPANY_S, and a few
+        milliseconds), whatever the database does. `at_once` is for who waits for it: it takes all facts told before along.
         """
         if os.getpid() != self._made_by:
             # Its threads stayed in the process that made it: what is told here would be kept by nobody.
             raise RuntimeError("this Record was made before a fork; make one in each process")
-        asked = _Asked(event)
+        now_s = time.monotonic()
+        due_s = now_s + self._within_s + (0.0 if at_once else COMPANY_S)
+        asked = _Asked(event, now_s, due_s, line_of(event))
         with self._told:
             self._pending.append(asked)
+            self._spool.put(asked.line)
             self._hurry = self._hurry or at_once
             if at_once or len(self._pending) == 1:
                 self._told.notify()
-        if not self._some.is_set():
-            self._some.set()
+            if at_once or self._unwatched:
+                self._some.set()
         return asked.done
 
-    def write(self, event: e.Event) -> bool:
-        """Hand a fact over and wait until it is kept, about `within_s` at most; True when the database has it.
+    def write(self, *events: e.Event) -> bool:
+        """Hand facts over and wait until they are kept, about `within_s` at most; True when the database has the last.
 
-        When the time is up the journal has it (and the database may as well: it counts once).
+        When the time is up the journal has them (and the database may as well: each counts once).
         """
+        for event in events[:-1]:
+            self.tell(event)
         try:
-            return self.tell(event, at_once=True).result(self._within_s + 1.0)
+            return self.tell(events[-1], at_once=True).result(self._within_s + 1.0)
         except NotInTime:
-            log.error("the disk did not take a fact in time", call_id=getattr(event, "call_id", ""))
+            log.error("the disk did not take a fact in time", call_id=getattr(events[-1], "call_id", ""))
             return False
 
     def close(self, within_s: float = 5.0) -> None:
@@ -125,8 +141,12 @@ class Record:
         self._some.set()
         self._writer.join(within_s)
         self._closed = True
+        self._some.set()
         self._journal_all()
         self._keeper.join(within_s)
+        with self._lock:
+            if not self._pending:
+                self._spool.close()
         atexit.unregister(self.close)
 
     # The writer's thread
@@ -137,7 +157,9 @@ class Record:
             with self._told:
                 self._busy_since = None
                 if not self._pending and not self._closing:
-                    self._told.wait(REST_S if self._journal else 1.0)
+                    rests_s = self._rests_until - time.monotonic() if self._journal else 1.0
+                    if rests_s > 0:
+                        self._told.wait(rests_s)
                 if self._closing and not self._pending:
                     return
                 self._wait_for_company()
@@ -152,7 +174,7 @@ class Record:
     def _wait_for_company(self) -> None:
         """Let told facts gather until somebody waits for one, or the oldest has waited long enough."""
         while self._pending and not self._hurry and not self._closing:
-            left_s = self._pending[0].at + min(COMPANY_S, self._within_s / 3) - time.monotonic()
+            left_s = self._pending[0].at + COMPANY_S - time.monotonic()
             if left_s <= 0:
                 break
             self._told.wait(left_s)
@@ -242,18 +264,21 @@ class Record:
 
     def _keep(self) -> None:
         """Journal what the writer did not manage in time; while it is stuck, at once."""
+        left_s: float | None = None
         while not self._closed:
-            self._some.wait()
-            time.sleep(TICK_S)
+            self._some.wait(left_s)
             with self._lock:
-                if not self._pending:
-                    if not self._closing:
-                        self._some.clear()
-                    continue
-                oldest, busy_since = self._pending[0].at, self._busy_since
-            limit = time.monotonic() - self._within_s + TICK_S
-            if oldest <= limit or (busy_since is not None and busy_since <= limit):
+                self._some.clear()
+                now_s = time.monotonic()
+                stuck = self._busy_since is not None and self._busy_since <= now_s - self._within_s
+                due_s = min((asked.due for asked in self._pending), default=None)
+                self._unwatched = due_s is None
+            left_s = None
+            if due_s is not None and (stuck or due_s <= now_s):
                 self._journal_all()
+                self._some.set()
+            elif due_s is not None:
+                left_s = due_s - now_s + TICK_S
 
     def _journal_all(self) -> None:
         with self._order:
@@ -276,6 +301,7 @@ class Record:
             fresh = [asked for asked in batch if asked in self._pending]
             for asked in fresh:
                 self._pending.remove(asked)
+            self._spool.settle(asked.line for asked in self._pending)
         for asked in fresh:
             asked.done.set_result(in_database)
 

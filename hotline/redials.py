@@ -2,46 +2,46 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
-from hotline.calls import Call
 from hotline.recalls import FOLLOW_UP, FOLLOWS, OWED, Recall, RecallState
+from hotline.rows import Row, Rows
 from hotline.tickets import Ticket, TicketEntry
 
 ACTOR = "calls"
 
 
-def settle_recalls(session: Session, call: Call, number: str, to: RecallState, at: datetime) -> None:
+def settle_recalls(rows: Rows, call: Row, number: str, to: RecallState, at: datetime) -> None:
     """The calls owed to `number` by this hotline are not owed any more; each of their tickets says so.
 
     What was promised after `at` stays: a late fact must not undo it. So does a follow-up: whoever rang today is still
     to be asked tomorrow.
     """
-    owed = select(Recall).where(Recall.number == number, Recall.state.in_(OWED), Recall.why != FOLLOW_UP)
-    for recall in session.scalars(owed):
-        mine = recall.hotline == call.hotline and recall.made_at <= at and recall.call_id != call.id
+    for recall in rows.find(Recall, number=number):
+        mine = (
+            recall.state in OWED
+            and recall.why != FOLLOW_UP
+            and recall.hotline == call.hotline
+            and recall.made_at <= at
+            and recall.call_id != call.id
+        )
         if mine and to in FOLLOWS[RecallState(recall.state)]:
-            recall.state = to
-            enter(session, recall.ticket_id, "recall_changed", at, state=to, by_ticket=call.ticket_id)
+            recall.state = to.value
+            enter(rows, recall.ticket_id, "recall_changed", at, state=to, by_ticket=call.ticket_id)
 
 
-def go_on_with(session: Session, ticket: Ticket, continues: str, at: datetime) -> None:
+def go_on_with(rows: Rows, ticket: Row, continues: str, at: datetime) -> None:
     """Link the ticket of a redial to the open one it goes on with; the earlier one says so too."""
     if ticket.continues_id == continues or continues == ticket.id:
         return
     ticket.continues_id = continues[:72]
-    if session.get(Ticket, continues) is not None:
-        enter(session, continues, "rang_again", at, by_ticket=ticket.id)
+    if rows.get(Ticket, continues) is not None:
+        enter(rows, continues, "rang_again", at, by_ticket=ticket.id)
 
 
-def enter(session: Session, ticket_id: str, kind: str, at: datetime, **body: str) -> None:
-    session.add(TicketEntry(ticket_id=ticket_id, at=at, kind=kind, actor=ACTOR, body=dict(body)))
+def enter(rows: Rows, ticket_id: str, kind: str, at: datetime, **body: str) -> None:
+    rows.add(TicketEntry, ticket_id=ticket_id, at=at, kind=kind, actor=ACTOR, body=dict(body))
 
 
-def chosen_by_a_person(session: Session, ticket_id: str) -> bool:
+def chosen_by_a_person(rows: Rows, ticket_id: str) -> bool:
     """Whether an operator has set the ticket's unit, which no key of the caller undoes."""
-    chosen = select(TicketEntry.body).where(
-        TicketEntry.ticket_id == ticket_id, TicketEntry.kind == "unit_chosen"
-    )
-    return any((body or {}).get("how") == "operator" for body in session.scalars(chosen))
+    chosen = rows.find(TicketEntry, ticket_id=ticket_id, kind="unit_chosen")
+    return any((entry.body or {}).get("how") == "operator" for entry in chosen)

@@ -171,8 +171,7 @@ class DialplanCalls:
             call_id = served.first.call_id
             state, human_at = states.get(call_id, (None, None))
             if state != CallState.ENDED:
-                for fact in served.facts(known=state is not None, answered=human_at is not None):
-                    self.record.write(fact)
+                self.record.write(*served.facts(known=state is not None, answered=human_at is not None))
                 told += 1
                 log.info("a call of the dialplan alone was told", call_id=call_id, known=state is not None)
             del self._waiting[call_id], self._from[call_id]

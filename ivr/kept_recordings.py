@@ -58,6 +58,7 @@ class KeptRecordings:
         """Tell RecordingKept of each closed file and RecordingMissing of each that never came; how many were kept."""
         self._find()
         now = e.now()
+        told: list[e.Event] = []
         kept = 0
         for ended in list(self._open.values()):
             if kept == AT_ONCE:
@@ -65,18 +66,18 @@ class KeptRecordings:
             path = self.folder / relative_path(ended.call_id)
             state = _state(path)
             if state == "closed":
-                self.record.write(_kept(ended, path, self.folder))
+                told.append(_kept(ended, path, self.folder))
                 kept += 1
             elif state == "absent" and now - ended.ended_at > timedelta(seconds=MISSING_AFTER_S):
                 if ended.answered:
                     relative = str(relative_path(ended.call_id))
-                    self.record.write(
-                        e.RecordingMissing(call_id=ended.call_id, node=ended.node, path=relative)
-                    )
+                    told.append(e.RecordingMissing(call_id=ended.call_id, node=ended.node, path=relative))
                     log.error("a call has no recording", call_id=ended.call_id, path=relative)
             else:
                 continue
             del self._open[ended.call_id]
+        if told:
+            self.record.write(*told)
         return kept
 
     def _find(self) -> None:

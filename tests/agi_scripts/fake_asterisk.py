@@ -61,6 +61,12 @@ class Call:
                 self.set.append((words[2], words[3]))
                 self.variables[words[2]] = words[3]
                 yield "200 result=1\n"
+            case ["EXEC", "MSET", _]:
+                for pair in words[2].split(","):
+                    name, _, value = pair.partition("=")
+                    self.set.append((name, value))
+                    self.variables[name] = value
+                yield "200 result=0\n"
             case ["GET", "FULL", *_]:
                 yield f"200 result=1 ({self._expanded(words[3])})\n"
             case ["GET", "DATA", *_]:

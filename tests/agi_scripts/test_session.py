@@ -64,6 +64,22 @@ def test_a_value_arrives_as_it_was_given(meets: Meets, value: str) -> None:
     assert words_of(wire.asked[0]) == ["SET", "VARIABLE", "NAME", value]
 
 
+def test_several_values_are_one_command(meets: Meets) -> None:
+    session, wire = meets(b"200 result=0\n")
+    session.owe("ACUITY_REACHED", "RED")
+    session.set_all({"TIMEOUT(absolute)": "12.5", "CALLER": "+84912345678"})
+    assert wire.asked == ['EXEC MSet "ACUITY_REACHED=RED,TIMEOUT(absolute)=12.5,CALLER=+84912345678"']
+
+
+@pytest.mark.parametrize("value", ["a,b=c", "a${b}", 'a"b', "tiếng Việt", "a\\b"])
+def test_a_value_that_could_be_taken_apart_is_set_by_a_command_of_its_own(meets: Meets, value: str) -> None:
+    session, wire = meets(OK, OK)
+    session.set_all({"ACUITY": "RED", "MESSAGE": value})
+    assert [words_of(line) for line in wire.asked] == [
+        ["SET", "VARIABLE", "ACUITY", "RED"], ["SET", "VARIABLE", "MESSAGE", value],
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("value", ['v"\nSET VARIABLE PWN "yes', "a\rb", "a\0b"])
 def test_a_line_break_in_a_value_is_refused_before_anything_is_sent(meets: Meets, value: str) -> None:
     session, wire = meets(OK)

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from agi_scripts.triage_call import House
+from agi_scripts.triage_call import House, _Caller
 from hotline import events as e
 from hotline.calls import Call as CallRow
 from hotline.database import transaction
 from ivr.approved import ApprovedProtocols, emergency_only
 from ivr.review import Scenario, read_scenarios
+from ivr.triage import Asking
 from tests.agi_scripts.conftest import E164, Running, approve
 from tests.agi_scripts.fake_asterisk import HANG_UP, Call, greeting
 from tests.ivr.protocols import FOLDER, text_of
@@ -59,7 +60,23 @@ def test_a_decision_reaches_the_dialplan_and_the_ticket(running: Running) -> Non
 def test_the_level_reached_is_set_at_the_key_before_the_next_prompt(running: Running) -> None:
     call = running.meet("2", "2", "1")
     order = [line for line in call.commands if "ACUITY_REACHED" in line or line.startswith("GET DATA")]
-    assert [line.split()[0] for line in order] == ["GET", "GET", "SET", "GET", "SET", "GET", "SET", "SET"]
+    assert [line.split()[0] for line in order] == ["GET", "GET", "EXEC", "GET", "EXEC", "GET", "EXEC"]
+
+
+def test_the_level_reached_is_set_even_when_the_script_breaks_after_the_key(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = _Caller.asked
+
+    def broken(caller: _Caller, at: Asking) -> list[Path]:
+        if at.path:
+            raise LookupError("no such sound")
+        return whole(caller, at)
+
+    monkeypatch.setattr(_Caller, "asked", broken)
+    call = running.meet("2", "2", "1")
+    assert "ACUITY_REACHED" in call.variables
+    assert "TRIAGE_DONE" not in call.variables
 
 
 def test_the_machine_plays_no_outcome_message_for_those_who_go_to_the_line(running: Running) -> None:
