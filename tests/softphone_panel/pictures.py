@@ -112,6 +112,7 @@ def _desk_in_a_call(browser: Browser, given: Settings, size: tuple[int, int], da
             page.wait_for_timeout(500)
         page.wait_for_timeout(800)
         page.screenshot(path=str(file), full_page=True)
+        _take(page, given, "/my-desk", file.with_name(file.name.replace("desk", "my-desk", 1)))
 
 
 if __name__ == "__main__":
