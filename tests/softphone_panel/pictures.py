@@ -94,10 +94,20 @@ def take(folder: Path, dark: bool) -> None:
             with _signed_in(browser, given, demo_data.ADMINISTRATOR, size, dark) as page:
                 for key, path in pages.items():
                     _take(page, given, path, folder / f"{key}{name}{shade}.png")
-                _take(page, given, "/desk", folder / f"live{name}{shade}.png", whole=False)
+                page.goto(f"http://127.0.0.1:{given.plain_port}/desk")
+                _until_busy(page)
+                page.screenshot(path=str(folder / f"live{name}{shade}.png"))
                 _take(page, given, "/no-such-page", folder / f"fault{name}{shade}.png")
             _desk_in_a_call(browser, given, size, dark, folder / f"desk{name}{shade}.png")
         browser.close()
+
+
+def _until_busy(page: Page) -> None:
+    """Somebody waits and somebody talks, or a minute is over."""
+    for _ in range(240):
+        if page.locator(".waiting tbody tr").count() and page.locator(".talking tbody tr").count():
+            return
+        page.wait_for_timeout(250)
 
 
 def _desk_in_a_call(browser: Browser, given: Settings, size: tuple[int, int], dark: bool, file: Path) -> None:
