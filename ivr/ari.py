@@ -24,6 +24,8 @@ UNWANTED = ("ChannelVarset", "ChannelDialplan", "ChannelConnectedLine", "Channel
 
 ALREADY_GONE = frozenset({400, 404, 409, 412, 422})
 """What Asterisk answers about a channel or bridge that is ending: an outcome, not a fault."""
+NOT_THERE, ELSEWHERE = 404, 409
+"""No such bridge or channel; a channel that is in the dialplan, not in our application."""
 UNREACHABLE = 0
 """AriError.code when Asterisk did not answer in time or is not there."""
 

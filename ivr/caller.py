@@ -18,7 +18,7 @@ from hotline.acuity import Acuity, higher
 from hotline.calls import EndReason
 from ivr.announcer import Announcer
 from ivr.area_question import AreaQuestion
-from ivr.ari import AriError, AriEvent, Channel
+from ivr.ari import ELSEWHERE, NOT_THERE, AriError, AriEvent, Channel
 from ivr.chain import Chain
 from ivr.desk import Desk
 from ivr.floor import Floor
@@ -33,6 +33,9 @@ log = structlog.get_logger(__name__)
 
 CHAIN_AFTER_S = {Acuity.RED: 10.0, Acuity.ORANGE: 60.0}
 LEFT_AFTER_S = 0.5
+ENTER_TRIES = 3
+AGAIN_S = 1.0
+"""Between two requests to go on in the dialplan."""
 
 
 @dataclass
@@ -58,6 +61,8 @@ class Caller:
     front: bool = False
     leaving: EndReason | None = None
     """Set when the caller goes another way than to a human; their goodbye is playing."""
+    going: str = ""
+    """The context of the dialplan they are about to go on in; no phone rings for them any more."""
     over: bool = False
     humans: Humans = field(init=False)
     talk: Talk = field(init=False)
@@ -81,7 +86,7 @@ class Caller:
 
     @property
     def waits(self) -> bool:
-        return self.humans.talking is None and self.leaving is None and not self.over
+        return self.humans.talking is None and self.leaving is None and not self.going and not self.over
 
     @property
     def known_number(self) -> str:
@@ -119,15 +124,30 @@ class Caller:
         self.do(self._enter())
 
     async def _enter(self) -> None:
+        for _ in range(ENTER_TRIES):
+            try:
+                await self.come_in()
+                break
+            except AriError as error:
+                log.warning("a caller could not be brought in", call_id=self.id, error=str(error))
+                if self.over:
+                    return
+        else:
+            # Without a bridge nobody could be joined to them: they would sit in silence.
+            self.leave_to("fallback")
+            return
+        if self.humans.talking is None:
+            await self.floor.ari.start_music(self.id)
+            if self.waits and not self.announcer.speaks:
+                self.say([self.message] if self.message else ["please-hold"])
+
+    async def come_in(self) -> None:
+        """The bridge, and the caller in it; once more is no harm."""
         ari = self.floor.ari
         # The dead-man timer first: it is what rescues the caller if this process hangs before it gets here.
         await ari.set_variable(self.id, "TIMEOUT(absolute)", "0")
         await asyncio.gather(ari.watch(f"channel:{self.id}"), ari.make_bridge(self.bridge))
         await ari.join(self.bridge, self.id)
-        if self.humans.talking is None:
-            await ari.start_music(self.id)
-            if self.waits and not self.announcer.speaks:
-                self.say([self.message] if self.message else ["please-hold"])
 
     # -- what happens --
 
@@ -247,13 +267,11 @@ class Caller:
 
     def _gone(self) -> None:
         """The caller hung up, or the dialplan's own end came."""
-        if self.leaving is EndReason.LEFT_MESSAGE:
-            return
         if self.humans.answered_once:
             if self.waits or self.talk.is_lost:
                 self.ways.owe("lost")  # cut off from their operator, and not served again
             self.end(EndReason.SERVED, hang_up=False)
-        elif self.leaving is not None:
+        elif self.leaving not in (None, EndReason.LEFT_MESSAGE):
             self.end(self.leaving, hang_up=False)
         else:
             self.ways.owe("lost")
@@ -267,7 +285,7 @@ class Caller:
         if self.id not in {channel.id for channel in await self.floor.ari.channels()}:
             self._gone()
             return
-        self.left_to_dialplan("taken out of the application")
+        self._has_left()
 
     def left_to_dialplan(self, why: str) -> None:
         """The dialplan has the caller: no phone rings for them here any more."""
@@ -290,13 +308,35 @@ class Caller:
         self.floor.serve()
 
     def leave_to(self, context: str) -> None:
-        """Back to the dialplan, which looks after the caller from here on."""
+        """Back to the dialplan, which looks after the caller from here on; until it has them, they are ours."""
+        self.going = context
+        self.humans.end_all("cancelled")
         self.do(self._leave_to(context))
-        self._forget()
 
     async def _leave_to(self, context: str) -> None:
-        await self.floor.quietly(self.floor.ari.go_on_in_dialplan(self.id, context, "s"))
-        await self.floor.quietly(self.floor.ari.end_bridge(self.bridge))
+        while self.going == context and not self.over:
+            try:
+                await self.floor.ari.go_on_in_dialplan(self.id, context, "s")
+                self._has_left()
+            except AriError as error:
+                if error.code == ELSEWHERE:
+                    self._has_left()
+                    return
+                if error.code == NOT_THERE:
+                    self._gone()
+                    return
+                log.warning("a caller could not go on in the dialplan", call_id=self.id, error=str(error))
+                await asyncio.sleep(AGAIN_S)
+
+    def _has_left(self) -> None:
+        """The dialplan has them; the end of a message is told by the AGI or from Asterisk's own list of calls."""
+        if self.over:
+            return
+        if self.leaving is EndReason.LEFT_MESSAGE:
+            self._forget()
+            self.do(self.floor.ari.end_bridge(self.bridge))
+        else:
+            self.left_to_dialplan(f"goes on in {self.going or 'the dialplan'}")
 
     async def _clear(self, hang_up: bool) -> None:
         ari = self.floor.ari

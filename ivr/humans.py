@@ -11,7 +11,7 @@ import structlog
 from hotline import events as e
 from hotline.calls import EndReason
 from hotline.operators import Presence
-from ivr.ari import AriError
+from ivr.ari import NOT_THERE, AriError
 from ivr.leg import MISSED, SHOWN, Leg, left_by_itself, outcome
 
 if TYPE_CHECKING:
@@ -207,7 +207,9 @@ class Humans:
                 log.warning(
                     "a human could not be joined", call_id=self._caller.id, leg=leg.id, error=str(error)
                 )
-                if error.is_gone:
+                if error.code == NOT_THERE:  # the bridge: everybody who answers would be refused for ever
+                    await self._floor.quietly(self._caller.come_in())
+                elif error.is_gone:
                     break
         if self.talking is leg and not self._caller.over:
             self.cancel(leg, "failed")

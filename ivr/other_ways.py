@@ -77,7 +77,7 @@ class OtherWays:
         self._typed = None
         caller = self._caller
         if caller.leaving is not None:
-            caller.leaving = None
+            caller.leaving, caller.going = None, ""
             self._floor.tell(
                 e.RecallChanged(recall_id=f"r-{caller.id}", call_id=caller.id, state="cancelled")
             )

@@ -43,6 +43,8 @@ class FakeAri:
         self.dialled = asyncio.Event()
         self.started = "2026-01-01T00:00:00.000+0000"
         self.slow_channels_s = 0.0
+        self.refusals: dict[str, int] = {}
+        """What is refused, as the end of "POST channels/n1-1.1/continue", and how often still."""
         self._sockets: list[web.WebSocketResponse] = []
         self._runner: web.AppRunner | None = None
         self.port = 0
@@ -122,7 +124,13 @@ class FakeAri:
         path, query = request.match_info["rest"], request.query
         detail = query.get("endpoint") or query.get("channel") or query.get("variable") or ""
         self.said.append(f"{request.method} {path} {detail}".strip())
-        status, body = await self._answer(request.method, path.split("/"), dict(query))
+        words = f"{request.method} {path}"
+        refused = next((end for end, left in self.refusals.items() if left and words.endswith(end)), None)
+        if refused is None:
+            status, body = await self._answer(request.method, path.split("/"), dict(query))
+        else:
+            self.refusals[refused] -= 1
+            status, body = 500, {"message": "refused"}
         return web.Response(
             status=status, text="" if body is None else json.dumps(body), content_type="application/json"
         )
@@ -159,7 +167,9 @@ class FakeAri:
                 self.bridges.setdefault(bridge, set())
                 return 200, {"id": bridge}
             case ["POST", "bridges", bridge, "addChannel"]:
-                if query["channel"] not in self.channels or bridge not in self.bridges:
+                if bridge not in self.bridges:
+                    return 404, {"message": "Bridge not found"}
+                if query["channel"] not in self.channels:
                     return 400, {"message": "Channel not found"}
                 self.bridges[bridge].add(query["channel"])
                 return 204, None

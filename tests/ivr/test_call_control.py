@@ -381,9 +381,9 @@ def test_a_process_that_is_superseded_stops(tmp_path: Path) -> None:
 def test_asterisks_refusal_keeps_its_code_and_words() -> None:
     async def whole() -> None:
         async with FakeAri() as asterisk, Ari(asterisk.port, "hotline", "x", "hotline") as ari:
-            with pytest.raises(AriError, match="Channel not found") as caught:
+            with pytest.raises(AriError, match="Bridge not found") as caught:
                 await ari.join("call-x", "nobody")
-            assert caught.value.code == 400
+            assert caught.value.code == 404
             assert caught.value.is_gone
             asterisk.away.add("101")
             with pytest.raises(AriError) as caught:
