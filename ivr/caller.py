@@ -217,14 +217,23 @@ class Caller:
         after_s = CHAIN_AFTER_S.get(self.acuity)
         if after_s is not None:
             since_s = self.red_since_s if self.red_since_s is not None else self.queued_s
-            nobody = self.acuity is Acuity.RED and not self.floor.desks.on_duty(self.hotline)
-            if self.chain.begun or nobody or now_s - since_s >= after_s:
+            if (
+                self.chain.begun
+                or (self.acuity is Acuity.RED and self._nobody_free())
+                or now_s - since_s >= after_s
+            ):
                 self.chain.tick(now_s)
         else:
             self.ways.tick(now_s)
         if self.waits:
             self.area.tick(now_s)
             self.announcer.tick()
+
+    def _nobody_free(self) -> bool:
+        """No operator's phone rings for them, and none could: then a RED caller's duty numbers are rung at once."""
+        rung = any(leg.role == "operator" for leg in self.humans.legs.values())
+        free = self.floor.desks.free(also_in_wrap_up=True)
+        return not rung and not any(desk.serves(self.hotline) for desk in free)
 
     def in_line(self) -> Waiting | None:
         if not self.waits:

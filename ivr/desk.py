@@ -29,7 +29,7 @@ BUSY_AGAIN_S = 5.0
 class NotPossible(Exception):  # noqa: N818 - exceptions are named by the fact
     """A desk asked for what cannot be done now; the text is what the operator reads, in each of the panel's languages."""
 
-    def __init__(self, vi: str, en: str) -> None:
+    def __init__(self, vi: str, en: str = "") -> None:
         super().__init__(vi)
         self._texts = {"vi": vi, "en": en}
 

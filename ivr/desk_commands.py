@@ -171,7 +171,7 @@ class DeskCommands:
     def _talk(self, body: dict[str, Any]) -> Talk:
         visit = self._floor.visits.get(str(body.get("call_id", "")))
         if not isinstance(visit, Caller):
-            raise NotPossible("Cuộc gọi này đã kết thúc.")
+            raise NotPossible("Cuộc gọi này đã kết thúc.", "This call has ended.")
         return visit.talk
 
     def _phone_gone(self, desk: Desk) -> None:

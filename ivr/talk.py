@@ -60,7 +60,10 @@ class Talk:
         """The caller hears music; NotPossible for anybody but the operator who talks with them."""
         leg = self._leg_of(operator_id)
         if self.is_lost or not leg.up:
-            raise NotPossible("Đường dây đang nối lại: hãy chờ một giây rồi giữ máy.")
+            raise NotPossible(
+                "Đường dây đang nối lại: hãy chờ một giây rồi giữ máy.",
+                "The line is being reconnected: wait a second, then hold.",
+            )
         if not self.held:
             self.held = True
             self._caller.do(self._floor.ari.start_music(self._caller.id))
@@ -76,7 +79,9 @@ class Talk:
     def _leg_of(self, operator_id: int) -> Leg:
         leg = self._caller.humans.talking
         if leg is None or leg.operator_id != operator_id:
-            raise NotPossible("Bạn không có cuộc gọi này: hãy tải lại trang.")
+            raise NotPossible(
+                "Bạn không có cuộc gọi này: hãy tải lại trang.", "This is not your call: load the page again."
+            )
         return leg
 
     # -- lost and found --

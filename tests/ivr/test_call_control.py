@@ -13,24 +13,22 @@ from typing import Any, cast
 import pytest
 
 from hotline import events as e
-from hotline import unit_files
-from hotline.acuity import Acuity
 from hotline.installation import read
 from hotline.operators import Operator, Presence
 from hotline.record import Record
 from hotline.settings import PROJECT
-from ivr import area_question, recall_dialler, reconcile
+from ivr import area_question, reconcile
 from ivr.area_question import Earlier
 from ivr.ari import Ari, AriError, Superseded
 from ivr.call_control import CallControl
 from ivr.desk import Desk, Desks, NotPossible
 from ivr.floor import Floor
-from ivr.recall_call import Owed, RecallCall
 from ivr.recall_dialler import RecallDialler
 from tests.ivr.fake_ari import FakeAri, FakeChannel
 
 SOUNDS = ("please-hold", "message-RED", "chain-announcement", "chain-already-taken", "callback-confirmed",
-          "channels-full", "raised-to-red", "operator-lost", "no-operator", "callback-offer", "ask-area", "confirm-area")  # fmt: skip
+          "channels-full", "raised-to-red", "operator-lost", "no-operator", "callback-offer", "ask-area", "confirm-area",
+          "comfort", "position", "num-1", "num-2")  # fmt: skip
 
 
 @dataclass
@@ -258,16 +256,21 @@ def test_the_chain_begins_after_its_time_and_the_next_number_rings_beside_the_fi
 ) -> None:
     async def scene(s: Stage) -> None:
         desk = s.seat(1, "101")
-        s.floor.desks.change(desk, Presence.RINGING, call_id="x")
-        s.floor.desks.change(desk, Presence.TALKING, call_id="x")
+        if acuity == "RED":
+            own = ["op-n1-1.1-1"]  # rings on: nobody presses 1 there
+        else:
+            own = []
+            s.floor.desks.change(desk, Presence.RINGING, call_id="x")
+            s.floor.desks.change(desk, Presence.TALKING, call_id="x")
         await s.asterisk.caller("n1-1.1", acuity)
-        await asyncio.sleep(0.1)
+        await s.rings("n1-1.1", len(own)) if own else await asyncio.sleep(0.1)
         await s.later(silent_s)
-        assert s.asterisk.legs("n1-1.1") == []
+        assert s.asterisk.legs("n1-1.1") == own
         await s.later(rings_s)
-        (first,) = await s.rings("n1-1.1")
+        rung = await s.rings("n1-1.1", 1 + len(own))
+        (first,) = [leg for leg in rung if leg.startswith("chain-")]
         await s.later(20.5)
-        legs = await s.rings("n1-1.1", 2)
+        legs = await s.rings("n1-1.1", 2 + len(own))
         await s.asterisk.answer(first)
         await s.until(lambda: any("play/why-" in x for x in s.asterisk.said), "announced")
         await s.asterisk.key(first, "1")
@@ -435,139 +438,3 @@ def test_signing_in_again_ends_the_pause_of_a_missed_ring() -> None:
     desks.change(desk, Presence.PAUSED, "missed")
     desks.sign_in(desk, "101", online=True)
     assert (desk.state, desk.reason) == (Presence.AVAILABLE, "")
-
-
-def test_a_redial_rings_the_same_operator_and_settles_the_recall_of_its_number(tmp_path: Path) -> None:
-    async def scene(s: Stage) -> None:
-        s.seat(1, "101")
-        s.seat(2, "102")
-        await s.asterisk.caller("n1-1.1", "ORANGE", SAME_OPERATOR="2")
-        (leg,) = await s.rings("n1-1.1")
-        assert s.asterisk.channels[leg].name.startswith("PJSIP/102")
-        await s.asterisk.answer(leg)
-        (answered,) = await s.until(lambda: s.told.of(e.CallAnswered), "answered")
-        assert answered.settles == "+84912000000"
-
-    played(tmp_path, scene)
-
-
-def test_a_withheld_caller_who_leaves_the_line_is_owed_a_call_at_the_number_they_gave(tmp_path: Path) -> None:
-    async def scene(s: Stage) -> None:
-        s.seat(1, "101")
-        await s.asterisk.caller("n1-1.1", "YELLOW", CALLER="anonymous", CALLBACK="+84912999888")
-        await s.rings("n1-1.1")
-        await s.asterisk.gone("n1-1.1")
-        (due,) = await s.until(lambda: s.told.of(e.RecallDue), "owed")
-        assert due.number == "+84912999888"
-
-    played(tmp_path, scene)
-
-
-def test_a_recall_of_a_dead_process_is_taken_over_with_its_level_and_ticket(tmp_path: Path) -> None:
-    async def whole() -> None:
-        async with FakeAri() as asterisk:
-            call = "n1-1.5000000"
-            asterisk.channels[call] = FakeChannel(
-                call, f"PJSIP/trunk-vnpt-{call}", app_data="hotline,citizen,binhphuoc,r-n1-1.1",
-                channelvars={"ACUITY": "RED", "TICKET": "t-n1-1.1", "CALLER": "+84912000000"},
-            )  # fmt: skip
-            leg = FakeChannel(f"op-{call}-1", "PJSIP/101-0001", "Up", f"hotline,operator,{call}")
-            asterisk.channels[leg.id] = leg
-            asterisk.bridges[f"call-{call}"] = {call, leg.id}
-            async with stage(tmp_path, asterisk) as s:
-                taken = s.floor.visits[call]
-                assert isinstance(taken, RecallCall)
-                owed = taken.owed
-                assert (owed.acuity, owed.ticket_id, owed.number) == ("RED", "t-n1-1.1", "+84912000000")
-                assert [(c.recall_id, c.state) for c in s.told.of(e.RecallChanged)] == [("r-n1-1.1", "done")]
-
-    asyncio.run(asyncio.wait_for(whole(), 20))
-
-
-def test_a_recall_stops_ringing_when_its_citizen_has_rung_themselves(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def scene(s: Stage) -> None:
-        owed = Owed("r-n1-1.1", "n1-1.1", "t-n1-1.1", "binhphuoc", "+84912000000", Acuity.RED, 0, 0.0)
-        settled: set[str] = set()
-        monkeypatch.setattr(recall_dialler, "due", lambda: [] if settled else [owed])
-        monkeypatch.setattr(recall_dialler, "in_hand", list)
-        monkeypatch.setattr(recall_dialler, "no_more_owed", lambda ids: frozenset(settled) & ids)
-        desk = s.seat(1, "101")
-        dialling = asyncio.create_task(s.recalls.run())
-        await s.until(lambda: desk.state is Presence.RINGING, "the desk rings for the recall")
-        settled.add(owed.id)
-        await s.until(lambda: desk.state is Presence.AVAILABLE, "the desk is free again")
-        assert not [v for v in s.floor.visits.values() if isinstance(v, RecallCall)]
-        dialling.cancel()
-        await asyncio.gather(dialling, return_exceptions=True)
-
-    played(tmp_path, scene)
-
-
-def _areas(s: Stage, monkeypatch: pytest.MonkeyPatch, known: Earlier) -> None:
-    s.floor.units = unit_files.read(s.floor.installation.units)
-    monkeypatch.setattr(area_question, "earlier", lambda *who: known)
-
-
-def _units_told(s: Stage) -> list[tuple[str, str]]:
-    return [(fact.unit_code, fact.how) for fact in s.told.of(e.UnitChosen)]
-
-
-async def _waited(s: Stage, seconds: float) -> None:
-    """The clock goes on in small steps, so that what is said has its end between them."""
-    for _ in range(round(seconds / 2)):
-        await s.later(2.0)
-
-
-def test_a_waiting_caller_names_their_area_by_two_keys(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def scene(s: Stage) -> None:
-        _areas(s, monkeypatch, Earlier())
-        s.seat(1, "101")
-        await s.asterisk.caller("n1-1.1", "YELLOW")
-        await s.rings("n1-1.1")
-        await _waited(s, 6)
-        spoken = [x for x in s.asterisk.said if "play/say-n1-1.1-2" in x]
-        assert spoken, s.asterisk.said
-        await s.asterisk.key("n1-1.1", "3")
-        await s.asterisk.key("n1-1.1", "4")
-        await s.until(lambda: _units_told(s) == [("689", "keys")], "the area is told")
-        await s.asterisk.key("n1-1.1", "3")
-        await s.asterisk.key("n1-1.1", "1")
-        await s.until(lambda: s.told.of(e.AcuityRaised), "key 1 is an emergency, in a code too")
-
-    played(tmp_path, scene)
-
-
-def test_the_area_of_an_earlier_ticket_is_supposed_at_once_and_confirmed_by_5(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def scene(s: Stage) -> None:
-        _areas(s, monkeypatch, Earlier("25216"))
-        s.seat(1, "101")
-        await s.asterisk.caller("n1-1.1", "ORANGE")
-        await s.rings("n1-1.1")
-        await s.later(0.3)
-        await s.until(lambda: _units_told(s) == [("25216", "earlier")], "supposed")
-        await _waited(s, 6)
-        await s.asterisk.key("n1-1.1", "5")
-        await s.until(lambda: _units_told(s)[-1] == ("688", "ticket"), "confirmed")
-
-    played(tmp_path, scene)
-
-
-def test_a_red_caller_is_asked_nothing_and_the_unit_of_their_earlier_ticket_is_supposed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def scene(s: Stage) -> None:
-        _areas(s, monkeypatch, Earlier("689"))
-        s.seat(1, "101")
-        await s.asterisk.caller("n1-1.1", "RED")
-        await s.rings("n1-1.1")
-        await _waited(s, 12)
-        assert _units_told(s) == [("689", "earlier")]
-        assert not [x for x in s.asterisk.said if "play/say-n1-1.1-2" in x]
-
-    played(tmp_path, scene)
