@@ -54,6 +54,7 @@ ROUTES: Mapping[str, Who] = {
     "wrapping_up.recall_dropped": EVERYBODY,
     "call_tasks.fragment": EVERYBODY,
     "call_tasks.act": EVERYBODY,
+    "call_tasks.finish_late": EVERYBODY,
     "tickets.index": EVERYBODY,
     "tickets.one": EVERYBODY,
     "tickets.timeline": EVERYBODY,

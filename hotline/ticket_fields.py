@@ -45,7 +45,9 @@ class Stale(ValueError):  # noqa: N818 - exceptions are named by the fact
 
     def __init__(self, present: TicketField) -> None:
         super().__init__(f"{present.name} of {present.ticket_id} is at version {present.version}")
-        self.present = present
+        # Values, not the row: it is gone with the transaction that this ends.
+        self.name, self.value, self.version = present.name, present.value, present.version
+        self.by, self.at = present.by, present.at
 
 
 def of(session: Session, ticket_id: str) -> dict[str, TicketField]:

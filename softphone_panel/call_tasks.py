@@ -18,7 +18,7 @@ from hotline.events import now
 from hotline.operators import Operator
 from hotline.recalls import FOLLOW_UP, OWED, Recall, RecallState
 from hotline.tickets import Ticket
-from softphone_panel import desk, shown, ticket_changes, ticket_view, tickets
+from softphone_panel import desk, shown, ticket_changes, ticket_view, tickets, wrapping_up
 from softphone_panel.faults import InputFault
 from softphone_panel.words import say
 
@@ -69,7 +69,16 @@ def values(session: Session) -> dict[str, Any]:
             recall.number, own=recall.claimed_by == current_user.id
         ),
         "task_click": tickets.fresh_click,
+        "unfinished": wrapping_up.unfinished(session),
+        "dispositions": shown.DISPOSITIONS,
     }
+
+
+@room.post("/unfinished")
+def finish_late() -> Response:
+    """The disposition of a call that another one interrupted."""
+    wrapping_up.finish_call()
+    return fragment()
 
 
 @room.post("/<recall_id>")

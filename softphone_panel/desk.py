@@ -17,6 +17,7 @@ from hotline.commands import KINDS, LANGUAGE, DeskCommand, ask
 from hotline.database import reading, transaction
 from hotline.installation import Installation
 from hotline.operators import OperatorPresence, Presence
+from hotline.wrap_ups import WrapUp
 from ivr import browser_phone
 from softphone_panel import live_state, shown, ticket_view, viewing
 from softphone_panel.faults import InputFault
@@ -128,6 +129,14 @@ def _body(session: Session, kind: str) -> dict[str, Any]:
                 "phone", say("Ô “Máy”: máy {phone} đang có người trực, hãy chọn máy khác.", phone=phone)
             )
         return {"phone": phone}
+    if kind == "finish_wrap_up":
+        presence = presence_of(session, current_user.id)
+        if presence is not None and presence.call_id and session.get(WrapUp, presence.call_id) is None:
+            raise InputFault(
+                "kind",
+                say("Hãy chọn kết quả cuộc gọi ở trang “Bàn làm việc” trước khi nhận cuộc tiếp theo."),
+                409,
+            )
     if kind == "pause":
         reason = request.form.get("reason", "")
         if reason not in shown.PAUSES:

@@ -184,24 +184,24 @@ def save(ticket_id: str) -> tuple[Response, int]:
                 "raised": filled.raised_to or "",
             }
     except Stale as stale:
-        return jsonify(**_stale(stale.present)), 409
+        return jsonify(**_told(stale)), 409
     except InputFault as fault:
         return jsonify(sentence=str(fault), field=fault.field), fault.status
     return jsonify(**answer), 200
 
 
-def _stale(present: TicketField) -> dict[str, Any]:
+def _told(stale: Stale) -> dict[str, Any]:
     script = scripts.script()
-    field = script.fields[present.name] if script is not None else None
+    field = script.fields[stale.name] if script is not None else None
     with reading() as session:
-        who = ticket_view.people_names(session).get(present.by, present.by)
+        who = ticket_view.people_names(session).get(stale.by, stale.by)
     sentence = say(
         "{who} vừa ghi “{value}” ở ô này lúc {time}. Bản của bạn chưa lưu: Enter để ghi đè, Esc để lấy bản kia.",
-        who=say("Bạn, ở thẻ khác,") if present.by == current_user.username else who,
-        value=scripts.value_said(field, present.value) if field is not None else present.value,
-        time=clock(present.at),
+        who=say("Bạn, ở thẻ khác,") if stale.by == current_user.username else who,
+        value=scripts.value_said(field, stale.value) if field is not None else stale.value,
+        time=clock(stale.at),
     )
-    return {"sentence": sentence, "value": present.value, "version": present.version}
+    return {"sentence": sentence, "value": stale.value, "version": stale.version}
 
 
 @room.post("/work/<ticket_id>/lower")

@@ -65,9 +65,7 @@ def values(session: Session) -> dict[str, Any]:
         "closes": CLOSES,
         "follow_ups": shown.FOLLOW_UPS,
         "usual_follow_up": _usual(ticket),
-        "unfinished": unfinished(session, call.id if call is not None else ""),
         "fresh_click": tickets.fresh_click,
-        "label": ticket_view.label,
     }
 
 
@@ -79,8 +77,9 @@ def _usual(ticket: Ticket | None) -> str:
     return {None: "", 1800: "30", 7200: "120"}.get(after_s, "morning")
 
 
-def unfinished(session: Session, but: str) -> list[tuple[Call, Ticket]]:
-    """The reader's own talks without a disposition, the latest first."""
+def unfinished(session: Session) -> list[tuple[Call, Ticket]]:
+    """The reader's own talks without a disposition, the latest first; not the one that is being wrapped up."""
+    but = call_card.at_desk(session, current_user.id)[0]
     rows = session.execute(
         select(Call, Ticket)
         .join(Ticket, Ticket.id == Call.ticket_id)
@@ -114,6 +113,14 @@ def own_ended_call(session: Session, call_id: str) -> Call:
 @room.post("")
 def finish() -> AnyResponse:
     """The disposition and what follows from it; then the desk takes the next call."""
+    finish_call()
+    if is_htmx():
+        return fragment()
+    flash(say("Đã lưu kết quả cuộc gọi."))
+    return redirect(url_for("my_desk.page"), 303)
+
+
+def finish_call() -> None:
     form = request.form
     disposition, follow_up = form.get("disposition", ""), form.get("follow_up", "")
     if disposition not in shown.DISPOSITIONS:
@@ -135,10 +142,6 @@ def finish() -> AnyResponse:
         if presence is not None and presence.state == Presence.WRAP_UP and presence.call_id == call.id:
             click = desk.click(form.get("click_id", ""))
             ask(session, current_user.id, "finish_wrap_up", click)
-    if is_htmx():
-        return fragment()
-    flash(say("Đã lưu kết quả cuộc gọi."))
-    return redirect(url_for("my_desk.page"), 303)
 
 
 def _write(

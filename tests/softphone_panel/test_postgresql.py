@@ -9,9 +9,22 @@ import pytest
 
 from tests.postgres import Server, postgres
 from tests.softphone_panel.conftest import installed
+from tests.softphone_panel.test_call_tasks import (
+    test_a_dropped_caller_is_rung_back_with_one_click,
+    test_a_follow_up_is_its_makers_until_its_time_has_passed,
+    test_of_many_who_want_a_task_at_once_exactly_one_gets_it,
+    test_only_one_operator_gets_a_task_and_the_other_is_told,
+)
 from tests.softphone_panel.test_desk import test_a_double_click_is_one_command
 from tests.softphone_panel.test_health import test_the_measures_count_the_rows
 from tests.softphone_panel.test_listening import kept, test_a_playing_is_written_down_before_its_first_sound
+from tests.softphone_panel.test_my_desk import (
+    test_a_disposition_frees_the_desk_and_is_on_the_ticket,
+    test_a_red_answer_raises_the_ticket_the_call_and_the_line_in_one_transaction,
+    test_earlier_tickets_calls_recalls_and_the_name_of_the_number_are_shown,
+    test_the_second_of_two_tabs_is_told_what_stands_there_and_loses_nothing,
+    test_what_is_typed_is_kept_at_once_and_entered_when_finished,
+)
 from tests.softphone_panel.test_pages import test_the_live_page_shows_the_line_with_the_most_urgent_first
 from tests.softphone_panel.test_tickets import (
     test_a_note_is_found_by_its_words_without_diacritics,
@@ -26,15 +39,24 @@ pytestmark = pytest.mark.live
 __all__ = [
     "kept",
     "postgres",
+    "test_a_disposition_frees_the_desk_and_is_on_the_ticket",
     "test_a_double_click_is_one_command",
+    "test_a_dropped_caller_is_rung_back_with_one_click",
+    "test_a_follow_up_is_its_makers_until_its_time_has_passed",
     "test_a_note_is_found_by_its_words_without_diacritics",
     "test_a_playing_is_written_down_before_its_first_sound",
+    "test_a_red_answer_raises_the_ticket_the_call_and_the_line_in_one_transaction",
     "test_a_unit_is_found_with_or_without_diacritics_and_set",
     "test_closing_writes_the_disposition_its_entry_and_one_version",
+    "test_earlier_tickets_calls_recalls_and_the_name_of_the_number_are_shown",
+    "test_of_many_who_want_a_task_at_once_exactly_one_gets_it",
+    "test_only_one_operator_gets_a_task_and_the_other_is_told",
     "test_the_list_is_filtered_and_searched",
     "test_the_live_page_shows_the_line_with_the_most_urgent_first",
     "test_the_measures_count_the_rows",
     "test_the_second_of_two_supervisors_is_told_and_loses_nothing",
+    "test_the_second_of_two_tabs_is_told_what_stands_there_and_loses_nothing",
+    "test_what_is_typed_is_kept_at_once_and_entered_when_finished",
 ]
 
 

@@ -1,0 +1,344 @@
+"""The operator's own page: what it shows of the call at the desk, and how a ticket's fields are saved and judged."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from hotline import events as e
+from hotline.calls import Call
+from hotline.commands import DeskCommand
+from hotline.database import reading, transaction
+from hotline.events import now
+from hotline.record import apply
+from hotline.ticket_fields import SecondStage, TicketField
+from hotline.tickets import Ticket, TicketEntry
+from tests.softphone_panel import rows
+from tests.softphone_panel.conftest import Client, SignedIn, hidden
+
+
+def ticket_of(username: str, who: dict[str, int]) -> str:
+    """The ticket of the call at that operator's desk."""
+    from hotline.operators import OperatorPresence
+
+    with reading() as session:
+        presence = session.get(OperatorPresence, who[username])
+        assert presence is not None
+        call = session.get(Call, presence.call_id)
+        assert call is not None
+        return call.ticket_id
+
+
+def save(
+    client: Client, ticket_id: str, name: str, value: str, seen: int = 0, finished: bool = True
+) -> tuple[int, dict[str, Any]]:
+    form = {"name": name, "value": value, "seen": str(seen), "finished": "1" if finished else "0"}
+    answer = client.post(f"/my-desk/work/{ticket_id}/field", data=form)
+    return answer.status_code, answer.get_json() or {}
+
+
+def entries(ticket_id: str, kind: str) -> list[TicketEntry]:
+    with reading() as session:
+        asked = select(TicketEntry).where(TicketEntry.ticket_id == ticket_id, TicketEntry.kind == kind)
+        return list(session.scalars(asked.order_by(TicketEntry.id)))
+
+
+# --- what the page shows --------------------------------------------------------------------------------------
+
+
+def test_the_card_shows_who_calls_why_and_what_they_pressed(signed_in: SignedIn) -> None:
+    page = signed_in("lan").get("/my-desk").text
+    card = page[page.index('id="caller"') : page.index('id="tasks"')]
+    for word in ("0865432109", "Cam – rất khẩn", "Sốt cao, li bì", "Tổng đài 1022 Bình Phước", "SpO2 từ 96"):
+        assert word in card, word
+    assert "Hỏi tiếp" in page
+
+
+def test_the_card_is_there_while_the_phone_rings(signed_in: SignedIn) -> None:
+    page = signed_in("hoa").get("/my-desk/caller").text
+    assert 'data-state="ringing"' in page
+    assert "0812345098" in page
+    assert "data-target" in page  # the wait so far, against the level's seconds
+
+
+def test_an_operator_without_a_call_sees_none(signed_in: SignedIn) -> None:
+    page = signed_in("tuan").get("/my-desk").text
+    assert "Chưa có cuộc gọi ở máy của bạn" in page
+    assert "0865432109" not in page
+
+
+def test_earlier_tickets_calls_recalls_and_the_name_of_the_number_are_shown(
+    signed_in: SignedIn, who: dict[str, int]
+) -> None:
+    client = signed_in("lan")
+    ticket_id = ticket_of("lan", who)
+    began = now() - timedelta(hours=5)
+    with transaction() as session:
+        earlier = rows.Caller(session, rows.call_id(began, 7), began, number="+84865432109").arrives()
+        earlier.is_triaged("YELLOW", "Ho nhẹ hôm qua").ends("abandoned", 12)
+        earlier.tell(
+            e.RecallDue,
+            0,
+            hotline="binhphuoc",
+            number="+84865432109",
+            acuity="YELLOW",
+            why="lost",
+            due_at=now(),
+        )
+        session.flush()
+        session.add(
+            TicketField(
+                ticket_id=f"t-{earlier.call_id}",
+                name="caller_name",
+                value="Nguyễn Văn Bé",
+                by="minh",
+                at=began,
+            )
+        )
+    page = client.get("/my-desk/caller").text
+    for word in ("Ho nhẹ hôm qua", "Nguyễn Văn Bé", "1 cuộc gọi trong 30 ngày", "Đang nợ gọi lại"):
+        assert word in page, word
+    with transaction() as session:
+        ticket = session.get(Ticket, ticket_id)
+        assert ticket is not None
+        ticket.is_repeat = True
+    assert "Gọi lại trong 48 giờ" in client.get("/my-desk/caller").text
+
+
+def test_a_nuisance_score_is_shown_and_never_lowers_an_urgent_call(
+    signed_in: SignedIn, who: dict[str, int]
+) -> None:
+    client = signed_in("lan")
+    with transaction() as session:
+        for n in range(7):
+            began = now() - timedelta(minutes=40 - n)
+            silent = rows.Caller(session, rows.call_id(began, 50 + n), began, number="+84865432109").arrives()
+            silent.is_triaged("ORANGE", "im lặng", path=(("ROOT", None, ""),)).ends("abandoned", 9)
+    page = client.get("/my-desk/caller").text
+    assert "Điểm quấy rối 100/100" in page
+    assert "không hạ mức khẩn" in page
+    assert "Cam – rất khẩn" in page
+
+
+def test_nobody_fills_in_a_ticket_of_another_operators_call(signed_in: SignedIn, who: dict[str, int]) -> None:
+    ticket_id = ticket_of("lan", who)
+    minh = signed_in("minh")
+    assert minh.get(f"/my-desk/work/{ticket_id}").status_code == 403
+    assert save(minh, ticket_id, "patient_name", "x")[0] == 403
+    assert signed_in("truongca").get(f"/my-desk/work/{ticket_id}").status_code == 200
+
+
+# --- saving and judging ---------------------------------------------------------------------------------------
+
+
+def test_what_is_typed_is_kept_at_once_and_entered_when_finished(
+    signed_in: SignedIn, who: dict[str, int]
+) -> None:
+    client, ticket_id = signed_in("lan"), ticket_of("lan", who)
+    status, first = save(client, ticket_id, "patient_name", "Trần Thị", finished=False)
+    assert (status, first["version"]) == (200, 1)
+    assert entries(ticket_id, "fields_filled") == []
+    status, second = save(client, ticket_id, "patient_name", "Trần Thị Ú", seen=1)
+    assert (status, second["version"]) == (200, 2)
+    assert [x.body["fields"] for x in entries(ticket_id, "fields_filled")] == [{"patient_name": "Trần Thị Ú"}]
+    assert 'value="Trần Thị Ú"' in client.get("/my-desk").text
+    assert "Tên người bệnh: Trần Thị Ú" in client.get(f"/tickets/{ticket_id}").text
+
+
+def test_the_second_of_two_tabs_is_told_what_stands_there_and_loses_nothing(
+    signed_in: SignedIn, who: dict[str, int]
+) -> None:
+    client, ticket_id = signed_in("lan"), ticket_of("lan", who)
+    save(client, ticket_id, "address", "Ấp 3")
+    status, told = save(client, ticket_id, "address", "Ấp 5")
+    assert status == 409
+    assert "Ấp 3" in told["sentence"]
+    assert "ở thẻ khác" in told["sentence"]
+    assert (told["value"], told["version"]) == ("Ấp 3", 1)
+    assert save(client, ticket_id, "address", "Ấp 5", seen=1)[0] == 200
+
+
+def test_the_same_value_again_is_no_conflict(signed_in: SignedIn, who: dict[str, int]) -> None:
+    client, ticket_id = signed_in("lan"), ticket_of("lan", who)
+    for _ in range(2):
+        status, told = save(client, ticket_id, "speech", "sentences")
+        assert (status, told["version"]) == (200, 1)
+    assert len(entries(ticket_id, "fields_filled")) == 1
+
+
+def test_a_red_answer_raises_the_ticket_the_call_and_the_line_in_one_transaction(
+    signed_in: SignedIn, who: dict[str, int]
+) -> None:
+    client, ticket_id = signed_in("lan"), ticket_of("lan", who)
+    status, told = save(client, ticket_id, "spo2", "91")
+    assert (status, told["raised"]) == (200, "RED")
+    assert "SpO2 dưới 94" in told["state"]
+    with reading() as session:
+        ticket = session.get(Ticket, ticket_id)
+        assert ticket is not None
+        call = session.get(Call, ticket.call_id)
+        assert call is not None
+        assert (ticket.acuity, call.acuity) == ("RED", "RED")
+        command = session.scalars(select(DeskCommand)).one()
+        assert (command.kind, command.body["acuity"], command.body["told"]) == ("raise_acuity", "RED", True)
+        stage = session.get(SecondStage, ticket_id)
+        assert stage is not None
+        assert (stage.acuity, stage.script_id) == ("ORANGE", "vn1022-second-stage")
+    raised = entries(ticket_id, "acuity_raised")
+    assert [(x.actor, x.body["before"], x.body["acuity"], x.body["why"]) for x in raised] == [
+        ("lan", "ORANGE", "RED", "O7: SpO2 dưới 94")
+    ]
+    board = signed_in("truongca").get("/desk/board").text
+    talking = board[board.index("talking-title") : board.index("elsewhere-title")]
+    assert "Đỏ – cấp cứu" in talking
+
+
+def test_taking_an_answer_back_lowers_nothing_and_a_reason_does(
+    signed_in: SignedIn, who: dict[str, int]
+) -> None:
+    client, ticket_id = signed_in("lan"), ticket_of("lan", who)
+    save(client, ticket_id, "spo2", "91")
+    _, told = save(client, ticket_id, "spo2", "97", seen=1)
+    assert "Đỏ – cấp cứu" in told["state"]
+    form = {"acuity": "YELLOW", "seen_acuity": "RED", "click_id": "0123456789abcdef"}
+    refused = client.post(f"/my-desk/work/{ticket_id}/lower", data=form)
+    assert refused.status_code == 422
+    assert "hạ mức phải ghi lý do" in refused.text
+    done = client.post(f"/my-desk/work/{ticket_id}/lower", data={**form, "why": "đo lại được 97"})
+    assert done.status_code == 200
+    with reading() as session:
+        ticket = session.get(Ticket, ticket_id)
+        assert ticket is not None
+        assert ticket.acuity == "YELLOW"
+    # A human's judgement stands until something new is found.
+    assert save(client, ticket_id, "worse", "no")[1]["raised"] == ""
+    assert save(client, ticket_id, "drinks", "unable")[1]["raised"] == "RED"
+
+
+def test_after_the_call_an_answer_still_raises_the_ticket(signed_in: SignedIn, who: dict[str, int]) -> None:
+    client, ticket_id = signed_in("lan"), ticket_of("lan", who)
+    with transaction() as session:
+        call_id = ticket_id.removeprefix("t-")
+        apply(session, e.CallEnded(call_id=call_id, reason="served", heard_s=60), "calls")
+        wrap_up = e.OperatorChanged(operator_id=who["lan"], state="wrap_up", phone="101", call_id=call_id)
+        apply(session, wrap_up, "calls")
+    assert save(client, ticket_id, "blue", "yes")[1]["raised"] == "RED"
+    assert [x.body["acuity"] for x in entries(ticket_id, "acuity_corrected")] == ["RED"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("spo2", "190", "hãy ghi một số từ 50 đến 100"),
+        ("spo2", "cao", "hãy ghi một số"),
+        ("speech", "song", "hãy chọn một câu trả lời"),
+        ("callback_number", "12", "không gọi được"),
+        ("unit_code", "99999", "không có mã này"),
+        ("address", "x" * 501, "dưới 500 ký tự"),
+        ("nobody", "x", "Phiếu không có ô này"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_a_sentence_and_changes_nothing(
+    signed_in: SignedIn, who: dict[str, int], name: str, value: str, sentence: str
+) -> None:
+    client, ticket_id = signed_in("lan"), ticket_of("lan", who)
+    status, told = save(client, ticket_id, name, value)
+    assert 400 <= status < 500
+    assert sentence in told["sentence"]
+    with reading() as session:
+        assert session.scalars(select(TicketField)).all() == []
+
+
+def test_the_number_and_the_unit_are_the_tickets_own(signed_in: SignedIn, who: dict[str, int]) -> None:
+    client, ticket_id = signed_in("lan"), ticket_of("lan", who)
+    assert save(client, ticket_id, "callback_number", "0912 345 678")[0] == 200
+    assert save(client, ticket_id, "unit_code", "697")[0] == 200
+    with reading() as session:
+        ticket = session.get(Ticket, ticket_id)
+        assert ticket is not None
+        assert (ticket.callback_number, ticket.unit_code) == ("+84912345678", "697")
+    assert "Thị xã Chơn Thành" in client.get("/my-desk/caller").text
+    assert [x.body["how"] for x in entries(ticket_id, "unit_chosen")] == ["operator"]
+
+
+def test_the_other_tab_reads_every_field_with_its_version(signed_in: SignedIn, who: dict[str, int]) -> None:
+    client, ticket_id = signed_in("lan"), ticket_of("lan", who)
+    save(client, ticket_id, "blue", "no")
+    told = client.get(f"/my-desk/work/{ticket_id}/fields").get_json()
+    assert told["fields"] == {"blue": {"value": "no", "version": 1}}
+    assert "Hỏi tiếp" in told["state"]
+
+
+# --- wrap-up ----------------------------------------------------------------------------------------------------
+
+
+def hung_up(who: dict[str, int], username: str = "lan", phone: str = "101") -> str:
+    """That operator's call ends now; its id."""
+    call_id = ticket_of(username, who).removeprefix("t-")
+    with transaction() as session:
+        apply(session, e.CallEnded(call_id=call_id, reason="served", heard_s=60), "calls")
+        state = e.OperatorChanged(operator_id=who[username], state="wrap_up", phone=phone, call_id=call_id)
+        apply(session, state, "calls")
+    return call_id
+
+
+def finish(client: Client, call_id: str, **more: str) -> Any:
+    page = client.get("/my-desk/wrap-up").text
+    form = {"call_id": call_id, "click_id": hidden(page, "click_id"), **more}
+    return client.post("/my-desk/wrap-up", data=form)
+
+
+def kinds() -> list[str]:
+    with reading() as session:
+        return [c.kind for c in session.scalars(select(DeskCommand).order_by(DeskCommand.id))]
+
+
+def test_without_a_disposition_there_is_no_next_call(signed_in: SignedIn, who: dict[str, int]) -> None:
+    client, call_id = signed_in("lan"), hung_up(who)
+    assert "Kết quả (bắt buộc)" in client.get("/my-desk/wrap-up").text
+    refused = finish(client, call_id)
+    assert refused.status_code == 422
+    assert "hãy chọn cuộc gọi kết thúc thế nào" in refused.text
+    bar = client.get("/desk/bar").text
+    assert "finish_wrap_up" not in bar
+    click = {"kind": "finish_wrap_up", "click_id": "0123456789abcdef"}
+    assert client.post("/desk/command", data=click).status_code == 409
+    assert kinds() == []
+
+
+def test_a_disposition_frees_the_desk_and_is_on_the_ticket(signed_in: SignedIn, who: dict[str, int]) -> None:
+    client, call_id = signed_in("lan"), hung_up(who)
+    save(client, f"t-{call_id}", "summary", "Dặn theo dõi", finished=False)
+    done = finish(client, call_id, disposition="advised", closes="1", note="Mẹ bé nhắc lại đúng")
+    assert done.status_code == 303
+    assert kinds() == ["finish_wrap_up"]
+    with reading() as session:
+        ticket = session.get(Ticket, f"t-{call_id}")
+        assert ticket is not None
+        assert (ticket.state, ticket.disposition) == ("closed", "advised")
+    assert entries(f"t-{call_id}", "wrapped_up")[0].text == "Mẹ bé nhắc lại đúng"
+    # What was still being typed is in the ticket's entries too.
+    assert entries(f"t-{call_id}", "fields_filled")[0].body["fields"] == {"summary": "Dặn theo dõi"}
+
+
+def test_the_page_holds_the_wrap_up_once(signed_in: SignedIn, who: dict[str, int]) -> None:
+    client, call_id = signed_in("lan"), hung_up(who)
+    for _ in range(2):
+        assert client.post("/my-desk/wrap-up/hold", data={"call_id": call_id}).status_code == 204
+    with reading() as session:
+        command = session.scalars(select(DeskCommand)).one()
+    assert (command.kind, command.body) == ("hold_wrap_up", {"call_id": call_id})
+
+
+def test_nobody_wraps_up_anothers_call_or_one_that_goes_on(signed_in: SignedIn, who: dict[str, int]) -> None:
+    running = ticket_of("minh", who).removeprefix("t-")
+    call_id = hung_up(who)
+    form = {"disposition": "advised", "click_id": "0123456789abcdef"}
+    other = signed_in("hoa").post("/my-desk/wrap-up", data={**form, "call_id": call_id})
+    assert other.status_code == 403
+    early = signed_in("minh").post("/my-desk/wrap-up", data={**form, "call_id": running})
+    assert early.status_code == 409
+    assert "hãy gác máy trước" in early.text
