@@ -322,7 +322,8 @@ def _history(caller: _Caller) -> tuple[recall.Contact, ...]:
 
 
 _EARLIER = Prepared(
-    select(Call.arrived_at, Call.acuity, Call.branch, Call.operator_id, Ticket.id, Ticket.state)
+    # The ticket's level: an operator may have judged otherwise than the machine, up or down.
+    select(Call.arrived_at, Ticket.acuity, Call.branch, Call.operator_id, Ticket.id, Ticket.state)
     .join(Ticket, Ticket.id == Call.ticket_id)
     # Without a branch it was not triaged: its acuity is only the failsafe.
     .where(

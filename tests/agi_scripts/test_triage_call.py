@@ -208,6 +208,20 @@ def test_a_redial_names_the_operator_whom_the_caller_spoke_with(running: Running
     assert running.meet(call_id=SECOND).variables["SAME_OPERATOR"] == "7"
 
 
+@pytest.mark.parametrize(("judged", "straight"), [("YELLOW", False), ("RED", True)])
+def test_a_redial_goes_straight_to_the_line_at_the_level_that_the_operator_has_judged(
+    running: Running, judged: str, straight: bool
+) -> None:
+    running.meet("0" if straight else "1", HANG_UP)
+    before = "YELLOW" if straight else "RED"
+    running.told.write(
+        e.AcuityCorrected(call_id=FIRST, before=before, acuity=judged, why="nghe rõ", by="lan")
+    )
+    call = running.meet("0", call_id=SECOND)
+    assert (call.heard == []) is straight
+    assert running.ticket(SECOND).continues_id == (f"t-{FIRST}" if straight else "")
+
+
 def _aged(running: Running, hours: float) -> None:
     with transaction(running.engine) as session:
         session.execute(update(CallRow).values(arrived_at=e.now() - timedelta(hours=hours)))
