@@ -154,7 +154,9 @@ def _call_triaged(book: Book, event: e.CallTriaged) -> Row:
         ticket.version += 1
         if event.continues:
             go_on_with(book.rows, ticket, event.continues, event.at)
-            settle_recalls(book.rows, call, call.caller_number, RecallState.CANCELLED, event.at)
+            settle_recalls(
+                book.rows, call, call.caller_number, RecallState.CANCELLED, event.at, event.continues
+            )
     return call
 
 

@@ -9,8 +9,10 @@ from hotline.tickets import Ticket, TicketEntry
 ACTOR = "calls"
 
 
-def settle_recalls(rows: Rows, call: Row, number: str, to: RecallState, at: datetime) -> None:
-    """The calls owed to `number` by this hotline are not owed any more; each of their tickets says so.
+def settle_recalls(
+    rows: Rows, call: Row, number: str, to: RecallState, at: datetime, ticket_id: str = ""
+) -> None:
+    """The calls owed to `number` by this hotline, or for ticket `ticket_id`, are not owed any more; their tickets say so.
 
     What was promised after `at` stays: a late fact must not undo it. So does a follow-up: whoever rang today is still
     to be asked tomorrow.
@@ -19,7 +21,7 @@ def settle_recalls(rows: Rows, call: Row, number: str, to: RecallState, at: date
         mine = (
             recall.state in OWED
             and recall.why != FOLLOW_UP
-            and recall.hotline == call.hotline
+            and (recall.hotline == call.hotline or recall.ticket_id == ticket_id)
             and recall.made_at <= at
             and recall.call_id != call.id
         )
