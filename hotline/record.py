@@ -118,6 +118,11 @@ class Record:
                 self._some.set()
         return asked.done
 
+    @property
+    def spools(self) -> bool:
+        """Whether what is told outlives this process."""
+        return self._spool.works
+
     def write(self, *events: e.Event) -> bool:
         """Hand facts over and wait until they are kept, about `within_s` at most; True when the database has the last.
 

@@ -32,6 +32,10 @@ class Spool:
         self._end = 0
         self._open(b"")
 
+    @property
+    def works(self) -> bool:
+        return self._file is not None
+
     def put(self, line: bytes) -> None:
         """Keep one line; a disk that does not take it is logged once, and the fact lives in memory only."""
         if self._file is None:

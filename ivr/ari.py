@@ -195,12 +195,14 @@ class Ari:
         beginning = asyncio.create_task(begin())
         try:
             while True:
-                reading = asyncio.create_task(socket.receive())
-                if not self.connected:
+                if self.connected:
+                    message = await socket.receive()
+                else:
+                    reading = asyncio.create_task(socket.receive())
                     await asyncio.wait({reading, beginning}, return_when=asyncio.FIRST_COMPLETED)
                     if beginning.done():
                         beginning.result()  # a failed reconciliation ends this connection, and the next one tries again
-                message = await reading
+                    message = await reading
                 if message.type is not aiohttp.WSMsgType.TEXT:
                     log.warning("the event stream ended", kind=message.type.name)
                     return
@@ -319,7 +321,7 @@ class Ari:
 
 def _age_s(created: str) -> float:
     try:
-        at = datetime.strptime(created, "%Y-%m-%dT%H:%M:%S.%f%z")
+        at = datetime.fromisoformat(created)
     except ValueError:
         return 0.0
     return max((datetime.now(UTC) - at).total_seconds(), 0.0)

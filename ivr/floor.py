@@ -84,6 +84,13 @@ class Floor:
         """Hand a fact to the record without waiting; the record journals what the database does not take in time."""
         self.record.tell(event)
 
+    async def intend(self, event: Event) -> None:
+        """Hand an intent over: when this returns it outlives this process, in the record's spool or as `keep` has it."""
+        if self.record.spools:
+            self.record.tell(event)
+        else:
+            await self.keep(event)
+
     async def keep(self, event: Event) -> None:
         """Hand a fact over and wait until the database or the journal has it, at most about 150 ms."""
         kept = asyncio.wrap_future(self.record.tell(event, at_once=True))

@@ -55,7 +55,7 @@ class Humans:
     async def dial(self, leg: Leg, shown_number: str, more: Mapping[str, str] | None = None) -> None:
         """Write the intent, then ring; a phone that is not there ends the leg at once."""
         ari = self._floor.ari
-        await self._floor.keep(
+        await self._floor.intend(
             e.LegDialled(
                 call_id=self._caller.id, leg_id=leg.id, node=self._floor.node, role=leg.role, endpoint=leg.endpoint,
                 operator_id=leg.operator_id,

@@ -115,7 +115,7 @@ class RecallCall:
         self.floor.spawn(self._dial(self.leg, f"operator,{self.id}", "", self.owed.number))
 
     async def _dial(self, leg: Leg, args: str, originator: str, shown: str) -> None:
-        await self.floor.keep(
+        await self.floor.intend(
             e.LegDialled(
                 call_id=self.id, leg_id=leg.id, node=self.floor.node, role=leg.role, endpoint=leg.endpoint,
                 operator_id=leg.operator_id,

@@ -136,6 +136,11 @@ async def run(scenario: Path, number: str, rate: float, for_s: float) -> Load:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    rows = list(csv.DictReader(stats.open(), delimiter=";"))
+    return counted(stats.read_text(), count)
+
+
+def counted(statistics: str, placed: int) -> Load:
+    """What SIPp's statistics (its last line counts all) say of so many calls; none was good when it wrote no line."""
+    rows = list(csv.DictReader(statistics.splitlines(), delimiter=";"))
     good = int(rows[-1]["SuccessfulCall(C)"]) if rows else 0
-    return Load(good, count - good)
+    return Load(good, placed - good)

@@ -36,6 +36,7 @@ class Told:
     """In place of the record: keeps the facts."""
 
     facts: list[e.Event] = field(default_factory=list)
+    spools: bool = True
 
     def tell(self, event: e.Event, at_once: bool = False) -> Future[bool]:
         self.facts.append(event)
