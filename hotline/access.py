@@ -69,6 +69,7 @@ ROUTES: Mapping[str, Who] = {
     "listening.sound": EVERYBODY,
     "listening.listeners": SUPERVISORS,
     "recalls.index": EVERYBODY,
+    "recalls.listed": EVERYBODY,
     "recalls.command": SUPERVISORS,
     "people.index": ADMINISTRATORS,
     "people.add": ADMINISTRATORS,

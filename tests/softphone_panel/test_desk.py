@@ -6,12 +6,14 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
+from hotline.approvals import Approval
 from hotline.commands import DeskCommand
 from hotline.database import reading, transaction
 from hotline.events import now
 from hotline.operators import Operator, OperatorPresence
+from hotline.recalls import Recall
 from tests.softphone_panel import rows
 from tests.softphone_panel.conftest import SignedIn, hidden
 
@@ -73,6 +75,28 @@ def test_a_hotline_without_an_approved_protocol_raises_the_red_banner(app: Flask
     client = app.test_client()
     client.post("/sign-in", data={"username": "lan", "password": rows.PASSWORD})
     assert "đang chạy KHÔNG có kịch bản được duyệt" in client.get("/desk").text
+
+
+def test_the_live_page_warns_in_red_until_a_protocol_is_approved(signed_in: SignedIn) -> None:
+    client = signed_in("lan")
+    assert "KHÔNG có kịch bản được duyệt" not in client.get("/desk/board").text
+    with transaction() as session:
+        session.execute(delete(Approval))
+    page = client.get("/desk/board").text
+    assert page.count('class="alert unapproved" role="alert"') == 2
+    assert "Tổng đài 1022 Bình Phước đang chạy KHÔNG có kịch bản được duyệt." in page
+
+
+def test_the_recalls_are_read_again_only_when_something_changed(signed_in: SignedIn) -> None:
+    client = signed_in("truongca")
+    first = client.get("/recalls/list")
+    again = client.get("/recalls/list", query_string={"seen": first.headers["X-Seen"]})
+    assert again.status_code == 204
+    with transaction() as session:
+        row = session.scalars(select(Recall)).first()
+        assert row is not None
+        row.state = "done"
+    assert client.get("/recalls/list", query_string={"seen": first.headers["X-Seen"]}).status_code == 200
 
 
 def test_a_supervisor_recalls_now_and_an_operator_may_not(signed_in: SignedIn) -> None:
