@@ -34,8 +34,8 @@ from ivr.floor import Floor, Visit
 from ivr.leg import call_and_role
 from ivr.queue_members import Manager, QueueMembers
 from ivr.recall_dialler import RecallDialler
-from ivr.reconcile import end_vanished, open_calls, reconcile
-from ivr.waiting_line import Waiting, in_order, to_release, who_rings
+from ivr.reconcile import end_vanished, is_caller, open_calls, reconcile
+from ivr.waiting_line import Waiting, in_order, reserve, to_cut_short, to_release, who_rings
 
 log = structlog.get_logger(__name__)
 
@@ -73,8 +73,10 @@ class CallControl:
             visit.heard(event)
         elif event.kind == "StasisStart" and event.args[:1] == ("caller",):
             hotline = event.args[1] if len(event.args) > 1 else self.floor.installation.hotlines[0].key
-            Caller.from_channel(self.floor, event.channel, hotline).enter()
+            caller = Caller.from_channel(self.floor, event.channel, hotline)
+            caller.enter()
             self.serve()
+            self._count_soon(caller.trunk)
         elif role != "caller" and event.kind in ("StasisStart", "PlaybackFinished", "ChannelStateChange"):
             # A leg whose caller is gone: nobody will ever join it.
             self.floor.spawn(self.floor.quietly(self.floor.ari.hang_up(event.channel.id)))
@@ -185,21 +187,34 @@ class CallControl:
     async def _beat(self) -> None:
         await self.floor.ari.set_global("HOTLINE_BEAT", str(int(time.time())))
 
+    def _count_soon(self, trunk_key: str) -> None:
+        """A caller more: count now rather than at the next beat when that may touch the reserve."""
+        self.floor.in_use[trunk_key] = in_use = self.floor.in_use.get(trunk_key, 0) + 1
+        trunk = next((t for t in self.floor.installation.trunks if t.key == trunk_key), None)
+        if trunk and trunk.channels - in_use < reserve(trunk.channels, self.floor.installation.reserve_share):
+            self.floor.spawn(self._count_channels())
+
     async def _count_channels(self) -> None:
         names = Counter(
             c.name.rpartition("-")[0].removeprefix("PJSIP/trunk-")
             for c in await self.floor.ari.channels()
-            if c.name.startswith("PJSIP/trunk-")
+            # One of ours without a visit has just been hung up.
+            if c.name.startswith("PJSIP/trunk-") and (c.id in self.floor.visits or not is_caller(c, APP))
         )
         self.floor.in_use = dict(names)
         for trunk in self.floor.installation.trunks:
             here = [v for v in self.floor.visits.values() if isinstance(v, Caller) and v.trunk == trunk.key]
             line = [place for v in here if (place := v.in_line()) is not None]
             leaving = sum(1 for v in here if v.leaving is not None)
+            gone = sorted(
+                (v for v in here if v.ways.released_s is not None), key=lambda v: v.ways.released_s or 0
+            )
             share = self.floor.installation.reserve_share
             for call_id in to_release(line, trunk.channels, names[trunk.key], share, leaving):
                 log.warning("a caller is let go for the reserve", call_id=call_id, trunk=trunk.key)
                 next(v for v in here if v.id == call_id).ways.release()
+            for call_id in to_cut_short([v.id for v in gone], trunk.channels, names[trunk.key], share):
+                next(v for v in gone if v.id == call_id).ways.cut_short()
 
     async def find_vanished_for_ever(self) -> None:
         """Calls that the database believes open and Asterisk does not have: ended here when nobody else does."""

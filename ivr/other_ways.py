@@ -29,6 +29,8 @@ class OtherWays:
         """The number being typed by somebody who rings without one."""
         self._typed_s = 0.0
         self._offered = False
+        self.released_s: float | None = None
+        """Since when the goodbye to a released caller plays; None: not released."""
 
     @property
     def busy(self) -> bool:
@@ -71,13 +73,18 @@ class OtherWays:
     def release(self) -> None:
         """The channel is needed for an emergency: promise a callback and let go, unless key 1 makes this one."""
         self._promise(EndReason.RELEASED, "released", ["channels-full"])
+        self.released_s = self._floor.clock()
+
+    def cut_short(self) -> None:
+        """Not even the goodbye can be heard to its end; the promise stands."""
+        self._goodbye(EndReason.RELEASED)
 
     def withdrawn(self) -> None:
         """The caller is an emergency now: no promise stands between them and a human."""
         self._typed = None
         caller = self._caller
         if caller.leaving is not None:
-            caller.leaving, caller.going = None, ""
+            caller.leaving, caller.going, self.released_s = None, "", None
             self._floor.tell(
                 e.RecallChanged(recall_id=f"r-{caller.id}", call_id=caller.id, state="cancelled")
             )

@@ -104,7 +104,7 @@ async def reconcile(
             visit.humans.without(channels.keys())
             visit.announcer.may_have_ended()
     for channel in channels.values():
-        if _is_caller(channel, floor.ari.app) and channel.id not in floor.visits:
+        if is_caller(channel, floor.ari.app) and channel.id not in floor.visits:
             await _take_over(floor, channel, channels, bridges, known.get(channel.id))
         elif channel.app_data.startswith(f"{floor.ari.app},citizen,") and channel.id not in floor.visits:
             operators_legs = (c for i, c in channels.items() if call_and_role(i) == (channel.id, "operator"))
@@ -141,7 +141,7 @@ async def _learn_later(floor: Floor) -> None:
     floor.serve()
 
 
-def _is_caller(channel: Channel, app: str) -> bool:
+def is_caller(channel: Channel, app: str) -> bool:
     return channel.app == "Stasis" and channel.app_data.startswith(f"{app},caller")
 
 

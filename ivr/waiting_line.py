@@ -114,3 +114,9 @@ def to_release(
         return []
     order = [w for acuity in RELEASED for w in reversed(in_order(x for x in line if x.acuity is acuity))]
     return [waiting.id for waiting in order[:missing]]
+
+
+def to_cut_short(leaving: Sequence[str], channels: int, in_use: int, share: float) -> list[str]:
+    """Who of the released, first come first, must go before their goodbye has ended, so that half the reserve is really free."""
+    missing = math.ceil(reserve(channels, share) / 2) - (channels - in_use)
+    return list(leaving[: max(missing, 0)])

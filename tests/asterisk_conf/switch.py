@@ -6,10 +6,15 @@ import dataclasses
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from asterisk_conf import Timing, cdr_path, render
 from front_door import parts
+from front_door.faults import Fault
 from hotline.installation import Installation, Trunk, read
 from hotline.secrets import secret
 from hotline.settings import PROJECT, Settings
@@ -137,6 +142,19 @@ class Switch:
         return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
-def ports_of_this_worker() -> tuple[int, tuple[int, int]]:
-    """SIP and friends, and RTP, apart for tests that run side by side."""
-    return ports.SWITCH, ports.RTP_OURS
+@contextmanager
+def running_switch(folder: Path, first_port: int, timing: Timing) -> Iterator[Switch]:
+    """An Asterisk alone in a folder of its own, on eight ports from `first_port`; skips where there is none."""
+    try:
+        parts.program("asterisk")
+    except Fault:
+        pytest.skip("No Asterisk: let `./run test` fetch it.")
+    trunk_ports = {name: first_port + 5 + n for n, name in enumerate(("vnpt", "viettel", "mobifone"))}
+    made = Switch(settings_in(folder, first_port, ports.RTP_OURS), timing, trunk_ports)
+    made.lay_prompts()
+    try:
+        made.start()
+        (made.settings.var / "run").mkdir(exist_ok=True)
+        yield made
+    finally:
+        made.stop()

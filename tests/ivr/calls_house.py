@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -32,6 +33,7 @@ from ivr.speech.prompts import system_texts
 from ivr.speech.sound import write_pair
 from tests import ports
 from tests.asterisk_conf.switch import Switch
+from tests.world import Answering, Carrier, Phone
 
 TRUNK_PORTS = {name: ports.CALLS_HOUSE + 7 + n for n, name in enumerate(("vnpt", "viettel", "mobifone"))}
 PROMPT_HZ = 1480
@@ -150,6 +152,21 @@ class CallsHouse:
     def log(self) -> str:
         return (self.settings.var / "calls.log").read_text(errors="replace")
 
+    def carrier(self, channel_count: int = 1000) -> Carrier:
+        return Carrier(self.address, "127.0.0.2", TRUNK_PORTS["vnpt"], channel_count)
+
+    def phone(self, number: str, hz: int, answering: Answering) -> Phone:
+        return Phone(number, self.switch.password(number), self.address, tone_hz=hz, answering=answering)
+
+    def all_leave(self) -> None:
+        """Nobody is on duty any more, and nobody will be rung for an earlier test's caller."""
+        self.forget_recalls()
+        with database.transaction(self.engine) as session:
+            here = select(OperatorPresence.operator_id).where(OperatorPresence.state != "offline")
+            for operator_id in session.scalars(here).all():
+                commands.ask(session, operator_id, "sign_out", f"leave-{time.monotonic_ns()}", {})
+        self.until(lambda: {one.state for one in self.rows(OperatorPresence)} <= {"offline"}, 10, "all left")
+
     def ask(self, username: str, kind: str, **body: Any) -> str:
         """A desk's click; returns the refusal, or "" when done."""
         with database.transaction(self.engine) as session:
@@ -205,6 +222,10 @@ class CallsHouse:
         assert call.end_reason == reason, call.end_reason
         return call
 
+    def ended(self, number: str) -> bool:
+        call = self.call_of(number)
+        return call is not None and call.state == "ended"
+
     def queued(self, number: str) -> bool:
         call = self.call_of(number)
         return call is not None and call.state in ("waiting", "ringing")
@@ -245,6 +266,12 @@ def _installation(folder: Path, changes: dict[str, str]) -> Path:
     path = folder / "installation.toml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+async def seat(house: CallsHouse, **desks: str) -> None:
+    """Operators sit down at phones: `await seat(house, lan="101")`."""
+    for username, number in desks.items():
+        assert await asyncio.to_thread(house.ask, username, "sign_in", phone=number) == ""
 
 
 @contextlib.contextmanager
@@ -297,5 +324,6 @@ def _lay_prompts(given: Settings, switch: Switch) -> None:
     write_music(given.prompts)
     for name in (*system_texts(), "message-RED", "message-YELLOW", "unit-688", "unit-689"):
         hz = ANNOUNCED_HZ if name == "chain-announcement" else PROMPT_HZ
-        write_pair(given.prompts / "vi" / "all" / name, tone(hz, 1.5 if hz == ANNOUNCED_HZ else 0.5))
+        seconds = {"chain-announcement": 1.5, "channels-full": 9.0}.get(name, 0.5)  # as long as when spoken
+        write_pair(given.prompts / "vi" / "all" / name, tone(hz, seconds))
     assert digits(switch.installation.hotlines[0].emergency_number) == "115"

@@ -45,6 +45,7 @@ class FakeAri:
         self.slow_channels_s = 0.0
         self.refusals: dict[str, int] = {}
         """What is refused, as the end of "POST channels/n1-1.1/continue", and how often still."""
+        self.playback_s = 0.02
         self._sockets: list[web.WebSocketResponse] = []
         self._runner: web.AppRunner | None = None
         self.port = 0
@@ -82,7 +83,9 @@ class FakeAri:
     async def caller(self, call_id: str, acuity: str, **variables: str) -> None:
         """A caller enters the application."""
         said = {"ACUITY": acuity, "TRIAGE_DONE": "1", "HOTLINE": "binhphuoc", "CALLER": "+84912000000"}
-        channel = FakeChannel(call_id, f"PJSIP/trunk-vnpt-{call_id}", app_data="hotline,caller,binhphuoc")
+        channel = FakeChannel(
+            call_id, f"PJSIP/trunk-vnpt-{len(self.said):08x}", app_data="hotline,caller,binhphuoc"
+        )
         channel.channelvars = said | variables
         self.channels[call_id] = channel
         await self.tell("StasisStart", args=["caller", "binhphuoc"], channel=channel.plain())
@@ -160,7 +163,8 @@ class FakeAri:
             case ["POST", "channels", channel, "play", playback] if channel in self.channels:
                 fields = {"id": playback, "target_uri": f"channel:{channel}"}
                 asyncio.get_running_loop().call_later(
-                    0.02, lambda: asyncio.ensure_future(self.tell("PlaybackFinished", playback=fields))
+                    self.playback_s,
+                    lambda: asyncio.ensure_future(self.tell("PlaybackFinished", playback=fields)),
                 )
                 return 201, fields
             case ["POST", "bridges", bridge]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -10,8 +11,8 @@ import pytest
 from hotline.calls import Call
 from hotline.recordings import relative_path
 from hotline.tickets import Ticket, TicketEntry
-from tests.ivr.calls_house import PROMPT_HZ, TRUNK_PORTS, CallsHouse, Decided, calls_house
-from tests.world import Answering, Carrier, Citizen, Phone
+from tests.ivr.calls_house import PROMPT_HZ, CallsHouse, Decided, calls_house, seat
+from tests.world import Answering, Citizen
 from tests.world.leg import Leg
 
 pytestmark = [pytest.mark.live]
@@ -27,31 +28,14 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CallsHouse]:
 def house(running: CallsHouse) -> Iterator[CallsHouse]:
     """The running house with nobody signed in."""
     yield running
-    running.forget_recalls()
-    for username in ("lan", "minh"):
-        running.ask(username, "sign_out")
-        running.until_presence(username, "offline", 5)
-
-
-def carrier(house: CallsHouse) -> Carrier:
-    return Carrier(house.address, "127.0.0.2", TRUNK_PORTS["vnpt"])
-
-
-def phone(house: CallsHouse, number: str, hz: int, answering: Answering) -> Phone:
-    return Phone(number, house.switch.password(number), house.address, tone_hz=hz, answering=answering)
-
-
-async def seat(house: CallsHouse, **desks: str) -> None:
-    """Operators sit down at phones: `await seat(house, lan="101")`."""
-    for username, number in desks.items():
-        assert await asyncio.to_thread(house.ask, username, "sign_in", phone=number) == ""
+    running.all_leave()
 
 
 def test_caller_and_operator_hear_each_other_and_the_call_ends_in_wrap_up(house: CallsHouse) -> None:
     house.decided["0912000001"] = Decided("YELLOW", message="message-YELLOW")
 
     async def scene() -> None:
-        async with carrier(house) as trunk, phone(house, "101", 620, Answering.answers(1.0)) as desk:
+        async with house.carrier() as trunk, house.phone("101", 620, Answering.answers(1.0)) as desk:
             await seat(house, lan="101")
             leg = await Citizen(trunk, "0912000001", tone_hz=440).call("1022")
             await desk.until_talking(8)
@@ -77,7 +61,7 @@ def test_a_waiting_caller_hears_music_and_the_message_without_a_gap_of_silence(h
     house.decided["0912000002"] = Decided("YELLOW", message="message-YELLOW")
 
     async def scene() -> None:
-        async with carrier(house) as trunk, phone(house, "101", 620, Answering.rings_on()):
+        async with house.carrier() as trunk, house.phone("101", 620, Answering.rings_on()):
             await seat(house, lan="101")
             leg = await Citizen(trunk, "0912000002").call("1022")
             await leg.until_hears(PROMPT_HZ, within_s=2, for_s=0.2)
@@ -93,14 +77,14 @@ def test_red_rings_every_desk_at_once_and_the_first_answer_wins(house: CallsHous
 
     async def scene() -> None:
         async with (
-            carrier(house) as trunk,
-            phone(house, "101", 620, Answering.rings_on()) as one,
-            phone(house, "102", 710, Answering.answers(2.0)) as two,
+            house.carrier() as trunk,
+            house.phone("101", 620, Answering.rings_on()) as one,
+            house.phone("102", 710, Answering.answers(2.0)) as two,
         ):
             await seat(house, lan="101", minh="102")
             leg = await Citizen(trunk, "0912000003").call("1022")
             first, second = await asyncio.gather(one.until_rung(3), two.until_rung(3))
-            assert abs(first.started_s - second.started_s) < 2.0  # at once, on a machine that may be busy
+            assert abs(first.started_s - second.started_s) < 0.5, first.started_s - second.started_s
             assert first.header("X-Call-Id").startswith("n1-")
             await leg.until_hears(710, within_s=5)
             await first.until_ended(2)
@@ -117,9 +101,9 @@ def test_a_missed_ring_goes_to_the_next_desk_and_pauses_the_one_that_missed(hous
 
     async def scene() -> None:
         async with (
-            carrier(house) as trunk,
-            phone(house, "101", 620, Answering.rings_on()) as one,
-            phone(house, "102", 710, Answering.answers(1.0)) as two,
+            house.carrier() as trunk,
+            house.phone("101", 620, Answering.rings_on()) as one,
+            house.phone("102", 710, Answering.answers(1.0)) as two,
         ):
             await seat(house, lan="101")
             await seat(house, minh="102")
@@ -138,9 +122,9 @@ def test_key_1_while_waiting_is_red_and_rings_everybody(house: CallsHouse) -> No
 
     async def scene() -> None:
         async with (
-            carrier(house) as trunk,
-            phone(house, "101", 620, Answering.rings_on()) as one,
-            phone(house, "102", 710, Answering.rings_on()) as two,
+            house.carrier() as trunk,
+            house.phone("101", 620, Answering.rings_on()) as one,
+            house.phone("102", 710, Answering.rings_on()) as two,
         ):
             await seat(house, lan="101", minh="102")
             leg = await Citizen(trunk, "0912000005").call("1022")
@@ -164,15 +148,16 @@ def test_after_ten_seconds_a_duty_number_takes_a_red_call_by_key_1(house: CallsH
     house.decided["0912000006"] = Decided("RED")
 
     async def scene() -> None:
-        async with carrier(house) as trunk, phone(house, "101", 620, Answering.rings_on()):
+        async with house.carrier() as trunk, house.phone("101", 620, Answering.rings_on()):
             duty = trunk.route("02713888001", Answering.answers(1.0, keys="1", key_after_s=1.0), tone_hz=1500)
             await seat(house, lan="101")
             leg = await Citizen(trunk, "0912000006", tone_hz=440).call("1022")
             await leg.until_hears(1500, within_s=16)
             assert duty.leg is not None
             assert 9.5 < duty.leg.started_s - (leg.answered_s or 0) < 12.5
+            await duty.leg.until_hears(440, within_s=1)
             heard = await duty.leg.listen(1.5)
-            assert heard[440] > 0.8, heard
+            assert heard[440] > 0.95, heard
             duty.leg.hang_up()
             await leg.until_ended(3)
 
@@ -184,7 +169,7 @@ def test_talkers_go_on_while_calls_is_dead_and_the_next_one_ends_the_call_proper
     house.decided["0912000007"] = Decided("ORANGE")
 
     async def scene() -> None:
-        async with carrier(house) as trunk, phone(house, "101", 620, Answering.answers(0.5)) as desk:
+        async with house.carrier() as trunk, house.phone("101", 620, Answering.answers(0.5)) as desk:
             await seat(house, lan="101")
             leg = await Citizen(trunk, "0912000007", tone_hz=440).call("1022")
             await leg.until_hears(620, within_s=6)
@@ -207,7 +192,7 @@ def test_a_waiter_is_served_by_the_next_process_after_a_kill(house: CallsHouse) 
     house.decided["0912000008"] = Decided("ORANGE")
 
     async def scene() -> None:
-        async with carrier(house) as trunk, phone(house, "101", 620, Answering.answers(0.5)):
+        async with house.carrier() as trunk, house.phone("101", 620, Answering.answers(0.5)):
             leg = await Citizen(trunk, "0912000008").call("1022")
             await asyncio.sleep(1.0)
             await asyncio.to_thread(house.kill_calls)
@@ -223,7 +208,7 @@ def test_a_caller_who_leaves_the_line_is_owed_a_call(house: CallsHouse) -> None:
     house.decided["0912000009"] = Decided("YELLOW")
 
     async def scene() -> None:
-        async with carrier(house) as trunk, phone(house, "101", 620, Answering.rings_on()) as desk:
+        async with house.carrier() as trunk, house.phone("101", 620, Answering.rings_on()) as desk:
             await seat(house, lan="101")
             leg = await Citizen(trunk, "0912000009").call("1022")
             rung = await desk.until_rung(3)
@@ -243,7 +228,7 @@ def test_with_nobody_on_duty_a_green_caller_is_offered_a_callback_by_key_2(house
     house.decided["0912000010"] = Decided("GREEN")
 
     async def scene() -> None:
-        async with carrier(house) as trunk:
+        async with house.carrier() as trunk:
             leg = await Citizen(trunk, "0912000010").call("1022")
             await asyncio.sleep(2.5)
             await leg.press("2")
@@ -258,7 +243,7 @@ def test_a_recall_rings_the_operator_first_then_the_citizen_and_is_recorded(hous
     house.decided["0912000011"] = Decided("GREEN")
 
     async def scene() -> None:
-        async with carrier(house) as trunk, phone(house, "101", 620, Answering.answers(0.5)) as desk:
+        async with house.carrier() as trunk, house.phone("101", 620, Answering.answers(0.5)) as desk:
             leg = await Citizen(trunk, "0912000011").call("1022")
             await asyncio.sleep(1.5)
             await leg.press("2")
@@ -286,11 +271,13 @@ def test_a_recall_rings_the_operator_first_then_the_citizen_and_is_recorded(hous
 
 def test_desks_are_mirrored_into_the_dialplans_own_queues(house: CallsHouse) -> None:
     async def scene() -> None:
-        async with carrier(house), phone(house, "101", 620, Answering.rings_on()):
+        async with house.carrier(), house.phone("101", 620, Answering.rings_on()):
             await seat(house, lan="101")
             shown = await asyncio.to_thread(house.until_queue, "PJSIP/101")
             assert "paused" not in shown
+            clicked_s = time.monotonic()
             assert await asyncio.to_thread(house.ask, "lan", "pause", reason="lunch") == ""
+            assert time.monotonic() - clicked_s < 2.0, "a click acts in two seconds although Redis is away"
             await asyncio.to_thread(house.until_queue, "paused")
             refused = await asyncio.to_thread(house.ask, "minh", "sign_in", phone="101")
             assert "101" in refused
@@ -326,7 +313,7 @@ def test_a_caller_names_their_area_while_waiting_confirms_it_the_next_time_and_k
         await leg.until_hears(PROMPT_HZ, within_s=5, for_s=0.2)
 
     async def scene() -> None:
-        async with carrier(house) as trunk, phone(house, "101", 620, Answering.rings_on()) as desk:
+        async with house.carrier() as trunk, house.phone("101", 620, Answering.rings_on()) as desk:
             leg = await Citizen(trunk, number).call("1022")
             await asked(leg)
             await leg.press("3")

@@ -9,8 +9,6 @@ import pytest
 from sqlalchemy import Engine, select
 
 from asterisk_conf import CDR_COLUMNS, Timing, cdr_path
-from front_door import parts
-from front_door.faults import Fault
 from hotline import events as e
 from hotline import ledger
 from hotline.calls import Call
@@ -22,12 +20,11 @@ from ivr import dialplan_calls, kept_recordings
 from ivr.dialplan_calls import DialplanCalls
 from ivr.kept_recordings import KeptRecordings
 from tests import ports
-from tests.asterisk_conf.switch import Switch, settings_in
+from tests.asterisk_conf.switch import Switch, running_switch
 from tests.world import Answering, Carrier, Citizen, Phone, Ports
 
 pytestmark = pytest.mark.live
 
-PORT = ports.RESCUE
 PORTS = Ports(*ports.RTP_WORLD)
 TIMING = Timing(desks_ring_s=3, desks_ring_red_s=3, duty_rings_s=3, message_s=3, agi_first_command_s=2)
 
@@ -35,16 +32,8 @@ TIMING = Timing(desks_ring_s=3, desks_ring_red_s=3, duty_rings_s=3, message_s=3,
 @pytest.fixture(scope="module")
 def switch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switch]:
     """An Asterisk of this file's own, with nothing of Python beside it."""
-    try:
-        parts.program("asterisk")
-    except Fault:
-        pytest.skip("No Asterisk: let `./run test` fetch it.")
-    given = settings_in(tmp_path_factory.mktemp("d"), PORT, ports.RTP_OURS)
-    made = Switch(given, TIMING, {"vnpt": PORT + 4, "viettel": PORT + 5, "mobifone": PORT + 6})
-    made.lay_prompts()
-    made.start()
-    yield made
-    made.stop()
+    with running_switch(tmp_path_factory.mktemp("d"), ports.RESCUE, TIMING) as made:
+        yield made
 
 
 @pytest.fixture

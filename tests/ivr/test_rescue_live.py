@@ -14,20 +14,17 @@ from pathlib import Path
 import pytest
 
 from asterisk_conf import Timing
-from front_door import parts
-from front_door.faults import Fault
 from hotline.secrets import secret
 from hotline.settings import PROJECT
 from ivr.rescue import LOOK_EVERY_S, Rescue, rescue
 from tests import ports
 from tests.asterisk_conf.scene import agi, says
-from tests.asterisk_conf.switch import Switch, settings_in
+from tests.asterisk_conf.switch import Switch, running_switch, settings_in
 from tests.world import Carrier, Citizen, Leg, Phone, Ports
 
 log = logging.getLogger(__name__)
 pytestmark = pytest.mark.live
 
-PORT = ports.RESCUE
 PORTS = Ports(*ports.RTP_WORLD)
 TIMING = Timing(desks_ring_s=20, stasis_takes_s=4, agi_first_command_s=2)
 TRIAGED = {"ACUITY_REACHED": "YELLOW", "ACUITY": "YELLOW", "NEXT": "line", "TRIAGE_DONE": "1"}
@@ -35,17 +32,8 @@ TRIAGED = {"ACUITY_REACHED": "YELLOW", "ACUITY": "YELLOW", "NEXT": "line", "TRIA
 
 @pytest.fixture(scope="module")
 def switch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switch]:
-    try:
-        parts.program("asterisk")
-    except Fault:
-        pytest.skip("No Asterisk: let `./run test` fetch it.")
-    given = settings_in(tmp_path_factory.mktemp("r"), PORT, ports.RTP_OURS)
-    made = Switch(given, TIMING, {"vnpt": PORT + 4, "viettel": PORT + 5, "mobifone": PORT + 6})
-    made.lay_prompts()
-    made.start()
-    (given.var / "run").mkdir(exist_ok=True)
-    yield made
-    made.stop()
+    with running_switch(tmp_path_factory.mktemp("r"), ports.RESCUE, TIMING) as made:
+        yield made
 
 
 @contextmanager
@@ -178,7 +166,7 @@ def test_without_a_fallback_context_the_caller_is_left_where_they_are(switch: Sw
 
 
 def test_the_rescue_waits_while_asterisk_is_away(tmp_path: Path) -> None:
-    given = settings_in(tmp_path, PORT + 100, (33000, 33010))
+    given = settings_in(tmp_path, ports.RESCUE + 5, ports.RTP_OURS)
     watch = rescue(given)
     watch.look()
     watch.look()

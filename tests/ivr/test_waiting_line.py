@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotline.acuity import Acuity
-from ivr.waiting_line import Free, Waiting, in_order, position, reserve, to_release, who_rings
+from ivr.waiting_line import Free, Waiting, in_order, position, reserve, to_cut_short, to_release, who_rings
 
 LINES = st.lists(
     st.builds(
@@ -152,3 +152,9 @@ def test_who_rings_again_within_minutes_gets_the_same_operator_if_free(acuity: A
     place = replace(waiting("a", acuity, 5, branch="medical"), operator_id=1)
     assert who_rings(place, [other, same])[0] == same
     assert who_rings(place, [other], [other, same])[0] == other
+
+
+def test_a_goodbye_is_cut_short_only_to_have_half_the_reserve_really_free() -> None:
+    assert to_cut_short(["a", "b", "c", "d"], 30, 27, 0.15) == []
+    assert to_cut_short(["a", "b", "c", "d"], 30, 29, 0.15) == ["a", "b"]
+    assert to_cut_short(["a"], 30, 30, 0.15) == ["a"]
