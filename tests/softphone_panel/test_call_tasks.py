@@ -98,7 +98,8 @@ def test_calling_takes_the_task_and_rings_this_very_desk(signed_in: SignedIn) ->
         assert act(lan, recall_id, "call")[0] == 200
     command = commands()[0]
     assert len(commands()) == 1
-    assert (command.kind, command.body) == ("recall_now", {"recall_id": recall.id, "mine": True, "language": "vi"})
+    expected = {"recall_id": recall_id, "mine": True, "language": "vi"}
+    assert (command.kind, command.body) == ("recall_now", expected)
 
 
 def test_a_task_that_was_done_by_another_way_is_done(signed_in: SignedIn) -> None:
@@ -124,7 +125,10 @@ def test_a_dropped_caller_is_rung_back_with_one_click(signed_in: SignedIn, who: 
         assert recall.ticket_id == f"t-{call_id}"
     command = commands()[0]
     assert len(commands()) == 1
-    assert (command.kind, command.body) == ("recall_now", {"recall_id": recall.id, "mine": True, "language": "vi"})
+    assert (command.kind, command.body) == (
+        "recall_now",
+        {"recall_id": recall.id, "mine": True, "language": "vi"},
+    )
 
 
 def test_a_follow_up_is_its_makers_until_its_time_has_passed(
