@@ -18,11 +18,11 @@ from hotline import events as e
 from hotline import ledger
 from hotline.acuity import Acuity, higher
 from hotline.bus import LIVE, announce
-from hotline.calls import FOLLOWS, Call, CallState, Leg
+from hotline.calls import FOLLOWS, Call, CallState, EndReason, Leg
 from hotline.database import Base, Moment, Prepared
 from hotline.operators import OperatorEntry, OperatorPresence
 from hotline.recalls import FOLLOWS as RECALL_FOLLOWS
-from hotline.recalls import Recall, RecallState
+from hotline.recalls import LOSSES, Recall, RecallState
 from hotline.recordings import Recording, Retention
 from hotline.redials import chosen_by_a_person, go_on_with, settle_recalls
 from hotline.rows import Row, Rows
@@ -302,7 +302,14 @@ def _call_ended(book: Book, event: e.CallEnded) -> Row:
 def _recall_due(book: Book, event: e.RecallDue) -> Row:
     call = _call(book, event)
     recall_id = event.recall_id or f"r-{event.call_id}"
-    if book.rows.get(Recall, recall_id) is None:
+    if event.why in LOSSES and call.end_reason == EndReason.SERVED:
+        return call  # who looked did not know yet that a human had answered
+    known = book.rows.get(Recall, recall_id)
+    if known is not None and known.state == RecallState.CANCELLED and event.why in LOSSES:
+        # A promise was withdrawn for key 1, and then the emergency itself was lost: it is owed a call all the same.
+        known.acuity, known.why, known.state = event.acuity, event.why, RecallState.DUE.value
+        known.due_at, known.next_try_at = event.due_at, event.next_try_at or event.at
+    elif known is None:
         book.rows.add(
             Recall,
             id=recall_id, call_id=event.call_id, ticket_id=call.ticket_id, hotline=event.hotline,

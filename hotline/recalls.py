@@ -18,6 +18,7 @@ class RecallState(StrEnum):
 
 
 OWED = (RecallState.DUE, RecallState.DIALLING)
+LOSSES = ("lost", "switch_lost")
 FOLLOW_UP = "follow_up"
 """Why an operator asks later how somebody is."""
 

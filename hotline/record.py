@@ -96,6 +96,11 @@ class Record:
         self._keeper.start()
         atexit.register(self.close)
 
+    @property
+    def waits(self) -> bool:
+        """Whether facts of this process wait for the database in its journal."""
+        return bool(self._journal)
+
     def tell(self, event: e.Event, at_once: bool = False) -> "Future[bool]":
         """Hand a fact over without waiting; the future says True when the database has it, False when the journal has.
 

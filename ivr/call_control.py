@@ -12,6 +12,7 @@ import os
 import signal
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -41,8 +42,11 @@ log = structlog.get_logger(__name__)
 
 APP = "hotline"
 BEAT_EVERY_S = 1.0
+TOUCHED_WITHIN_S = 0.2
+"""A disk that hangs must not hold up the beat in Asterisk."""
 TICK_S = 0.25
 VANISHED_EVERY_S = 30.0
+SETTLED_AFTER_S = 2.0
 
 
 class CallControl:
@@ -175,11 +179,14 @@ class CallControl:
     async def beat_for_ever(self) -> None:
         """The heartbeat the dialplan and the rescue look at, and the count of each trunk's channels."""
         file = self._run / "calls.beat"
-        with suppress(OSError):  # without it the rescue sees the beat in Asterisk alone
-            await asyncio.to_thread(file.write_text, str(os.getpid()))
+        loop = asyncio.get_running_loop()
+        # A thread of its own: reads of a frozen database fill the others, and the rescue would kill a healthy process.
+        toucher = ThreadPoolExecutor(1, "beat")
+        touching = loop.run_in_executor(toucher, _touch, file, str(os.getpid()))
         while True:
-            with suppress(OSError):
-                await asyncio.to_thread(os.utime, file)  # also works on a full disk
+            await asyncio.wait({touching}, timeout=TOUCHED_WITHIN_S)
+            if touching.done():
+                touching = loop.run_in_executor(toucher, _touch, file)
             if self.floor.ari.connected:
                 await self.floor.quietly(self._beat(), self._count_channels())
             await asyncio.sleep(BEAT_EVERY_S)
@@ -220,15 +227,17 @@ class CallControl:
         """Calls that the database believes open and Asterisk does not have: ended here when nobody else does."""
         while True:
             await asyncio.sleep(VANISHED_EVERY_S)
-            if not self.floor.ari.connected:
-                continue
+            if not self.floor.ari.connected or self.floor.record.waits:
+                continue  # what waits in the journal may tell how a call ended
             try:
                 known = await asyncio.to_thread(open_calls, self.floor.node)
-                await asyncio.sleep(2.0)  # facts on their way are in by then
+                await asyncio.sleep(SETTLED_AFTER_S)  # facts on their way are in by then
                 channels = {c.id for c in await self.floor.ari.channels()}
                 still = await asyncio.to_thread(open_calls, self.floor.node)
             except Exception as error:
                 log.warning("open calls could not be compared", error=type(error).__name__)
+                continue
+            if self.floor.record.waits:
                 continue
             both = {k: v for k, v in still.items() if k in known}
             end_vanished(self.floor, both, channels, asterisk_restarted=False)
@@ -241,6 +250,15 @@ def _units(installation: Installation) -> UnitBook:
     except unit_files.UnitFaults as wrong:
         log.error("the units cannot be used; callers are not asked for their area", faults=len(wrong.faults))
         return UnitBook()
+
+
+def _touch(file: Path, text: str = "") -> None:
+    """Make or touch a file; without it the rescue sees the beat in Asterisk alone."""
+    with suppress(OSError):
+        if text:
+            file.write_text(text)
+        else:
+            os.utime(file)  # also works on a full disk
 
 
 def _text_of(path: Path) -> str:

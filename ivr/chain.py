@@ -32,6 +32,11 @@ class Chain:
     def begun(self) -> bool:
         return self._last_s is not None
 
+    def name_of(self, dialled: str) -> str:
+        """What a leg to these digits is called, so that a number rung by an earlier process is not rung twice."""
+        names = {digits(duty.number): duty.name for duty in self._numbers}
+        return f"chain:{names.get(dialled, dialled)}"
+
     def tick(self, now_s: float) -> None:
         """Ring the next number when the last has had its 20 s, or all have ended; after the last, from the beginning."""
         legs = [leg for leg in self._caller.humans.legs.values() if leg.role == "chain"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,8 @@ class Humans:
         self.talking: Leg | None = None
         self.answered_once = False
         """A human has spoken with the caller, so leaving is no loss."""
-        self._count = 0
+        # A caller may come into the line again, or an earlier process have rung for them: no number is given twice.
+        self._count = time.time_ns() // 1_000_000
 
     def ring(self, desk: Desk) -> None:
         if not self._floor.desks.change(desk, Presence.RINGING, call_id=self._caller.id):
@@ -66,9 +68,8 @@ class Humans:
             return
         variables = {"PJSIP_HEADER(add,X-Call-Id)": self._caller.id, SHOWN: shown_number, **(more or {})}
         try:
-            await ari.create(
-                leg.id, leg.endpoint, f"{leg.role},{self._caller.id}", self._caller.id, variables
-            )
+            args = ",".join((leg.role, self._caller.id, *leg.dialled))
+            await ari.create(leg.id, leg.endpoint, args, self._caller.id, variables)
         except AriError as error:
             log.info(
                 "a phone cannot be rung", call_id=self._caller.id, endpoint=leg.endpoint, error=str(error)
@@ -96,8 +97,6 @@ class Humans:
         """A leg that an earlier process dialled."""
         self.legs[leg.id] = leg
         leg.created = True
-        number = leg.id.rpartition("-")[2]
-        self._count = max(self._count, int(number) if number.isdigit() else 0)
 
     def without(self, channels: Collection[str]) -> None:
         """Asterisk has only these channels: legs that ended unheard are over."""

@@ -37,6 +37,12 @@ class Leg:
     ending: str = ""
     """The outcome we chose ourselves when we ended it; empty while it is wanted."""
     over: bool = False
+
+    @property
+    def dialled(self) -> tuple[str, ...]:
+        """The digits of a duty number, for the process that takes its leg over; a desk is known by its phone."""
+        return (self.endpoint.removeprefix("PJSIP/").partition("@")[0],) if self.role == "chain" else ()
+
     announced: int = 0
     """How often a duty number has been told why it rings."""
 

@@ -18,6 +18,11 @@ OFFER_S = 8.0
 TYPED_WITHIN_S = 8.0
 """From digit to digit of a number; later a key means again what it means in the line."""
 NUMBER_DIGITS = (8, 15)
+PROMISES = {
+    "asked": (EndReason.CALLBACK_ASKED, "callback-confirmed"),
+    "released": (EndReason.RELEASED, "channels-full"),
+}
+"""Why a callback is owed to somebody still on the line, with what they hear before they are let go."""
 
 
 class OtherWays:
@@ -72,7 +77,7 @@ class OtherWays:
 
     def release(self) -> None:
         """The channel is needed for an emergency: promise a callback and let go, unless key 1 makes this one."""
-        self._promise(EndReason.RELEASED, "released", ["channels-full"])
+        self._promise("released")
         self.released_s = self._floor.clock()
 
     def cut_short(self) -> None:
@@ -112,7 +117,7 @@ class OtherWays:
 
     def _ask_callback(self) -> None:
         if _can_be_rung(self._caller.callback or self._caller.number):
-            self._promise(EndReason.CALLBACK_ASKED, "asked", ["callback-confirmed"])
+            self._promise("asked")
         else:
             self._typed, self._typed_s = "", self._floor.clock()
             self._caller.say(["callback-ask-number"])
@@ -142,16 +147,26 @@ class OtherWays:
         caller = self._caller
         caller.callback = told.e164
         self._floor.tell(e.CallbackNumberGiven(call_id=caller.id, number=caller.callback))
-        self._promise(EndReason.CALLBACK_ASKED, "asked", ["callback-confirmed"])
+        self._promise("asked")
         return True
 
-    def _promise(self, reason: EndReason, why: str, prompts: list[str]) -> None:
-        caller = self._caller
-        caller.leaving = reason
-        caller.humans.end_all("cancelled")
+    def goes_on(self, why: str) -> bool:
+        """Whether an earlier process promised a callback: the caller hears so again and is let go, not served twice."""
+        if why not in PROMISES or self._caller.acuity.urgent:
+            return False
+        self._say_goodbye(why)
+        return True
+
+    def _promise(self, why: str) -> None:
+        self._caller.humans.end_all("cancelled")
         self.owe(why)
-        caller.say(prompts, then=lambda: self._goodbye(reason))
+        self._say_goodbye(why)
         self._floor.serve()
+
+    def _say_goodbye(self, why: str) -> None:
+        reason, prompt = PROMISES[why]
+        self._caller.leaving = reason
+        self._caller.say([prompt], then=lambda: self._goodbye(reason))
 
     def _goodbye(self, reason: EndReason) -> None:
         if self._caller.leaving is reason:

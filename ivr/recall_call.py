@@ -125,8 +125,10 @@ class RecallCall:
             return
         variables = {"PJSIP_HEADER(add,X-Call-Id)": self.id, SHOWN: shown}
         if leg.role == "caller":
-            # What the process after this one must know of the talk it takes over.
+            # What the process after this one must know of the talk it takes over, and the dialplan of a citizen left alone.
             variables = {
+                "HOTLINE": self.owed.hotline,
+                "TRIAGE_DONE": "1",
                 "ACUITY": self.owed.acuity,
                 "TICKET": self.owed.ticket_id,
                 "CALLER": self.owed.number,

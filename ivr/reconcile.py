@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from hotline import events as e
@@ -20,11 +20,13 @@ from hotline.acuity import Acuity, higher
 from hotline.calls import Call, CallState, EndReason
 from hotline.database import reading
 from hotline.operators import Operator, OperatorPresence, Presence, Role
+from hotline.recalls import OWED, Recall
 from hotline.tickets import Ticket
 from ivr.ari import Bridge, Channel
 from ivr.caller import Caller
 from ivr.floor import Floor
 from ivr.leg import Leg, bridge_of, call_and_role
+from ivr.other_ways import PROMISES
 
 log = structlog.get_logger(__name__)
 
@@ -50,21 +52,26 @@ class OpenCall:
     arrived_at: datetime
     queued_at: datetime | None
     human_at: datetime | None
+    promised: str
+    """Why a callback is owed for it already (asked, released); empty when none is."""
 
 
 def open_calls(node: str) -> dict[str, OpenCall]:
     with reading() as session:
         rows = session.execute(
-            select(Call, Ticket.callback_number)
+            select(Call, Ticket.callback_number, Recall.why)
             .outerjoin(Ticket, Ticket.id == Call.ticket_id)
+            .outerjoin(
+                Recall, and_(Recall.call_id == Call.id, Recall.state.in_(OWED), Recall.why.in_(PROMISES))
+            )
             .where(Call.node == node, Call.state != CallState.ENDED)
         )
         return {
             c.id: OpenCall(
                 c.id, c.hotline, CallState(c.state), Acuity(c.acuity), given or c.caller_number, c.direction, c.arrived_at,
-                c.queued_at, c.human_at,
+                c.queued_at, c.human_at, promised or "",
             )
-            for c, given in rows
+            for c, given, promised in rows
         }  # fmt: skip
 
 
@@ -108,7 +115,11 @@ async def reconcile(
             await _take_over(floor, channel, channels, bridges, known.get(channel.id))
         elif channel.app_data.startswith(f"{floor.ari.app},citizen,") and channel.id not in floor.visits:
             operators_legs = (c for i, c in channels.items() if call_and_role(i) == (channel.id, "operator"))
-            if not take_over_recall(channel, next(operators_legs, None)):
+            if take_over_recall(channel, next(operators_legs, None)):
+                continue
+            if channel.state == "Up":  # they answered us and hear nobody: first in line
+                await _take_over(floor, channel, channels, bridges, known.get(channel.id))
+            else:
                 await floor.quietly(floor.ari.hang_up(channel.id))
     await _clear_leftovers(floor, channels, bridges)
     settle_desks(floor)
@@ -175,7 +186,7 @@ async def _take_over(
         await floor.quietly(
             floor.ari.stop_music(caller.id)
         )  # held or comforted when nobody looked after them
-    else:
+    elif known is None or not caller.ways.goes_on(known.promised):
         await floor.quietly(floor.ari.start_music(caller.id))
         if caller.humans.answered_once:
             caller.humans.wait_again("the operator left while nobody listened")
@@ -185,7 +196,8 @@ def _take_over_leg(floor: Floor, caller: Caller, channel: Channel, *, talking: b
     role = call_and_role(channel.id)[1]
     phone = channel.name.removeprefix("PJSIP/").rpartition("-")[0]
     desk = floor.desks.at(phone) if role == "operator" else None
-    leg = Leg(channel.id, role, f"PJSIP/{phone}", desk.username if desk else f"chain:{phone}", floor.clock())
+    name = desk.username if desk else caller.chain.name_of(channel.app_data.rpartition(",")[2])
+    leg = Leg(channel.id, role, f"PJSIP/{phone}", name, floor.clock())
     leg.operator_id = desk.operator_id if desk else None
     leg.up = channel.state == "Up"
     caller.humans.took_over(leg)

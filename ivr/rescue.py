@@ -74,7 +74,7 @@ class Switch:
 
 
 def orphans(channels: Sequence[Mapping[str, Any]], bridges: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The callers in our application who hear nobody: in no bridge, or in one without another party.
+    """The callers and the citizens we rang who are in our application and hear nobody: in no bridge, or in one without another party.
 
     Music and announcements may play to them; whoever talks with somebody is left alone.
     """
@@ -82,7 +82,7 @@ def orphans(channels: Sequence[Mapping[str, Any]], bridges: Sequence[Mapping[str
         str(channel["id"])
         for channel in channels
         if channel["dialplan"].get("app_name") == "Stasis"
-        and str(channel["dialplan"].get("app_data", "")).split(",")[:2] == [APP, "caller"]
+        and _is_citizen(str(channel["dialplan"].get("app_data", "")).split(","), str(channel["state"]))
     }
     up = {str(channel["id"]) for channel in channels if channel["state"] == "Up"}
     parties = {str(p) for channel in channels for p in [channel["id"]] if _is_party(channel)}
@@ -92,6 +92,11 @@ def orphans(channels: Sequence[Mapping[str, Any]], bridges: Sequence[Mapping[str
         others = [member for member in present if member in parties and member in up]
         talking.update(member for member in present if len(set(others) - {member}) > 0)
     return sorted(ours - talking)
+
+
+def _is_citizen(said: Sequence[str], state: str) -> bool:
+    """Whether somebody who needs the hotline is behind a channel; whom we ring has not answered before it is up."""
+    return said[:2] == [APP, "caller"] or (said[:2] == [APP, "citizen"] and state == "Up")
 
 
 def _is_party(channel: Mapping[str, Any]) -> bool:
