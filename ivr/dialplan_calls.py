@@ -9,7 +9,7 @@ import csv
 import json
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ from hotline.acuity import FAILSAFE, Acuity
 from hotline.calls import Call, CallState, EndReason
 from hotline.database import reading
 from hotline.record import Record
+from ivr.recall import matches_nobody
 
 log = structlog.get_logger(__name__)
 
@@ -79,8 +80,11 @@ class Served:
     def ended_at(self) -> datetime:
         return max(party.ended_at for party in self.parties)
 
-    def facts(self, known: bool, answered: bool = False) -> Iterator[e.Event]:
-        """What to tell of it; `known` when somebody told of its arrival, `answered` when of a human's answer."""
+    def facts(self, known: bool, answered: bool = False, shared: Collection[str] = ()) -> Iterator[e.Event]:
+        """What to tell of it; `known` when somebody told of its arrival, `answered` when of a human's answer.
+
+        A talk settles what was owed to its number, unless that is `shared` by many.
+        """
         first = self.first
         if not known:
             told = numbers.caller(first.caller)
@@ -101,18 +105,18 @@ class Served:
             yield e.CallQueued(
                 id=_id(first, "queued"), at=answered_at, call_id=first.call_id, hotline=first.hotline, acuity=acuity
             )  # fmt: skip
+        number = numbers.caller(first.caller).e164
         human = next((party for party in self.parties if party.human), None)
         if human is not None:
             yield e.CallAnswered(
                 id=_id(first, "human"), at=human.answered_at or human.started_at, call_id=first.call_id,
-                leg_id=human.dstchannel, answered_by=human.human,
+                leg_id=human.dstchannel, answered_by=human.human, settles="" if matches_nobody(number, shared) else number or "",
             )  # fmt: skip
         heard_s = (self.ended_at - answered_at).total_seconds()
         reason = self._reason(human is not None or (answered and not dialplan_alone), heard_s)
         yield e.CallEnded(
             id=_id(first, "ended"), at=self.ended_at, call_id=first.call_id, reason=reason, heard_s=heard_s
         )
-        number = numbers.caller(first.caller).e164
         if number and reason in (EndReason.ABANDONED, EndReason.LEFT_MESSAGE):
             due_at = self.ended_at + timedelta(seconds=Acuity(acuity).callback_within_s)
             yield e.RecallDue(
@@ -142,6 +146,8 @@ class DialplanCalls:
     columns: Sequence[str]
     place: Path
     """A small file of ours that remembers how far the list was read."""
+    shared: Collection[str] = ()
+    """Numbers that do not say who rings."""
     _waiting: dict[str, list[Party]] = field(default_factory=dict)
     _from: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Call id → the file (inode) and place where its first line begins: reading starts there after a restart."""
@@ -171,7 +177,9 @@ class DialplanCalls:
             call_id = served.first.call_id
             state, human_at = states.get(call_id, (None, None))
             if state != CallState.ENDED:
-                self.record.write(*served.facts(known=state is not None, answered=human_at is not None))
+                self.record.write(
+                    *served.facts(known=state is not None, answered=human_at is not None, shared=self.shared)
+                )
                 told += 1
                 log.info("a call of the dialplan alone was told", call_id=call_id, known=state is not None)
             del self._waiting[call_id], self._from[call_id]

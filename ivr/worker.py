@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hotline import bus
 from hotline.database import make_engine
+from hotline.installation import read
 from hotline.journal import Journal
 from hotline.record import Record
 from hotline.settings import Settings, settings
@@ -65,7 +66,10 @@ def _dialplan_calls(given: Settings, record: Record) -> DialplanCalls:
 
     place = given.journal / "dialplan-calls.place"
     engine = make_engine(given.database, busy_s=WRITES_WITHIN_S)
-    return DialplanCalls(engine, record, cdr_path(given), CDR_COLUMNS, place)
+    shared = frozenset(
+        number for hotline in read(given.installation).hotlines for number in hotline.shared_numbers
+    )
+    return DialplanCalls(engine, record, cdr_path(given), CDR_COLUMNS, place, shared)
 
 
 def _survives(name: str, work: Callable[[], int]) -> None:

@@ -4,15 +4,18 @@ import csv
 import io
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, select
 
 from asterisk_conf import CDR_COLUMNS
+from hotline import events as e
 from hotline.calls import Call
 from hotline.database import make_engine, migrate, reading
 from hotline.journal import Journal
+from hotline.recalls import Recall
 from hotline.record import Record
 from ivr import dialplan_calls
 from ivr.dialplan_calls import DialplanCalls
@@ -44,6 +47,10 @@ class House:
     def written(self, *numbers: int, path: Path | None = None) -> None:
         with (path or self.path).open("a") as file:
             file.writelines(map(self.line, numbers))
+
+    def recall(self, call_id: str) -> Recall:
+        with reading(self._engine) as session:
+            return session.get_one(Recall, f"r-{call_id}")
 
     def told(self) -> list[int]:
         with reading(self._engine) as session:
@@ -102,3 +109,15 @@ def test_only_some_old_lists_are_kept(house: House) -> None:
     kept = sorted(file.name for file in house.path.parent.glob("hotline.csv.*"))
     assert kept == [f"hotline.csv.{n}" for n in range(1, dialplan_calls.ROTATED_KEPT + 1)]
     assert len(house.told()) == 2 * (dialplan_calls.ROTATED_KEPT + 2)
+
+
+def test_a_caller_whom_the_dialplan_alone_served_is_owed_no_recall_any_more(house: House) -> None:
+    before = e.now() - timedelta(minutes=5)
+    lost = e.RecallDue(
+        at=before, call_id="n1-1600000000.1", hotline="binhphuoc", number="+84912000001", acuity="RED", why="lost",
+        due_at=before,
+    )  # fmt: skip
+    house.record.write(lost)
+    house.written(1)
+    assert house.importer().look() == 1
+    assert house.recall(lost.call_id).state == "done"
