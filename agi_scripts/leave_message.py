@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
 from agi_scripts.session import CallerHungUp, Session
 from agi_scripts.triage_call import House
 from hotline import events as e
 from hotline import numbers
 from hotline.acuity import FAILSAFE, Acuity
-from hotline.calls import EndReason
+from hotline.calls import Call, EndReason
+from hotline.database import reading
 from ivr.speech.prompts import sound_path
+
+log = structlog.get_logger(__name__)
 
 MESSAGE_AT_MOST_S = 120.0
 
@@ -18,10 +24,14 @@ MESSAGE_AT_MOST_S = 120.0
 def leave_message(session: Session, house: House) -> None:
     """Ask for a message, wait for # or the hang-up. Key 1, also while speaking, is an emergency: NEXT=line at RED."""
     names = ("HOTLINE", "LANGUAGE_CODE", "CALLER", "CALLBACK", "ACUITY")
-    hotline, language, caller_number, callback, acuity = session.values(*names)
+    try:
+        hotline, language, caller_number, callback, acuity = session.values(*names)
+        session.set("TRIAGE_DONE", "")  # until this script is through, a break leads to the fallback
+    except CallerHungUp:
+        _gone_at_once(session, house)
+        raise
     number = callback or caller_number
     language = language or "vi"
-    session.set("TRIAGE_DONE", "")  # until this script is through, a break leads to the fallback
 
     def say(prompt: str, keys: str = "") -> str | None:
         return session.play(sound_path(house.given.prompts, prompt, language, hotline), keys)
@@ -70,6 +80,31 @@ def _until_key(session: Session) -> str | None:
             break
         left_s = MESSAGE_AT_MOST_S - (session.heard_s - began)
     return key
+
+
+def _gone_at_once(session: Session, house: House) -> None:
+    """Who hangs up before they could be asked is lost; the channel tells nothing any more, so the record is asked who it was."""
+    try:
+        with reading(house.engine) as base:
+            call = base.get(Call, session.call_id)
+    except SQLAlchemyError as error:
+        log.warning("a lost caller is left to Asterisk's own list", error=type(error).__name__)
+        return
+    if call is None:
+        return
+    owed, now = Acuity(call.acuity), e.now()
+    house.record.tell(
+        e.CallEnded(
+            call_id=call.id, reason=EndReason.ABANDONED, heard_s=(now - call.arrived_at).total_seconds()
+        )
+    )
+    if call.caller_number:
+        house.record.tell(
+            e.RecallDue(
+                call_id=call.id, hotline=call.hotline, number=call.caller_number, acuity=owed, why="lost",
+                due_at=now + timedelta(seconds=owed.callback_within_s),
+            )
+        )  # fmt: skip
 
 
 def _left(session: Session, house: House, hotline: str, number: str, acuity: str) -> None:

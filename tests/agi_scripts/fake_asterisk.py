@@ -37,6 +37,8 @@ class Call:
     """Sounds in the order they were asked for."""
     commands: list[str] = field(default_factory=list)
     gone: bool = False
+    gone_at: str = ""
+    """The beginning of the command at which the caller hangs up, as "GET FULL"."""
 
     def __post_init__(self) -> None:
         self._keys = iter(self.keys)
@@ -56,6 +58,10 @@ class Call:
     """As with AGIEXITONHANGUP: two HANGUP lines, then the end of file."""
 
     def reply(self, words: list[str]) -> Iterator[str]:
+        if self.gone_at and " ".join(words).upper().startswith(self.gone_at):
+            self.gone = True
+            yield "HANGUP\nHANGUP\n"
+            return
         match [word.upper() if at < 3 else word for at, word in enumerate(words)]:
             case ["SET", "VARIABLE", *_]:
                 self.set.append((words[2], words[3]))

@@ -345,6 +345,17 @@ def test_a_message_is_left_and_called_back(running: Running) -> None:
     assert (running.call().end_reason, recall.acuity, recall.why) == ("left_message", "YELLOW", "asked")
 
 
+@pytest.mark.parametrize("at", ["GET FULL", "SET VARIABLE TRIAGE_DONE"])
+def test_who_hangs_up_before_they_are_asked_for_a_message_is_lost_and_on_record_at_once(
+    running: Running, at: str
+) -> None:
+    running.meet("0")
+    running.meet(script="leave_message", gone_at=at)
+    recall = running.recall()
+    assert recall is not None
+    assert (running.call().end_reason, recall.number, recall.why) == ("abandoned", E164, "lost")
+
+
 @pytest.mark.parametrize(
     "keys", [("1",), (None, "1"), (None, None, None, "5", "1")], ids=["asked", "told", "speaking"]
 )
