@@ -94,6 +94,8 @@ def supervisord_conf(given: Settings, found: Sequence[Process]) -> str:
         "[rpcinterface:supervisor]",
         "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface",
         "",
+        *("[rpcinterface:restarts]", "supervisor.rpcinterface_factory = front_door.restarts:make"),
+        "",
         *("[supervisorctl]", f"serverurl=unix://{run / 'supervisor.sock'}"),
     ]
     for process in found:
@@ -112,7 +114,7 @@ def _program(process: Process, log: Path) -> list[str]:
         "environment=" + ",".join(f'{key}="{_escaped(value)}"' for key, value in environment.items()),
         f"priority={process.order}",
         "autorestart=true",
-        # A child that dies within a second waits 1 s, 2 s, 3 s … for its next start; it is never given up.
+        # A child that dies within a second waits 1 s, 2 s, 3 s, 3 s … for its next start (front_door.restarts); it is never given up.
         *("startsecs=1", "startretries=1000000"),
         *("stopasgroup=false", "killasgroup=true", f"stopwaitsecs={process.end_within_s}"),
         *("redirect_stderr=true", f"stdout_logfile={log / process.name}.log"),

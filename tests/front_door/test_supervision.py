@@ -1,5 +1,6 @@
 """The supervisor with real children: one restarted alone, all ended together, one run in one place."""
 
+import itertools
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ import pytest
 from front_door import leftovers, places, ports, processes, supervision
 from front_door.faults import Fault
 from front_door.processes import Process
+from front_door.restarts import LONGEST_PAUSE_S
 from hotline.settings import Settings
 
 pytestmark = pytest.mark.live
@@ -94,6 +96,18 @@ def test_a_killed_child_is_started_again_while_the_others_go_on(supervisor: supe
     until(lambda: pid_of(supervisor, "calls") not in (0, before))
     assert time.monotonic() - killed < 2.0
     assert pid_of(supervisor, "agi") == other
+
+
+def test_a_child_that_cannot_start_is_tried_again_every_few_seconds_however_often_it_has_failed(
+    given: Settings,
+) -> None:
+    starts = given.var.parent / "starts"
+    fails = Process("calls", ("sh", "-c", f"date +%s.%N >> {starts}; exit 1"), 30)
+    with supervision.installation(given), supervision.running(given, [panel(given), fails]):
+        until(lambda: starts.exists() and len(starts.read_text().split()) >= 7, 30)
+    at = [float(text) for text in starts.read_text().split()]
+    pauses = [later - before for before, later in itertools.pairwise(at)]
+    assert max(pauses) < LONGEST_PAUSE_S + 1.5, pauses
 
 
 def test_one_child_can_be_started_anew_alone(supervisor: supervision.Supervisor) -> None:
