@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 from hotline.database import reading
 from hotline.operators import Operator
 from softphone_panel import people_signed_in, phone
-from softphone_panel.limits import limiter, username_tried
+from softphone_panel.limits import guess, limiter, refused
 from softphone_panel.words import LANGUAGES, say
 
 log = structlog.get_logger(__name__)
@@ -43,8 +43,8 @@ def known_person(username: str, password: str) -> Operator | None:
 
 
 @room.route("/sign-in", methods=["GET", "POST"])
-@limiter.limit("20 per minute", methods=["POST"])
-@limiter.limit("10 per minute", methods=["POST"], key_func=username_tried)
+@limiter.limit("20 per minute", methods=["POST"], deduct_when=refused)
+@limiter.limit("10 per minute", methods=["POST"], key_func=guess, deduct_when=refused)
 def sign_in() -> tuple[str, int] | str | Response:
     there = request.values.get("next", "")
     if not OURS.fullmatch(there) or there.startswith("//"):

@@ -142,6 +142,18 @@ def test_passwords_cannot_be_tried_without_end(app: Flask, who: dict[str, int]) 
     assert tried == [401] * 10 + [429] * 2
 
 
+def test_a_strangers_guesses_keep_nobody_from_signing_in_elsewhere_nor_does_a_whole_shift_at_one_address(
+    app: Flask, who: dict[str, int]
+) -> None:
+    stranger = {"REMOTE_ADDR": "198.51.100.7"}
+    for n in range(12):
+        guess = {"username": "lan", "password": f"guess {n}"}
+        app.test_client().post("/sign-in", data=guess, environ_base=stranger)
+    right = {"username": "lan", "password": rows.PASSWORD}
+    answers = [app.test_client().post("/sign-in", data=right).status_code for _ in range(25)]
+    assert answers == [303] * 25
+
+
 def test_somebody_without_a_password_is_told_so_like_anybody_else(app: Flask, who: dict[str, int]) -> None:
     with transaction() as session:
         session.scalars(select(Operator).where(Operator.username == "lan")).one().password_hash = ""
