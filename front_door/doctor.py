@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from front_door import parts, ports, preparation, selftest, supervision
+from front_door import certificates, parts, ports, preparation, selftest, supervision
 from front_door.faults import Fault
 from hotline import installation, unit_files
 from hotline.installation import InstallationFaults
@@ -228,6 +228,19 @@ def _ports(given: Settings) -> Iterator[Finding]:
             yield Finding(name, "ours" if taken else "free")
 
 
+def _certificate(given: Settings) -> Iterator[Finding]:
+    from cryptography import x509
+
+    path = given.certificate or given.tls / "front.pem"
+    if not path.exists():
+        yield Finding("Certificate", "not made yet (./run up makes it)")
+        return
+    made = certificates.provide(given)
+    ends = x509.load_pem_x509_certificate(made.chain.read_bytes()).not_valid_after_utc
+    whose = "our own authority's" if certificates.has_own_authority(given) else "the installation's own"
+    yield Finding("Certificate", f"{whose}, good until {ends:%Y-%m-%d}")
+
+
 def _processes(given: Settings) -> Iterator[Finding]:
     if not _is_running(given):
         yield Finding("Processes", "not running (./run up starts them)")
@@ -306,6 +319,7 @@ CHECKS: dict[str, Look] = {
     "Database": _database,
     "Journal": _journal,
     "Ports": _ports,
+    "Certificate": _certificate,
     "Processes": _processes,
     "Disk": _disk,
     "Protocol": _approval,

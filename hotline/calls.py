@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Index, String
+from sqlalchemy import JSON, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hotline.database import Base, Moment
@@ -114,4 +114,6 @@ class Leg(Base):
     answered_at: Mapped[datetime | None] = mapped_column(Moment)
     ended_at: Mapped[datetime | None] = mapped_column(Moment)
     outcome: Mapped[str] = mapped_column(String(24), default="")
+    quality: Mapped[dict[str, float]] = mapped_column(JSON, default=dict, server_default="{}")
+    """As `events.LegEnded.quality`."""
     """answered, no_answer, busy, declined, unavailable, cancelled, failed."""

@@ -224,7 +224,7 @@ _STILL_RUNG = Prepared(
 def _leg_ended(book: Book, event: e.LegEnded) -> Row:
     leg = book.rows.get(Leg, event.leg_id)
     if leg is not None:
-        leg.ended_at, leg.outcome = event.at, event.outcome
+        leg.ended_at, leg.outcome, leg.quality = event.at, event.outcome, event.quality
     call = _call(book, event)
     if call.state == CallState.RINGING:
         book.rows.write()

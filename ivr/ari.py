@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -68,6 +68,35 @@ class Channel:
 class Bridge:
     id: str
     channels: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Asterisk's own names: rx is what came from the far end, tx what went there."""
+
+    rxcount: float = 0
+    """Packets."""
+    rxploss: float = 0
+    txcount: float = 0
+    txploss: float = 0
+    """Packets that the far end says it missed."""
+    rxjitter: float = 0
+    """Seconds."""
+    rtt: float = 0
+    """Seconds there and back, when the far end tells."""
+
+    def quality(self) -> dict[str, float]:
+        """As `events.LegEnded.quality`."""
+        return {
+            "jitter_ms": round(1000 * self.rxjitter, 1),
+            "loss_percent": _percent(self.rxploss, self.rxcount + self.rxploss),
+            "heard_loss_percent": _percent(self.txploss, self.txcount),
+            "round_trip_ms": round(1000 * self.rtt, 1),
+        }
+
+
+def _percent(part: float, whole: float) -> float:
+    return round(min(100.0, 100 * part / whole), 2) if whole > 0 and part > 0 else 0.0
 
 
 @dataclass(frozen=True)
@@ -307,9 +336,10 @@ class Ari:
             "POST", f"bridges/{bridge}/addChannel", channel=channel, inhibitConnectedLineUpdates="true"
         )
 
-    async def packets_from(self, channel: str) -> int:
-        """How many packets of sound have come from a channel's far end since it began."""
-        return int((await self.request("GET", f"channels/{channel}/rtp_statistics"))["rxcount"])
+    async def sound_of(self, channel: str) -> Sound:
+        """What has gone to and come from a channel's far end since it began."""
+        raw = await self.request("GET", f"channels/{channel}/rtp_statistics")
+        return Sound(**{one.name: float(raw.get(one.name) or 0) for one in fields(Sound)})
 
     async def start_music(self, channel: str) -> None:
         """Music for one channel; inside a bridge it hears nothing else until `stop_music`."""

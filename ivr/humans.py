@@ -130,7 +130,9 @@ class Humans:
         leg.ending = leg.ending or "lost"
         leg.over = True
         self.legs.pop(leg.id, None)
-        self._floor.tell(e.LegEnded(call_id=self._caller.id, leg_id=leg.id, outcome=leg.ending))
+        self._floor.tell(
+            e.LegEnded(call_id=self._caller.id, leg_id=leg.id, outcome=leg.ending, quality=leg.quality)
+        )
         self._floor.spawn(self._floor.quietly(self._floor.ari.hang_up(leg.id)))
 
     def end_all(self, why: str, reason: str = "normal") -> None:
@@ -149,6 +151,8 @@ class Humans:
                 self.answered(leg)
             else:
                 self._caller.chain.announce(leg)
+        elif event.kind in ("ChannelHold", "ChannelUnhold") and leg is self.talking:
+            self._caller.talk.hold_key(held=event.kind == "ChannelHold")
         elif event.kind == "ChannelDestroyed":
             self._ended(leg, event.cause, event.tech_cause)
         elif leg.role == "chain":
@@ -243,7 +247,9 @@ class Humans:
             return
         leg.over = True
         self.legs.pop(leg.id, None)
-        self._floor.tell(e.LegEnded(call_id=self._caller.id, leg_id=leg.id, outcome=what))
+        self._floor.tell(
+            e.LegEnded(call_id=self._caller.id, leg_id=leg.id, outcome=what, quality=leg.quality)
+        )
         desk = self._floor.desks.of(leg.operator_id)
         if desk is not None and desk.call_id == self._caller.id:
             if desk.state is Presence.RINGING and what in MISSED and not desk.signing_out:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 SHOWN = "CONNECTEDLINE(num,i)"
 """The channel variable whose number the rung phone shows: a created leg's other party, not its own caller id."""
@@ -37,14 +37,15 @@ class Leg:
     ending: str = ""
     """The outcome we chose ourselves when we ended it; empty while it is wanted."""
     over: bool = False
+    quality: dict[str, float] = field(default_factory=dict)
+    """As `events.LegEnded.quality`, as far as it was measured."""
+    announced: int = 0
+    """How often a duty number has been told why it rings."""
 
     @property
     def dialled(self) -> tuple[str, ...]:
         """The digits of a duty number, for the process that takes its leg over; a desk is known by its phone."""
         return (self.endpoint.removeprefix("PJSIP/").partition("@")[0],) if self.role == "chain" else ()
-
-    announced: int = 0
-    """How often a duty number has been told why it rings."""
 
 
 def call_and_role(channel_id: str) -> tuple[str, str]:

@@ -64,17 +64,22 @@ class Talk:
                 "Đường dây đang nối lại: hãy chờ một giây rồi giữ máy.",
                 "The line is being reconnected: wait a second, then hold.",
             )
-        if not self.held:
-            self.held = True
-            self._caller.do(self._floor.ari.start_music(self._caller.id))
+        self.hold_key(held=True)
 
     def retrieve(self, operator_id: int) -> None:
         """Caller and operator hear each other again."""
         self._leg_of(operator_id)
-        if self.held:
-            self.held = False
-            if not self.is_lost:
-                self._caller.do(self._floor.ari.stop_music(self._caller.id))
+        self.hold_key(held=False)
+
+    def hold_key(self, *, held: bool) -> None:
+        """What a desk phone's own key says; a phone alone would leave the caller in silence."""
+        if held is self.held:
+            return
+        self.held, ari = held, self._floor.ari
+        if held:
+            self._caller.do(ari.start_music(self._caller.id))
+        elif not self.is_lost:
+            self._caller.do(ari.stop_music(self._caller.id))
 
     def _leg_of(self, operator_id: int) -> Leg:
         leg = self._caller.humans.talking
@@ -104,14 +109,16 @@ class Talk:
 
     async def _count(self, leg: Leg) -> None:
         try:
-            packets = await self._floor.ari.packets_from(leg.id)
+            sound = await self._floor.ari.sound_of(leg.id)
         except AriError:
             return  # gone, which is told otherwise; or Asterisk is slow, which is not the desk's doing
         finally:
             self._asking = False
         if leg is not self._caller.humans.talking or leg.over:
             return
-        now_s, before, self._packets = self._floor.clock(), self._packets, packets
+        leg.quality = sound.quality()
+        now_s, before, self._packets = self._floor.clock(), self._packets, int(sound.rxcount)
+        packets = self._packets
         if packets != before:
             self._moved_s = now_s
             if self.is_lost and self.back is None and 0 <= before <= packets - FOUND_PACKETS:

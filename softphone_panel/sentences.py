@@ -101,7 +101,15 @@ def _dialled(body: Body, names: Names) -> str:
 
 
 def _leg_ended(body: Body, names: Names) -> str:
-    return shown.word(shown.LEG_OUTCOMES, str(body.get("outcome") or ""))
+    how = shown.word(shown.LEG_OUTCOMES, str(body.get("outcome") or ""))
+    quality = body.get("quality")
+    if not quality:
+        return how
+    return f"{how} " + say(
+        "Đường truyền: trễ dao động {jitter} ms, mất gói {loss} %.",
+        jitter=round(float(quality.get("jitter_ms") or 0)),
+        loss=round(max(float(quality.get(k) or 0) for k in ("loss_percent", "heard_loss_percent")), 1),
+    )
 
 
 def _answered(body: Body, names: Names) -> str:

@@ -40,6 +40,8 @@ class FakeAri:
         """Phones without a contact: creating a leg to them is refused."""
         self.packets: dict[str, int] = {}
         """Channel → packets of sound that have come from its far end."""
+        self.sound: dict[str, float] = {}
+        """What else Asterisk says of every channel's sound."""
         self.dialled = asyncio.Event()
         self.started = "2026-01-01T00:00:00.000+0000"
         self.slow_channels_s = 0.0
@@ -148,7 +150,7 @@ class FakeAri:
             case ["GET", "bridges"]:
                 return 200, [{"id": i, "channels": sorted(c)} for i, c in self.bridges.items()]
             case ["GET", "channels", channel, "rtp_statistics"] if channel in self.channels:
-                return 200, {"rxcount": self.packets.get(channel, 0)}
+                return 200, {"rxcount": self.packets.get(channel, 0), **self.sound}
             case ["POST", "channels", "create"]:
                 return await self._create(query)
             case ["POST", "channels", leg, "dial"] if leg in self.channels:

@@ -51,9 +51,23 @@ def test_a_caller_on_hold_hears_music_until_they_are_retrieved(tmp_path: Path) -
         await s.until(lambda: MUSIC in s.asterisk.said, "music")
         await sound(s, leg, 3)
         assert not caller.talk.is_lost
+        assert caller.humans.legs[leg].quality["loss_percent"] == 0
         caller.talk.retrieve(1)
         await s.until(lambda: NO_MUSIC in s.asterisk.said, "no music")
         assert s.asterisk.said.count(MUSIC) == 1
+
+    played(tmp_path, scene)
+
+
+def test_a_desk_phone_s_own_hold_key_gives_the_caller_music(tmp_path: Path) -> None:
+    async def scene(s: Stage) -> None:
+        caller, leg = await talking(s, "101")
+        channel = s.asterisk.channels[leg].plain()
+        await s.asterisk.tell("ChannelHold", channel=channel)
+        await s.until(lambda: MUSIC in s.asterisk.said, "music")
+        assert caller.talk.held
+        await s.asterisk.tell("ChannelUnhold", channel=channel)
+        await s.until(lambda: NO_MUSIC in s.asterisk.said, "no music")
 
     played(tmp_path, scene)
 
@@ -183,5 +197,20 @@ def test_a_caller_who_gives_up_while_their_operator_is_lost_is_owed_a_call(tmp_p
         await s.asterisk.gone(CALL)
         await s.until(lambda: s.told.of(e.RecallDue), "owed")
         await s.until(lambda: s.told.of(e.CallEnded), "over")
+
+    played(tmp_path, scene)
+
+
+def test_how_good_the_desk_s_network_was_is_told_at_the_end(tmp_path: Path) -> None:
+    async def scene(s: Stage) -> None:
+        _, leg = await talking(s)
+        s.asterisk.sound = {"rxploss": 5, "rxjitter": 0.0042, "txcount": 100, "txploss": 1, "rtt": 0.031}
+        s.asterisk.packets[leg] = 95
+        await s.later(0.5)
+        await s.asterisk.gone(leg)
+        (told,) = await s.until(lambda: s.told.of(e.LegEnded), "told")
+        assert told.quality == {
+            "jitter_ms": 4.2, "loss_percent": 5.0, "heard_loss_percent": 1.0, "round_trip_ms": 31.0,
+        }  # fmt: skip
 
     played(tmp_path, scene)

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from hotline.settings import Settings
+from hotline.settings import PROJECT, Settings
 
 RATE_HZ = 48_000
+AXE = PROJECT / "node_modules" / "axe-core" / "axe.min.js"
 ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-quic"),
     *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
@@ -132,7 +133,10 @@ class BrowserDesk:
         """Signed in to the panel, the phone still off."""
         origin = origin or f"http://127.0.0.1:{given.plain_port}"
         context = await browser.new_context(
-            viewport={"width": 1366, "height": 768}, locale="vi-VN", ignore_https_errors=True
+            viewport={"width": 1366, "height": 768},
+            locale="vi-VN",
+            ignore_https_errors=True,
+            reduced_motion="reduce",
         )
         page = await context.new_page()
         desk = cls(page)
@@ -160,6 +164,21 @@ class BrowserDesk:
 
     async def act(self, name: str) -> None:
         await self.page.click(f"#telephone [data-act={name}]")
+
+    async def lose_the_microphone(self, name: str) -> None:
+        """From now on the browser refuses with that error."""
+        await self.page.evaluate(
+            "name => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', name)); }",
+            name,
+        )
+
+    async def violations(self) -> list[str]:
+        """What axe finds wrong with the page as it is."""
+        await self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = await self.page.evaluate(
+            "async () => (await axe.run()).violations.map(v => v.id + ': ' + v.nodes[0].html)"
+        )
+        return list(found)
 
     async def hears_hz(self, for_ms: int = 600) -> int:
         """The strongest frequency in the page's loudspeaker, Hz; 0 when it is silent."""

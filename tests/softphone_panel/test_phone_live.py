@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import logging
 import os
 import shutil
 import signal
+import socket
+import ssl
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -16,10 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from front_door import demo_data
 from hotline.calls import Leg as LegRow
+from hotline.operators import Operator, OperatorPresence
+from ivr import browser_phone
 from tests import ports
 from tests.product import Product, eventually, running_product
 from tests.softphone_panel.browser_desk import BrowserDesk, Elsewhere, another_machine, chromium, processes_of
@@ -115,6 +120,34 @@ async def _comfort_after(leg: Leg, since_s: float) -> float:
         await asyncio.sleep(0.04)
 
 
+def test_the_front_speaks_tls_and_http_2_and_leads_to_nothing_else_of_asterisk(product: Product) -> None:
+    given = product.given
+    trusting = ssl.create_default_context(cafile=str(given.tls / "ca.pem"))
+    trusting.set_alpn_protocols(["h2"])
+    with (
+        socket.create_connection((given.front_host, given.front_port), 5) as plain,
+        trusting.wrap_socket(plain, server_hostname=given.front_host) as made,
+    ):
+        assert made.selected_alpn_protocol() == "h2"
+        assert made.version() in ("TLSv1.2", "TLSv1.3")
+    said = {
+        path: _status(given.plain_port, path)
+        for path in ("/sign-in", "/trust", "/trust/1022.crt", "/ws", "/ari/channels")
+    }
+    assert said == {"/sign-in": 200, "/trust": 200, "/trust/1022.crt": 200, "/ws": 401, "/ari/channels": 404}
+    with pytest.raises(OSError, match="refused"):
+        _status(given.plain_port, "/", given.front_host)
+
+
+def _status(port: int, path: str, host: str = "127.0.0.1") -> int:
+    connection = http.client.HTTPConnection(host, port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
 def test_a_call_in_the_browser_is_answered_muted_held_keyed_and_hung_up(
     product: Product, tmp_path: Path
 ) -> None:
@@ -144,6 +177,101 @@ def test_a_call_in_the_browser_is_answered_muted_held_keyed_and_hung_up(
             await s.desk.act("hangup")
             await s.leg.until_ended(5)
             await s.desk.is_in("ready")
+
+    played(scene)
+
+
+@pytest.mark.parametrize("why", ["refused", "missing"])
+def test_nobody_goes_on_duty_without_a_microphone(product: Product, tmp_path: Path, why: str) -> None:
+    async def scene() -> None:
+        async with chromium(tmp_path, OPERATOR_HZ) as browser:
+            desk = await BrowserDesk.open(browser, product.given, "lan", demo_data.password(product.given))
+            await desk.lose_the_microphone({"refused": "NotAllowedError", "missing": "NotFoundError"}[why])
+            await desk.page.select_option("#phone", "web")
+            await desk.page.click("#act-sign_in")
+            await desk.is_in(why)
+            await expect(desk.page.locator("#bar .presence.offline")).to_be_visible()
+            await expect(desk.page.locator("[data-act=start]")).to_be_focused()
+
+    played(scene)
+
+
+def test_a_second_sign_in_takes_the_telephone_over_only_when_it_is_told_to(
+    product: Product, tmp_path: Path
+) -> None:
+    async def scene() -> None:
+        async with chromium(tmp_path, OPERATOR_HZ) as browser:
+            password = demo_data.password(product.given)
+            first = await BrowserDesk.open(browser, product.given, "lan", password)
+            await first.go_on_duty()
+            second = await BrowserDesk.open(browser, product.given, "lan", password)
+            await second.is_in("elsewhere")
+            await first.is_in("ready")
+            await second.act("start")
+            await second.is_in("ready")
+            await first.is_in("moved")
+            await expect(second.page.locator("#bar .presence.available")).to_be_visible()
+            number = product.rows(Operator, Operator.username == "lan")[0].id
+            assert browser_phone.is_online(product.given, number)
+            await second.page.click("text=Đăng xuất")
+            await second.page.wait_for_url("**/sign-in")
+            assert browser_phone.page_of(product.given, number) == ""
+            await asyncio.to_thread(
+                eventually,
+                lambda: (
+                    product.rows(OperatorPresence, OperatorPresence.operator_id == number)[0].state
+                    == "offline"
+                ),
+                5,
+                "off duty",
+            )
+
+    played(scene)
+
+
+def test_the_telephone_is_without_a_fault_of_access_in_every_state(product: Product, tmp_path: Path) -> None:
+    async def scene() -> None:
+        found: dict[str, list[str]] = {}
+
+        async def see(desk: BrowserDesk, state: str) -> None:
+            for scheme in ("light", "dark"):
+                await desk.page.emulate_media(color_scheme=scheme)
+                if broken := await desk.violations():
+                    found[f"{state} {scheme}"] = broken
+                if folder := os.environ.get("HOTLINE_PICTURES"):
+                    await desk.page.screenshot(path=f"{folder}/phone-{state}-{scheme}.png")
+
+        plan = product.plan()
+        trunk = plan.trunks[0]
+        async with (
+            Carrier(plan.product, trunk.host, trunk.port) as carrier,
+            chromium(tmp_path, OPERATOR_HZ) as browser,
+        ):
+            desk = await BrowserDesk.open(browser, product.given, "lan", demo_data.password(product.given))
+            await see(desk, "off")
+            await desk.go_on_duty()
+            leg = await Citizen(carrier, "0912000006", tone_hz=CITIZEN_HZ).call("02711022")
+            await leg.until_sound()
+            await leg.press("1")
+            await desk.is_in("ringing", 15)
+            await see(desk, "ringing")
+            await desk.page.keyboard.press("F2")
+            await leg.until_hears(OPERATOR_HZ, within_s=5)
+            for act in ("pad", "devices"):
+                await desk.act(act)
+            await see(desk, "talking")
+            await desk.page.fill("#my-note", "a?")
+            await desk.page.locator("#my-note").press("?")
+            await expect(desk.page.locator("#phone-keys")).to_be_hidden()
+            assert await desk.page.input_value("#my-note") == "a??"
+            await desk.page.locator("#main").focus()
+            await desk.page.keyboard.press("?")
+            await see(desk, "keys")
+            await desk.page.keyboard.press("Escape")
+            await desk.act("hangup")
+            await leg.until_ended(5)
+            await desk.leave_duty()
+        assert found == {}, found
 
     played(scene)
 
@@ -241,5 +369,9 @@ def test_a_killed_browsers_citizen_is_served_by_the_next_operator(product: Produ
                 "legs",
             )
             assert {leg.outcome for leg in legs} >= {"lost"}
+            (lost,) = [leg for leg in legs if leg.outcome == "lost"]
+            log.info("the desk's network: %s", lost.quality)
+            assert 0 <= lost.quality["jitter_ms"] < 100
+            assert lost.quality["loss_percent"] < 5
 
     played(scene)

@@ -21,7 +21,7 @@ function show(to) {
   state = to;
   root.dataset.state = to;
   part("phone-state").textContent = words[to] + (muted && about ? " · " + words.muted : "");
-  part("phone-who").textContent = about?.who || "";
+  part("phone-who").textContent = (about?.who || "").replace(/^\+84/, "0");
   for (const button of root.querySelectorAll("[data-act]")) {
     button.hidden = Boolean(button.dataset.in) && !button.dataset.in.split(" ").includes(to);
   }
@@ -55,7 +55,7 @@ function incoming(detail) {
   muted = held = false;
   if (detail.returns) { show("answering"); line.answer(); return; }
   show("ringing");
-  ring.start(words.incoming, detail.who);
+  ring.start(words.incoming, part("phone-who").textContent);
 }
 function accepted() {
   ring.stop();
@@ -220,9 +220,11 @@ document.addEventListener("submit", (event) => {
   }
   if (!NOT_LIVE.includes(state) && !form.hasAttribute("hx-post") && form.closest("main")) form.target = "1022-work";
 }, true);
-// A page load would end the talk: while the telephone is on, other pages open beside it.
+// A page load would end the talk, and most pages have no telephone: while it is on, they open beside this one.
+const homes = JSON.parse(root.dataset.homes);
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[href]");
+  if (link && !about && homes.includes(link.pathname)) return;
   if (link && !NOT_LIVE.includes(state) && link.origin === location.origin && !link.hash) link.target = "1022-work";
 }, true);
 window.addEventListener("beforeunload", (event) => { if (about && state !== "ringing") event.preventDefault(); });
