@@ -124,6 +124,8 @@ async def stage(folder: Path, asterisk: FakeAri, desks: Desks | None = None) -> 
             yield made
         finally:
             # Nothing goes on behind the next test's back: what was asked of Asterisk is given up before the session closes.
+            if floor._tasks:
+                await asyncio.wait(floor._tasks, timeout=0.2)
             begun: set[asyncio.Task[Any]] = {listening, *floor._tasks}
             while begun:
                 for task in begun:
