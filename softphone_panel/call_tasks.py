@@ -103,7 +103,7 @@ def _do(session: Session, recall: Recall, kind: str) -> None:
             raise InputFault("recall_id", say("Việc gọi này vừa có người khác nhận, hoặc đã xong."), 409)
         _enter(session, recall, "claim")
     if kind == "call":
-        body = {"recall_id": recall.id, "mine": True}
+        body = desk.with_language({"recall_id": recall.id, "mine": True})
         ask(session, current_user.id, "recall_now", desk.click(request.form.get("click_id", "")), body)
     elif kind == "let_go":
         if not claims.let_go(session, recall.id, current_user.id, at):
