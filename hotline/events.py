@@ -200,6 +200,7 @@ class OperatorChanged(Event):
     state: str
     reason: str = ""
     phone: str = ""
+    second_phone: str = ""
     call_id: str = ""
 
 

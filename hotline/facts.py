@@ -368,7 +368,8 @@ def _operator_changed(book: Book, event: e.OperatorChanged) -> None:
     if event.at >= presence.since:  # a late fact is history only
         presence.state, presence.reason, presence.since = event.state, event.reason[:64], event.at
         presence.call_id = event.call_id
-        presence.phone = event.phone if event.phone or event.state == "offline" else presence.phone
+        if event.phone or event.state == "offline":
+            presence.phone, presence.second_phone = event.phone, event.second_phone
     book.rows.add(
         OperatorEntry,
         operator_id=event.operator_id, at=event.at, state=event.state, reason=event.reason[:64], call_id=event.call_id

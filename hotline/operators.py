@@ -64,6 +64,8 @@ class OperatorPresence(Base):
     """Why paused ("missed", "break", …)."""
     phone: Mapped[str] = mapped_column(String(32), default="")
     """SIP endpoint the operator sits at, e.g. "101"."""
+    second_phone: Mapped[str] = mapped_column(String(32), default="", server_default="")
+    """Rings with it; the first that answers talks."""
     call_id: Mapped[str] = mapped_column(String(64), default="")
     since: Mapped[datetime] = mapped_column(Moment)
 

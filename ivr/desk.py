@@ -46,6 +46,8 @@ class Desk:
     hotlines: frozenset[str] = frozenset()
     skills: frozenset[str] = frozenset()
     phone: str = ""
+    second_phone: str = ""
+    """Rings with it; the first that answers talks."""
     state: Presence = P.OFFLINE
     reason: str = ""
     call_id: str = ""
@@ -62,6 +64,10 @@ class Desk:
     def can_be_rung(self) -> bool:
         """Whether a call that the operator asked for may ring now."""
         return self.state in (P.AVAILABLE, P.WRAP_UP) and bool(self.phone)
+
+    @property
+    def phones(self) -> tuple[str, ...]:
+        return tuple(phone for phone in (self.phone, self.second_phone) if phone)
 
     def serves(self, hotline: str) -> bool:
         return not self.hotlines or hotline in self.hotlines
@@ -84,7 +90,7 @@ class Desks:
         return self._by_id.get(operator_id) if operator_id is not None else None
 
     def at(self, phone: str) -> Desk | None:
-        return next((d for d in self._by_id.values() if d.phone == phone and d.state is not P.OFFLINE), None)
+        return next((d for d in self._by_id.values() if phone in d.phones and d.state is not P.OFFLINE), None)
 
     def learn(self, operator: Operator, presence: OperatorPresence | None = None) -> Desk:
         """Take in what the database says of an operator; a desk known already keeps its state."""
@@ -95,6 +101,7 @@ class Desks:
             if presence is not None:
                 desk.state, desk.reason = Presence(presence.state), presence.reason
                 desk.phone, desk.call_id = presence.phone, presence.call_id
+                desk.second_phone = presence.second_phone or ""
         desk.hotlines, desk.skills = frozenset(operator.hotlines), frozenset(operator.skills)
         return desk
 
@@ -110,12 +117,13 @@ class Desks:
         desk.state, desk.reason, desk.call_id, desk.since_s = to, reason, call_id, self.clock()
         phone = desk.phone
         if to is P.OFFLINE:
-            desk.phone, desk.signing_out = "", False
+            desk.phone, desk.second_phone, desk.signing_out = "", "", False
         self.tell(
             OperatorChanged(
-                operator_id=desk.operator_id, state=to, reason=reason, phone=desk.phone, call_id=call_id
+                operator_id=desk.operator_id, state=to, reason=reason, phone=desk.phone, call_id=call_id,
+                second_phone=desk.second_phone,
             )
-        )
+        )  # fmt: skip
         self.mirror(desk if desk.phone else _as_left(desk, phone))
         return True
 
@@ -151,8 +159,8 @@ class Desks:
 
     # -- what a desk asks --
 
-    def sign_in(self, desk: Desk, phone: str, online: bool) -> None:
-        """The operator sits down at a phone; NotPossible when it is unknown, away or taken."""
+    def sign_in(self, desk: Desk, phone: str, online: bool, second_phone: str = "") -> None:
+        """The operator sits down at a phone, and maybe beside a second one; NotPossible when one is unknown, away or taken."""
         if not phone:
             raise NotPossible(
                 "Chưa chọn máy: hãy chọn số máy bàn rồi vào ca.",
@@ -163,14 +171,15 @@ class Desks:
                 f"Máy {phone} chưa đăng ký với tổng đài: hãy bật máy rồi vào ca lại.",
                 f"Phone {phone} is not registered: switch it on, then sign in again.",
             )
-        other = self.at(phone)
-        if other is not None and other is not desk:
-            raise NotPossible(
-                f"Máy {phone} đang có {other.username} trực: hãy chọn máy khác.",
-                f"{other.username} sits at phone {phone}: choose another phone.",
-            )
+        for wanted in filter(None, (phone, second_phone)):
+            other = self.at(wanted)
+            if other is not None and other is not desk:
+                raise NotPossible(
+                    f"Máy {wanted} đang có {other.username} trực: hãy chọn máy khác.",
+                    f"{other.username} sits at phone {wanted}: choose another phone.",
+                )
         if desk.state is P.OFFLINE:
-            desk.phone = phone
+            desk.phone, desk.second_phone = phone, second_phone if second_phone != phone else ""
         elif desk.phone != phone:
             raise NotPossible(
                 f"Đang trực ở máy {desk.phone}: hãy ra ca trước khi đổi máy.",

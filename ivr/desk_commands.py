@@ -164,7 +164,13 @@ class DeskCommands:
                     "Điện thoại trên trang chưa sẵn sàng: hãy cho trang dùng micrô rồi vào ca lại.",
                     "The phone on the page is not ready: let the page use the microphone, then sign in again.",
                 )
-            desks.sign_in(desk, phone, online)
+            second = str(body.get("second_phone", ""))
+            if second and second not in {p.name for p in self._floor.installation.phones}:
+                raise NotPossible(
+                    f"Không có máy {second}: hãy chọn máy trong danh sách.",
+                    f"There is no phone {second}: choose one from the list.",
+                )
+            desks.sign_in(desk, phone, online, second)
         else:
             await self._recall(command, desk)
 
@@ -180,7 +186,9 @@ class DeskCommands:
         if not browser_phone.is_browser(desk.phone):
             return
         if desk.state is Presence.TALKING and isinstance(visit, Caller):
-            visit.talk.lose("the page was left")
+            visit.talk.left()
+        elif desk.second_phone:
+            return  # it rings on
         elif desk.state in (Presence.AVAILABLE, Presence.RINGING):
             self._floor.desks.change(desk, Presence.PAUSED, "phone")
             if visit is not None:

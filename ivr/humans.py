@@ -43,8 +43,9 @@ class Humans:
     def ring(self, desk: Desk) -> None:
         if not self._floor.desks.change(desk, Presence.RINGING, call_id=self._caller.id):
             return
-        leg = self.new_leg("op", "operator", f"PJSIP/{desk.phone}", desk.username, desk.operator_id)
-        self._floor.spawn(self.dial(leg, self._caller.number))
+        for phone in desk.phones:
+            leg = self.new_leg("op", "operator", f"PJSIP/{phone}", desk.username, desk.operator_id)
+            self._floor.spawn(self.dial(leg, self._caller.number))
 
     def new_leg(
         self, prefix: str, role: str, endpoint: str, name: str, operator_id: int | None = None
@@ -105,7 +106,8 @@ class Humans:
                 self._ended(leg, UNHEARD, 0)
 
     def rung(self) -> list[Desk]:
-        desks = (self._floor.desks.of(leg.operator_id) for leg in self.legs.values() if not leg.ending)
+        ids = dict.fromkeys(leg.operator_id for leg in self.legs.values() if not leg.ending)
+        desks = (self._floor.desks.of(number) for number in ids)
         return [
             d for d in desks if d is not None and d.state is Presence.RINGING and d.call_id == self._caller.id
         ]
@@ -251,6 +253,8 @@ class Humans:
             e.LegEnded(call_id=self._caller.id, leg_id=leg.id, outcome=what, quality=leg.quality)
         )
         desk = self._floor.desks.of(leg.operator_id)
+        if any(other.operator_id == leg.operator_id for other in self.legs.values()):
+            desk = None  # their other phone rings on, or talks
         if desk is not None and desk.call_id == self._caller.id:
             if desk.state is Presence.RINGING and what in MISSED and not desk.signing_out:
                 self._floor.desks.change(desk, Presence.PAUSED, MISSED[what])

@@ -135,6 +135,12 @@ class Talk:
         self._caller.do(self._floor.ari.start_music(self._caller.id))
         self._caller.say(["operator-lost"])
 
+    def left(self) -> None:
+        """The operator's page was left; nothing is lost if they talk at another phone."""
+        leg = self._caller.humans.talking
+        if leg is not None and is_browser(leg.endpoint.removeprefix("PJSIP/")):
+            self.lose("the page was left")
+
     def _found(self) -> None:
         log.info("the desk's sound is back", call_id=self._caller.id)
         self._lost_s = None
@@ -148,7 +154,8 @@ class Talk:
     def returned(self, desk: Desk) -> bool:
         """The operator's page is a telephone again: it is connected without a ring. False when this talk lacks nobody."""
         leg = self._caller.humans.talking
-        if leg is None or leg.operator_id != desk.operator_id or self._caller.over:
+        at_page = leg is not None and leg.endpoint == f"PJSIP/{desk.phone}"
+        if leg is None or leg.operator_id != desk.operator_id or not at_page or self._caller.over:
             return False
         if self.back is not None:
             self._caller.humans.drop(self.back)

@@ -114,17 +114,10 @@ def _body(session: Session, kind: str) -> dict[str, Any]:
     if kind == "sign_in":
         phone = request.form.get("phone", "")
         if phone == BROWSER:
-            return {"phone": browser_phone.name_of(current_user.id)}
+            return {"phone": browser_phone.name_of(current_user.id), **_second(session)}
         if phone not in {p.name for p in province().phones}:
             raise InputFault("phone", say("Ô “Máy”: hãy chọn máy điện thoại bạn đang ngồi."))
-        taken = session.scalar(
-            select(OperatorPresence).where(
-                OperatorPresence.phone == phone,
-                OperatorPresence.state != Presence.OFFLINE,
-                OperatorPresence.operator_id != current_user.id,
-            )
-        )
-        if taken is not None:
+        if phone in taken_by_others(session):
             raise InputFault(
                 "phone", say("Ô “Máy”: máy {phone} đang có người trực, hãy chọn máy khác.", phone=phone)
             )
@@ -143,6 +136,26 @@ def _body(session: Session, kind: str) -> dict[str, Any]:
             raise InputFault("reason", say("Ô “Lý do nghỉ”: hãy chọn một lý do trong danh sách."))
         return {"reason": reason}
     return {}
+
+
+def _second(session: Session) -> dict[str, str]:
+    """A desk phone that rings with the page's telephone."""
+    phone = request.form.get("second_phone", "")
+    if not phone:
+        return {}
+    if phone not in {p.name for p in province().phones} or phone in taken_by_others(session):
+        raise InputFault("second_phone", say("Ô “Reo thêm ở”: hãy chọn một máy không có ai trực."))
+    return {"second_phone": phone}
+
+
+def taken_by_others(session: Session) -> set[str]:
+    """The phones at which somebody else is on duty."""
+    rows = session.execute(
+        select(OperatorPresence.phone, OperatorPresence.second_phone).where(
+            OperatorPresence.state != Presence.OFFLINE, OperatorPresence.operator_id != current_user.id
+        )
+    )
+    return {phone for row in rows for phone in row if phone}
 
 
 def fragment(template: str, values: Callable[[Session], dict[str, Any]]) -> Response:
@@ -191,13 +204,7 @@ def bar_values(session: Session) -> dict[str, Any]:
         .order_by(DeskCommand.id.desc())
         .limit(1)
     )
-    taken = set(
-        session.scalars(
-            select(OperatorPresence.phone).where(
-                OperatorPresence.state != Presence.OFFLINE, OperatorPresence.operator_id != current_user.id
-            )
-        )
-    )
+    taken = taken_by_others(session)
     return {
         "presence": presence,
         "state_now": presence.state if presence is not None else "offline",

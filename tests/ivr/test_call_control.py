@@ -70,7 +70,7 @@ class Stage:
             skills=more.get("skills", []),
         )  # fmt: skip
         desk = self.floor.desks.learn(operator)
-        self.floor.desks.sign_in(desk, phone, online=True)
+        self.floor.desks.sign_in(desk, phone, online=True, second_phone=more.get("second_phone", ""))
         return desk
 
     async def until(self, true: Callable[[], Any], what: str) -> Any:

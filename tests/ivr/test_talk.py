@@ -214,3 +214,50 @@ def test_how_good_the_desk_s_network_was_is_told_at_the_end(tmp_path: Path) -> N
         }  # fmt: skip
 
     played(tmp_path, scene)
+
+
+def test_a_second_phone_rings_too_and_the_first_that_answers_talks(tmp_path: Path) -> None:
+    async def scene(s: Stage) -> None:
+        desk = s.seat(1, "web-1", second_phone="101")
+        await s.asterisk.caller(CALL, "ORANGE")
+        legs = await s.rings(CALL, 2)
+        at_desk = next(i for i in legs if s.asterisk.channels[i].name.startswith("PJSIP/101"))
+        await s.asterisk.answer(at_desk)
+        await s.until(lambda: s.asterisk.legs(CALL) == [at_desk], "the page is let go")
+        await s.until(lambda: s.told.of(e.CallAnswered), "answered")
+        assert desk.state is Presence.TALKING
+        caller = s.floor.visits[CALL]
+        assert isinstance(caller, Caller)
+        caller.talk.left()  # the page may be closed: they talk at their desk
+        assert not caller.talk.is_lost
+        assert not caller.talk.returned(desk)
+        await s.asterisk.gone(at_desk)
+        await s.until(lambda: desk.state is Presence.WRAP_UP, "wrap-up")
+
+    played(tmp_path, scene)
+
+
+def test_a_second_phone_that_is_away_costs_the_operator_nothing(tmp_path: Path) -> None:
+    async def scene(s: Stage) -> None:
+        s.asterisk.away.add("101")
+        desk = s.seat(1, "web-1", second_phone="101")
+        await s.asterisk.caller(CALL, "ORANGE")
+        (leg,) = await s.rings(CALL)
+        await s.until(lambda: s.told.of(e.LegEnded), "the other is away")
+        assert desk.state is Presence.RINGING
+        await s.asterisk.answer(leg)
+        await s.until(lambda: desk.state is Presence.TALKING, "talking")
+
+    played(tmp_path, scene)
+
+
+def test_two_phones_that_nobody_answers_are_one_missed_call(tmp_path: Path) -> None:
+    async def scene(s: Stage) -> None:
+        desk = s.seat(1, "web-1", second_phone="101")
+        await s.asterisk.caller(CALL, "ORANGE")
+        await s.rings(CALL, 2)
+        await s.later(13)
+        assert (desk.state, desk.reason) == (Presence.PAUSED, "missed")
+        assert len(s.told.of(e.LegEnded)) == 2
+
+    played(tmp_path, scene)
