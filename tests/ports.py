@@ -10,6 +10,7 @@ _FIRST = 14000 + 100 * WORKER
 SWITCH, CALLS_HOUSE, RESCUE, TRIAGE, PRODUCT = (_FIRST + n for n in (0, 10, 20, 30, 40))
 """The first port of each room's Asterisk and what belongs to it: ten each, the product twenty."""
 BARE, POSTGRES = _FIRST + 60, _FIRST + 70
+PANEL, LIVE = _FIRST + 90, _FIRST + 91
 _RTP = 16000 + 1000 * WORKER
 RTP_OURS = (_RTP, _RTP + 499)
 """For the sound of Asterisk."""

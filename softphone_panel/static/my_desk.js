@@ -251,6 +251,12 @@
         event.preventDefault();
         onward(field);
       }
+    } else if (event.key === "Enter" && field.classList.contains("unit")) {
+      event.preventDefault();
+      const first = event.target.type === "search" ? field.querySelector("#unit-found input") : event.target;
+      if (!first) return;
+      if (!first.checked) first.click();
+      onward(field);
     } else if (event.key === "Enter" && event.target.matches("input:not([type=search])")) {
       event.preventDefault();
       send(field, true);
@@ -295,6 +301,9 @@
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target?.id === "caller") follow();
     if (event.detail.target?.id === "work") begin();
+    if (event.detail.target?.id === "unit-found") {   // nothing is chosen before somebody chooses
+      for (const radio of event.detail.target.querySelectorAll("input")) radio.checked = false;
+    }
   });
   document.addEventListener("change", (event) => {
     if (event.target.id !== "wrap-disposition") return;

@@ -128,7 +128,9 @@
   function changed(about) {
     document.dispatchEvent(new CustomEvent("1022-change", { detail: about }));
     const parts = fragments().filter((part) => concerns(part, about));
-    if (parts.length) readAll(parts);
+    const own = parts.filter((part) => part.dataset.liveOperator);
+    own.forEach(read);          // a ringing phone waits for nothing
+    if (parts.length > own.length) readAll(parts.filter((part) => !own.includes(part)));
   }
   if (document.body.dataset.stream && fragments().length) {
     open();

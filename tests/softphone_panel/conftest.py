@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from hotline import bus, database
 from hotline.events import now
 from hotline.settings import PROJECT, settings
+from tests import ports
 from tests.softphone_panel import rows
 
 Client = FlaskClient
@@ -28,8 +29,8 @@ def installed(folder: Path, monkeypatch: pytest.MonkeyPatch, database_url: str =
         "RECORDINGS": folder / "recordings",
         "INSTALLATION": PROJECT / "installation" / "demo.toml",
         "DATABASE_URL": database_url,
-        "LIVE_PORT": "8361",
-        "PANEL_PORT": "8360",
+        "LIVE_PORT": ports.LIVE,
+        "PANEL_PORT": ports.PANEL,
     }.items():
         monkeypatch.setenv(f"HOTLINE_{name}", str(value))
     forget = (settings.cache_clear, database.engine.cache_clear, bus.connection.cache_clear)

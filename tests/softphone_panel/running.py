@@ -13,9 +13,10 @@ from pathlib import Path
 
 from front_door import processes
 from hotline.settings import PROJECT, settings
+from tests import ports
 
-PANEL = "http://127.0.0.1:8360"
-STREAM = "http://127.0.0.1:8361"
+PANEL = f"http://127.0.0.1:{ports.PANEL}"
+STREAM = f"http://127.0.0.1:{ports.LIVE}"
 UP_WITHIN_S = 20.0
 
 
@@ -53,7 +54,7 @@ class Running:
             path = str(self.house / "var" / "run" / "redis.sock")
             with socket.socket(socket.AF_UNIX) as probe:
                 return probe.connect_ex(path) == 0
-        port = {"panel": 8360, "live": 8361}[name]
+        port = {"panel": ports.PANEL, "live": ports.LIVE}[name]
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) == 0
 

@@ -26,6 +26,7 @@ from hotline.events import OperatorChanged, RecallDue, now
 from hotline.record import apply
 from hotline.settings import PROJECT, settings
 from hotline.tickets import Ticket
+from tests import ports
 from tests.softphone_panel import rows
 from tests.softphone_panel.conftest import hidden
 from tests.softphone_panel.running import PANEL, Running
@@ -296,16 +297,16 @@ class Visitor:
 
     def cookie(self) -> str:
         """A supervisor's session."""
-        page = self.ask(8360, "GET", "/sign-in", "", {})
+        page = self.ask(ports.PANEL, "GET", "/sign-in", "", {})
         before, text = page.headers["Set-Cookie"].split(";")[0], page.read().decode()
         form = {"csrf_token": hidden(text, "csrf_token"), "username": "truongca", "password": rows.PASSWORD}
         headers = {"Cookie": before, "Content-Type": "application/x-www-form-urlencoded"}
-        answer = self.ask(8360, "POST", "/sign-in", urllib.parse.urlencode(form), headers)
+        answer = self.ask(ports.PANEL, "POST", "/sign-in", urllib.parse.urlencode(form), headers)
         assert answer.status == 303, answer.read().decode()
         return str(answer.headers["Set-Cookie"]).split(";")[0]
 
     def stream(self, headers: dict[str, str]) -> http.client.HTTPResponse:
-        return self.ask(8361, "GET", "/events", "", headers)
+        return self.ask(ports.LIVE, "GET", "/events", "", headers)
 
     def close(self) -> None:
         for opened in self._opened:
@@ -341,7 +342,7 @@ def test_the_stream_is_for_the_signed_in_and_for_the_panels_origin_only(
     mine = {"Cookie": visitor.cookie()}
     ours = visitor.stream({**mine, "Origin": PANEL})
     assert (ours.status, ours.headers["Access-Control-Allow-Origin"]) == (200, PANEL)
-    for origin in ("http://127.0.0.1:9999", "http://evil.example:8360", "null"):
+    for origin in ("http://127.0.0.1:9999", f"http://evil.example:{ports.PANEL}", "null"):
         assert visitor.stream({**mine, "Origin": origin}).headers["Access-Control-Allow-Origin"] is None
 
 
