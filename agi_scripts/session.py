@@ -171,6 +171,11 @@ class Session(AGI):  # type: ignore[misc]  # pyst2 is untyped
         for name, value in wanted.items():
             self.set(name, value)
 
+    def given(self, *names: str) -> tuple[str, ...]:
+        """What the dialplan handed over with the script's name; it is asked for these variables when it handed over nothing."""
+        found = tuple(self.env.get(f"agi_arg_{n}") for n, _ in enumerate(names, start=1))
+        return tuple(value or "" for value in found) if any(found) else self.values(*names)
+
     def values(self, *names: str) -> tuple[str, ...]:
         """Channel variables, "" for one that is not set, whatever bytes they hold."""
         asked = "|".join(f"${{URIENCODE(${{{name}}})}}" for name in names)

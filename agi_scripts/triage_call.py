@@ -120,7 +120,7 @@ class _Caller:
 
 def triage_call(session: Session, house: House) -> None:
     """Ask, decide, tell. Raises CallerHungUp after a hang-up was put on record."""
-    key, trunk, called, number = session.values("HOTLINE", "TRUNK", "CALLED", "CALLER")
+    key, trunk, called, number = session.given("HOTLINE", "TRUNK", "CALLED", "CALLER")
     hotline = house.province.hotline(key)
     told = numbers.caller(number)
     caller = _Caller(session, house, hotline, house.protocols.protocol(hotline.protocol), told)
@@ -218,7 +218,10 @@ def _ask_callback_number(caller: _Caller, decision: Decision) -> Decision:
 def _tell(caller: _Caller, decision: Decision, heard: bool) -> None:
     """The decision on record and in the channel's variables, TRIAGE_DONE last."""
     done = decision.human_only_if_asked and heard
-    caller.house.record.tell(_triaged(caller, decision, decision.acuity))
+    # A redial is in the line at once: its arrival must not be told after that.
+    caller.house.record.tell(
+        _triaged(caller, decision, decision.acuity), at_once=caller.continues is not None
+    )
     if done:
         caller.house.record.tell(_ended(caller, EndReason.SELF_CARE))
     values = {"CALLBACK": caller.callback_number} if caller.callback_number else {}

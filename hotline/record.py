@@ -68,7 +68,10 @@ class Record:
     It belongs to the process that made it: a forked child must make its own.
     """
 
-    def __init__(self, engine: Engine, journal: Journal, actor: str, within_s: float) -> None:
+    def __init__(
+        self, engine: Engine, journal: Journal, actor: str, within_s: float, company_s: float = COMPANY_S
+    ) -> None:
+        self._company_s = company_s
         self._engine, self._journal, self._actor, self._within_s = engine, journal, actor, within_s
         self._made_by = os.getpid()
         self._pending: deque[_Asked] = deque()
@@ -104,14 +107,14 @@ class Record:
     def tell(self, event: e.Event, at_once: bool = False) -> "Future[bool]":
         """Hand a fact over without waiting; the future says True when the database has it, False when the journal has.
 
-        It outlives this process from now on. The future is settled within `within_s` (and COMPANY_S, and a few
+        It outlives this process from now on. The future is settled within `within_s` (and `company_s`, and a few
         milliseconds), whatever the database does. `at_once` is for who waits for it: it takes all facts told before along.
         """
         if os.getpid() != self._made_by:
             # Its threads stayed in the process that made it: what is told here would be kept by nobody.
             raise RuntimeError("this Record was made before a fork; make one in each process")
         now_s = time.monotonic()
-        due_s = now_s + self._within_s + (0.0 if at_once else COMPANY_S)
+        due_s = now_s + self._within_s + (0.0 if at_once else self._company_s)
         asked = _Asked(event, now_s, due_s, line_of(event))
         with self._told:
             self._pending.append(asked)
@@ -184,7 +187,7 @@ class Record:
     def _wait_for_company(self) -> None:
         """Let told facts gather until somebody waits for one, or the oldest has waited long enough."""
         while self._pending and not self._hurry and not self._closing:
-            left_s = self._pending[0].at + COMPANY_S - time.monotonic()
+            left_s = self._pending[0].at + self._company_s - time.monotonic()
             if left_s <= 0:
                 break
             self._told.wait(left_s)

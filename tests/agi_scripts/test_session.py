@@ -64,6 +64,17 @@ def test_a_value_arrives_as_it_was_given(meets: Meets, value: str) -> None:
     assert words_of(wire.asked[0]) == ["SET", "VARIABLE", "NAME", value]
 
 
+def test_what_the_dialplan_hands_over_is_not_asked_for(meets: Meets) -> None:
+    session, wire = meets(head=greeting(more={"arg_1": "binhphuoc", "arg_2": ""}))
+    assert session.given("HOTLINE", "CALLER") == ("binhphuoc", "")
+    assert wire.asked == []
+
+
+def test_a_dialplan_that_hands_nothing_over_is_asked(meets: Meets) -> None:
+    session, _ = meets(b"200 result=1 (binhphuoc|)\n")
+    assert session.given("HOTLINE", "CALLER") == ("binhphuoc", "")
+
+
 def test_several_values_are_one_command(meets: Meets) -> None:
     session, wire = meets(b"200 result=0\n")
     session.owe("ACUITY_REACHED", "RED")

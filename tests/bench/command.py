@@ -37,6 +37,14 @@ RINGING_S = 10.0
     show_default=True,
     help="Time the last key to the operator's phone at so many calls a second, all processes running; 0: not.",
 )
+@click.option(
+    "--silent",
+    multiple=True,
+    type=float,
+    default=(20.0,),
+    show_default=True,
+    help="The same at these rates with callers and phones that send keys and no sound, which costs the load less.",
+)
 @click.option("--only", multiple=True, help="Only these variants, beside the bare dialplan.")
 @click.option(
     "--desks",
@@ -55,6 +63,7 @@ def _command(
     witnesses: float,
     highest: bool,
     ringing: tuple[float, ...],
+    silent: tuple[float, ...],
     only: tuple[str, ...],
     desks: int,
     file: Path | None,
@@ -83,9 +92,10 @@ def _command(
         found.rows = asyncio.run(_measure(bench, chosen, rate, seconds, rounds, witnesses, highest))
         if "ours" in pids:
             kept = ours.calls_kept(folder)
-    for calls_a_second in filter(None, ringing):
+    wanted = [(rate, True) for rate in ringing if rate] + [(rate, False) for rate in silent if rate]
+    for calls_a_second, sound in wanted if 0 not in ringing else []:
         try:
-            found.ringing.append(ringing_of.measure(calls_a_second, RINGING_S))
+            found.ringing.append(ringing_of.measure(calls_a_second, RINGING_S, sound))
         except (Fault, TimeoutError) as why:  # the other numbers are not lost with it
             found.notes.append(f"ringing at {calls_a_second:g} calls/s could not be measured: {why}")
     if "ours" in pids:

@@ -61,7 +61,7 @@ exten => ours,1,Set(HOTLINE={hotline})
  same => n,Set(CALLER=${{CALLERID(num)}})
  same => n,Set(ACUITY=ORANGE)
  same => n,Answer()
- same => n,AGI(agi://127.0.0.1:{ours}/triage_call)
+ same => n,AGI(agi://127.0.0.1:{ours}/triage_call,${{HOTLINE}},${{TRUNK}},${{CALLED}},${{CALLER}})
  same => n,Set(KEYS=${{IF($["${{TRIAGE_DONE}}${{ACUITY}}" = "1RED"]?{keys}:)}})
  same => n,Goto(judged)
 """

@@ -38,6 +38,8 @@ class Ringing:
     """From the last key's end leaving the caller to the INVITE reaching an operator's phone, the whole product running."""
 
     rate: float
+    sound: bool
+    """Whether callers and phones sent sound: their own programs then cost more than the product."""
     phones: int
     talk_s: float
     calls: int
@@ -52,9 +54,10 @@ class Ringing:
     """Processor milliseconds a call of each of the product's processes."""
 
     def as_text(self) -> str:
+        silent = "" if self.sound else " (silent)"
         return (
-            f"last key → operator's phone at {self.rate:g} calls/s, {self.phones} phones, {self.talk_s:g} s talk: p50 {self.p50_ms:.0f}, "
-            f"p99 {self.p99_ms:.0f}, longest {self.longest_ms:.0f} ms; {self.rang} of {self.calls} rang; "
+            f"last key → operator's phone at {self.rate:g} calls/s{silent}, {self.phones} phones, {self.talk_s:g} s talk: "
+            f"p50 {self.p50_ms:.0f}, p99 {self.p99_ms:.0f}, longest {self.longest_ms:.0f} ms; {self.rang} of {self.calls} rang; "
             f"{self.processors_busy:.2f} processors busy; CPU ms a call: "
             + ", ".join(f"{name} {used:g}" for name, used in self.cpu_ms.items() if used)
         )

@@ -48,10 +48,10 @@ class _Timed:
     rang_s: float
 
 
-def measure(rate: float, for_s: float) -> Ringing:
-    """Start the product, load it, end it."""
+def measure(rate: float, for_s: float, sound: bool = True) -> Ringing:
+    """Start the product, load it, end it; without `sound` callers and phones send nothing but keys."""
     with tempfile.TemporaryDirectory(prefix="bench-1022-") as name, _product(Path(name)) as (given, pids):
-        return asyncio.run(_load(given, pids, rate, for_s))
+        return asyncio.run(_load(given, pids, rate, for_s, Sound.SEND if sound else Sound.NONE))
 
 
 @contextmanager
@@ -153,7 +153,9 @@ def _sign_in() -> None:
     raise TimeoutError(f"The operators were not signed in within 30 s: {refused or 'nobody answered'}.")
 
 
-async def _load(given: Settings, pids: dict[str, int], rate: float, for_s: float) -> Ringing:
+async def _load(
+    given: Settings, pids: dict[str, int], rate: float, for_s: float, sound: Sound = Sound.SEND
+) -> Ringing:
     product = ("127.0.0.1", given.sip_port)
     rang: dict[str, float] = {}
 
@@ -162,18 +164,18 @@ async def _load(given: Settings, pids: dict[str, int], rate: float, for_s: float
         rang.setdefault(number[-9:], leg.started_s)
 
     ports = Ports(*WITNESS_RTP)
-    phones = [_phone(given, user, product, ports, on_call) for user in _phones()]
+    phones = [_phone(given, user, product, ports, sound, on_call) for user in _phones()]
     async with Carrier(product, WITNESS_HOST, TRUNK_PORT, channel_count=1000, ports=ports) as carrier:
         try:
             await asyncio.gather(*(phone.plug_in(expires_s=600) for phone in phones))
             await asyncio.to_thread(_sign_in)
-            await asyncio.gather(*(_call(carrier, f"0907{n:06}", rang) for n in range(5)))  # warm
+            await asyncio.gather(*(_call(carrier, f"0907{n:06}", rang, sound) for n in range(5)))  # warm
             used_s, begin = processor.machine_used_s(), time.monotonic()
             before = {name: processor.used_s([pid]) for name, pid in pids.items()}
             calls = []
             for n in range(round(rate * for_s)):
                 await asyncio.sleep(max(begin + n / rate - time.monotonic(), 0))
-                calls.append(asyncio.create_task(_call(carrier, f"0908{n:06}", rang)))
+                calls.append(asyncio.create_task(_call(carrier, f"0908{n:06}", rang, sound)))
             timed = await asyncio.gather(*calls)
             took_s = time.monotonic() - begin
             cost = {name: processor.used_s([pid]) - before[name] for name, pid in pids.items()}
@@ -183,6 +185,7 @@ async def _load(given: Settings, pids: dict[str, int], rate: float, for_s: float
     latencies = [1000 * (one.rang_s - one.key_s) for one in timed if one is not None]
     return Ringing(
         rate=rate,
+        sound=sound is Sound.SEND,
         phones=PHONES,
         talk_s=TALK_S,
         calls=len(calls),
@@ -195,18 +198,20 @@ async def _load(given: Settings, pids: dict[str, int], rate: float, for_s: float
     )
 
 
-def _phone(given: Settings, user: str, product: Address, ports: Ports, on_call: object) -> Phone:
+def _phone(
+    given: Settings, user: str, product: Address, ports: Ports, sound: Sound, on_call: object
+) -> Phone:
     answering = Answering.answers(0.1, talk_s=TALK_S)
     password = secret(given.var, f"phone:{user}")
-    phone = Phone(user, password, product, answering=answering, sound=Sound.SEND, ports=ports)
+    phone = Phone(user, password, product, answering=answering, sound=sound, ports=ports)
     phone.on_call = on_call  # type: ignore[assignment]  # set by name: the constructor is the world's
     return phone
 
 
-async def _call(carrier: Carrier, number: str, rang: dict[str, float]) -> _Timed | None:
+async def _call(carrier: Carrier, number: str, rang: dict[str, float], sound: Sound) -> _Timed | None:
     """One caller; None when no phone rang for them within 10 s of the last key."""
     try:
-        leg = carrier.place(number, CALLED, tone_hz=440, sound=Sound.SEND)
+        leg = carrier.place(number, CALLED, tone_hz=440, sound=sound)
     except OSError:
         return None  # so many calls pile up that no port is left: counted as one that reached nobody
     ends = _key_ends(leg)
