@@ -100,6 +100,25 @@ def first_of(what: str, faults: Sequence[str]) -> str:
     return "\n".join([f"{what}:", *lines])
 
 
+def stations(given: Settings) -> None:
+    """Loads the health stations and their roster. Raises Fault with every fault of the files."""
+    from hotline import station_files
+    from hotline.database import transaction
+
+    installation = province(given)
+    with timed("Health stations"):
+        try:
+            with transaction() as session:
+                station_files.load(
+                    session,
+                    installation.stations,
+                    {hotline.key for hotline in installation.hotlines},
+                    {phone.name for phone in installation.phones},
+                )
+        except station_files.StationFaults as wrong:
+            raise Fault(str(wrong)) from None
+
+
 def first_administrator() -> str | None:
     """Makes the first administrator, from the environment or by asking; the name, None when there was one."""
     from sqlalchemy import select
@@ -176,6 +195,7 @@ def all_of(given: Settings) -> None:
     asterisk()
     database()
     units(given)
+    stations(given)
     prompts(given)
     configuration(given)
     front.render(given)

@@ -107,7 +107,7 @@ class Leg(Base):
     call_id: Mapped[str] = mapped_column(String(64), index=True)
     node: Mapped[str] = mapped_column(String(8))
     role: Mapped[str] = mapped_column(String(16))
-    """caller, operator or chain."""
+    """caller, operator or chain (a station or duty number)."""
     endpoint: Mapped[str] = mapped_column(String(80), default="")
     operator_id: Mapped[int | None] = mapped_column()
     dialled_at: Mapped[datetime] = mapped_column(Moment)

@@ -223,12 +223,68 @@ class RecordingMissing(Event):
     path: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class TransferAsked(Event):
+    """A hand-over begins: the intent, written before anybody is moved or rung."""
+
+    call_id: str
+    transfer_id: str
+    kind: str
+    """warm, direct or conference."""
+    state: str
+    """A value of hotline.transfers.TransferState: where it begins."""
+    operator_id: int | None = None
+    station: str = ""
+    plan: tuple[dict[str, Any], ...] = ()
+    """The numbers in the order of ringing, as hotline.directory.plain has them."""
+    card: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferMoved(Event):
+    """The hand-over goes into another state; written before anybody is moved."""
+
+    call_id: str
+    transfer_id: str
+    state: str
+    why: str = ""
+    """A value of hotline.transfers.Happening."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StationTried(Event):
+    """A number of the chain is rung, or what became of it."""
+
+    call_id: str
+    transfer_id: str
+    leg_id: str
+    name: str
+    number: str
+    place: int
+    state: str
+    """A value of hotline.transfers.TryState."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LegRecordingKept(Event):
+    """A station's own leg was recorded from its answer on: briefing, private talk, hand-over."""
+
+    call_id: str
+    leg_id: str
+    node: str
+    path: str
+    length_s: float
+    size_bytes: int
+    sha256: str
+
+
 EVENTS: dict[str, type[Event]] = {
     c.__name__: c
     for c in (
         CallArrived, CallTriaged, CallQueued, AcuityRaised, AcuityCorrected, LegDialled, LegEnded, CallAnswered, CallWaitsAgain,
         CallLeftToDialplan, MessageStarted, UnitChosen, CallbackNumberGiven, CallEnded, RecallDue, RecallChanged,
         OperatorChanged, RecordingKept, RecordingMissing,
+        TransferAsked, TransferMoved, StationTried, LegRecordingKept,
     )
 }  # fmt: skip
 
@@ -254,6 +310,7 @@ def from_plain(plain: dict[str, Any]) -> Event:
     for name, value in values.items():
         if name.endswith("at") and name in ("at", "due_at", "next_try_at") and isinstance(value, str):
             values[name] = datetime.fromisoformat(value)
-    if "path" in values and isinstance(values["path"], list):
-        values["path"] = tuple(values["path"])
+    for name in ("path", "plan"):
+        if isinstance(values.get(name), list):
+            values[name] = tuple(values[name])
     return kind(**values)

@@ -23,10 +23,12 @@ from hotline.database import Base, Moment, Prepared
 from hotline.operators import OperatorEntry, OperatorPresence
 from hotline.recalls import FOLLOWS as RECALL_FOLLOWS
 from hotline.recalls import LOSSES, Recall, RecallState
-from hotline.recordings import Recording, Retention
+from hotline.recordings import LegRecording, Recording, Retention
 from hotline.redials import chosen_by_a_person, go_on_with, settle_recalls
 from hotline.rows import Row, Rows
 from hotline.tickets import Ticket
+from hotline.transfers import LIVE as TRANSFER_LIVE
+from hotline.transfers import Transfer, TransferState, TransferTry, TryState
 
 
 class Told(Base):
@@ -296,6 +298,9 @@ def _call_ended(book: Book, event: e.CallEnded) -> Row:
         "heard_s": round(event.heard_s, 1),
     }
     book.enter(call.hotline, "call_closed", call.id, body, event.at)
+    for transfer in book.rows.find(Transfer, call_id=call.id):
+        if transfer.state in TRANSFER_LIVE:
+            transfer.state, transfer.ended_at = TransferState.CALLER_GONE.value, event.at
     return call
 
 
@@ -376,6 +381,82 @@ def _operator_changed(book: Book, event: e.OperatorChanged) -> None:
     )  # fmt: skip
 
 
+def _transfer(book: Book, event: Any, call: Row) -> Row:
+    """The event's hand-over; a shell of it when the fact that begins it has not come yet."""
+    transfer = book.rows.get(Transfer, event.transfer_id)
+    if transfer is None:
+        transfer = book.rows.add(
+            Transfer, id=event.transfer_id, call_id=call.id, ticket_id=call.ticket_id, kind="warm",
+            state=TransferState.RINGING.value, asked_at=event.at, changed_at=event.at,
+        )  # fmt: skip
+    return transfer
+
+
+def _transfer_asked(book: Book, event: e.TransferAsked) -> Row:
+    call = _call(book, event)
+    is_late = book.rows.get(Transfer, event.transfer_id) is not None
+    transfer = _transfer(book, event, call)
+    transfer.kind, transfer.operator_id, transfer.station = event.kind, event.operator_id, event.station
+    transfer.plan, transfer.card, transfer.asked_at = list(event.plan), dict(event.card), event.at
+    if not is_late:
+        transfer.state = str(event.state)
+    return call
+
+
+def _transfer_moved(book: Book, event: e.TransferMoved) -> Row:
+    call = _call(book, event)
+    transfer = _transfer(book, event, call)
+    if transfer.state not in TRANSFER_LIVE or event.at < transfer.changed_at:
+        return call  # a late fact never reopens or rewinds a hand-over
+    transfer.state, transfer.why, transfer.changed_at = str(event.state), str(event.why)[:80], event.at
+    if event.state in (TransferState.TOGETHER, TransferState.HANDED_OVER):
+        transfer.handed_over_at = transfer.handed_over_at or event.at
+    if event.state not in TRANSFER_LIVE:
+        transfer.ended_at = event.at
+    return call
+
+
+def _station_tried(book: Book, event: e.StationTried) -> Row:
+    call = _call(book, event)
+    transfer = _transfer(book, event, call)
+    tried = book.rows.get(TransferTry, event.leg_id)
+    if tried is None:
+        tried = book.rows.add(
+            TransferTry, leg_id=event.leg_id, transfer_id=transfer.id, name=event.name[:160],
+            number=event.number[:40], place=event.place, state=str(event.state), rung_at=event.at,
+        )  # fmt: skip
+    tried.state = str(event.state)
+    if event.state == TryState.RINGING:
+        transfer.rung_at = transfer.rung_at or event.at
+    elif event.state in (TryState.BRIEFING, TryState.ACCEPTED):
+        tried.answered_at = tried.answered_at or event.at
+    if event.state == TryState.ACCEPTED:
+        transfer.accepted_at = transfer.accepted_at or event.at
+        leg = book.rows.get(Leg, event.leg_id)
+        if leg is not None:
+            leg.answered_at, leg.outcome = leg.answered_at or event.at, "answered"
+    elif event.state not in (TryState.RINGING, TryState.BRIEFING):
+        tried.ended_at = event.at
+    return call
+
+
+def _leg_recording_kept(book: Book, event: e.LegRecordingKept) -> Row:
+    call = _call(book, event)
+    if book.rows.get(LegRecording, event.leg_id) is None:
+        book.rows.add(
+            LegRecording, leg_id=event.leg_id, call_id=call.id, node=event.node, ticket_id=call.ticket_id, path=event.path,
+            length_s=event.length_s, size_bytes=event.size_bytes, sha256=event.sha256, kept_at=event.at,
+        )  # fmt: skip
+        body = {
+            "path": event.path,
+            "length_s": event.length_s,
+            "size_bytes": event.size_bytes,
+            "sha256": event.sha256,
+        }
+        book.enter(call.hotline, "leg_recorded", event.leg_id, body, event.at)
+    return call
+
+
 APPLY: dict[type[e.Event], Callable[[Book, Any], Row | None]] = {
     e.CallArrived: _call_arrived,
     e.CallTriaged: _call_triaged,
@@ -396,9 +477,13 @@ APPLY: dict[type[e.Event], Callable[[Book, Any], Row | None]] = {
     e.RecordingKept: _recording_kept,
     e.RecordingMissing: _recording_missing,
     e.OperatorChanged: _operator_changed,
+    e.TransferAsked: _transfer_asked,
+    e.TransferMoved: _transfer_moved,
+    e.StationTried: _station_tried,
+    e.LegRecordingKept: _leg_recording_kept,
 }
 
-NOT_IN_ENTRIES = {"event", "id", "at", "call_id", "hotline", "node", "path"}
+NOT_IN_ENTRIES = {"event", "id", "at", "call_id", "hotline", "node", "path", "plan"}
 NAMES = {kind: re.sub(r"(?<!^)([A-Z])", r"_\1", kind.__name__).lower() for kind in APPLY}
 """call_queued and so on: what entries and the live page call a fact."""
 

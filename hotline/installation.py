@@ -95,6 +95,8 @@ class Installation:
     phones: tuple[Phone, ...]
     units: tuple[Path, ...] = ()
     """CSV files of administrative units."""
+    stations: tuple[Path, ...] = ()
+    """TOML files of health stations and their duty roster."""
     reserve_share: float = 0.15
     """Share of a trunk's channels kept free for emergencies."""
     wrap_up_s: int = 30
@@ -168,6 +170,7 @@ def read(path: Path) -> Installation:
         trunks=trunks,
         phones=tuple(Phone(n) for n in top.texts("phones")),
         units=tuple((path.parent / u).resolve() for u in top.texts("units")),
+        stations=tuple((path.parent / s).resolve() for s in top.texts("stations")),
         reserve_share=top.take("reserve_share", float, 0.15),
         wrap_up_s=top.take("wrap_up_s", int, 30),
         ring_s=top.take("ring_s", int, 20),

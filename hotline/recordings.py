@@ -35,6 +35,22 @@ class Recording(Base):
     kept_at: Mapped[datetime] = mapped_column(Moment)
 
 
+class LegRecording(Base):
+    """A station's leg recorded from its answer on, beside the call's own recording: so a private talk is kept too."""
+
+    __tablename__ = "leg_recording"
+    leg_id: Mapped[str] = mapped_column(String(96), primary_key=True)
+    call_id: Mapped[str] = mapped_column(String(64), index=True)
+    node: Mapped[str] = mapped_column(String(8))
+    ticket_id: Mapped[str] = mapped_column(String(72), index=True)
+    path: Mapped[str] = mapped_column(String(200))
+    """Relative to the recordings folder; left is the station, right is what it hears."""
+    length_s: Mapped[float] = mapped_column()
+    size_bytes: Mapped[int] = mapped_column()
+    sha256: Mapped[str] = mapped_column(String(64))
+    kept_at: Mapped[datetime] = mapped_column(Moment)
+
+
 class RecordingPlay(Base):
     """Who listened to what, when."""
 
@@ -53,3 +69,8 @@ def relative_path(call_id: str) -> Path:
     """
     epoch = int(call_id.partition("-")[2].partition(".")[0])
     return Path(str(epoch // 100_000)) / f"{call_id}.raw"
+
+
+def leg_path(call_id: str, leg_id: str) -> Path:
+    """Where a station's leg is recorded: beside the call's own sound."""
+    return relative_path(call_id).with_name(f"{leg_id}.raw")

@@ -10,8 +10,10 @@ from hotline import (
     operators,
     recalls,
     recordings,
+    stations,
     ticket_fields,
     tickets,
+    transfers,
     units,
     wrap_ups,
 )
@@ -28,8 +30,10 @@ __all__ = [
     "operators",
     "recalls",
     "recordings",
+    "stations",
     "ticket_fields",
     "tickets",
+    "transfers",
     "units",
     "wrap_ups",
 ]

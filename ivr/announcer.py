@@ -58,7 +58,7 @@ class Announcer:
         ari = self._floor.ari
         if before:
             await self._floor.quietly(ari.stop_playing(before))
-        if not sounds or playback != self._playback or self._caller.talk.hears_operator:
+        if not sounds or playback != self._playback or self._caller.attended:
             return
         try:
             await ari.play(self._caller.id, playback, sounds)

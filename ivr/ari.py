@@ -341,6 +341,13 @@ class Ari:
         raw = await self.request("GET", f"channels/{channel}/rtp_statistics")
         return Sound(**{one.name: float(raw.get(one.name) or 0) for one in fields(Sound)})
 
+    async def ring(self, channel: str) -> None:
+        """A party who is up hears the ringing tone until `stop_ring`, in a bridge too."""
+        await self.request("POST", f"channels/{channel}/ring")
+
+    async def stop_ring(self, channel: str) -> None:
+        await self.request("DELETE", f"channels/{channel}/ring")
+
     async def start_music(self, channel: str) -> None:
         """Music for one channel; inside a bridge it hears nothing else until `stop_music`."""
         await self.request("POST", f"channels/{channel}/moh")

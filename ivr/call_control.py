@@ -17,15 +17,18 @@ from contextlib import suppress
 from pathlib import Path
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from hotline import unit_files
 from hotline.acuity import Acuity
-from hotline.database import engine, make_engine
+from hotline.database import engine, make_engine, reading
+from hotline.directory import Directory
 from hotline.installation import Installation, read
 from hotline.journal import Journal
 from hotline.record import Record
 from hotline.secrets import secret
 from hotline.settings import Settings, settings
+from hotline.stations import directory
 from hotline.unit_files import UnitBook
 from ivr.ari import Ari, AriEvent, Superseded
 from ivr.caller import Caller
@@ -47,6 +50,7 @@ TOUCHED_WITHIN_S = 0.2
 TICK_S = 0.25
 VANISHED_EVERY_S = 30.0
 SETTLED_AFTER_S = 2.0
+DIRECTORY_EVERY_S = 15.0
 
 
 class CallControl:
@@ -223,6 +227,15 @@ class CallControl:
             for call_id in to_cut_short([v.id for v in gone], trunk.channels, names[trunk.key], share):
                 next(v for v in gone if v.id == call_id).ways.cut_short()
 
+    async def read_directory_for_ever(self) -> None:
+        """The stations as the database has them; those read last go on while it is away."""
+        while True:
+            try:
+                self.floor.directory = await asyncio.to_thread(_directory)
+            except SQLAlchemyError as error:
+                log.warning("the stations cannot be read", error=type(error).__name__)
+            await asyncio.sleep(DIRECTORY_EVERY_S)
+
     async def find_vanished_for_ever(self) -> None:
         """Calls that the database believes open and Asterisk does not have: ended here when nobody else does."""
         while True:
@@ -261,6 +274,11 @@ def _touch(file: Path, text: str = "") -> None:
             os.utime(file)  # also works on a full disk
 
 
+def _directory() -> Directory:
+    with reading() as session:
+        return directory(session)
+
+
 def _text_of(path: Path) -> str:
     return path.read_text() if path.exists() else ""
 
@@ -277,7 +295,8 @@ async def run(given: Settings) -> None:
         desks = Desks(lambda event: floor.tell(event), members.mirror, wrap_up_s=installation.wrap_up_s)
         floor = Floor(
             ari=ari, record=record, installation=installation, prompts=given.prompts,
-            node=given.node, desks=desks, mix_monitor=manager.mix_monitor, units=_units(installation),
+            node=given.node, desks=desks, mix_monitor=manager.mix_monitor, recordings=given.recordings,
+            units=_units(installation),
         )  # fmt: skip
         recalls = RecallDialler(floor, given.recordings)
         commands = DeskCommands(floor, given.redis, recalls)
@@ -287,6 +306,7 @@ async def run(given: Settings) -> None:
             control.tick_for_ever(),
             control.beat_for_ever(),
             control.find_vanished_for_ever(),
+            control.read_directory_for_ever(),
             commands.run(),
             recalls.run(),
             manager.run(),

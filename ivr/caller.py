@@ -16,17 +16,20 @@ import structlog
 from hotline import events as e
 from hotline.acuity import Acuity, higher
 from hotline.calls import EndReason
+from hotline.directory import NotInDirectory
+from hotline.transfers import TransferState
 from ivr.announcer import Announcer
 from ivr.area_question import AreaQuestion
 from ivr.ari import ELSEWHERE, NOT_THERE, AriError, AriEvent, Channel
-from ivr.chain import Chain
-from ivr.desk import Desk
+from ivr.desk import Desk, NotPossible
 from ivr.floor import Floor
 from ivr.humans import Humans
 from ivr.leg import bridge_of, call_and_role
 from ivr.other_ways import OtherWays
+from ivr.planning import plan
 from ivr.recall import matches_nobody
 from ivr.talk import Talk
+from ivr.transfer import CHANGED, Transfer, consult_of
 from ivr.waiting_line import Waiting
 
 log = structlog.get_logger(__name__)
@@ -66,7 +69,8 @@ class Caller:
     over: bool = False
     humans: Humans = field(init=False)
     talk: Talk = field(init=False)
-    chain: Chain = field(init=False)
+    transfer: Transfer | None = None
+    """The hand-over that goes on, or the last one."""
     announcer: Announcer = field(init=False)
     ways: OtherWays = field(init=False)
     area: AreaQuestion = field(init=False)
@@ -75,7 +79,6 @@ class Caller:
     def __post_init__(self) -> None:
         self.humans = Humans(self.floor, self)
         self.talk = Talk(self.floor, self)
-        self.chain = Chain(self.floor, self)
         self.announcer = Announcer(self.floor, self)
         self.ways = OtherWays(self.floor, self)
         self.area = AreaQuestion(self.floor, self)
@@ -87,6 +90,12 @@ class Caller:
     @property
     def waits(self) -> bool:
         return self.humans.talking is None and self.leaving is None and not self.going and not self.over
+
+    @property
+    def attended(self) -> bool:
+        """A human hears them now: no words over music reach them."""
+        held = self.transfer is not None and self.transfer.holds_caller
+        return self.talk.hears_operator and not held
 
     @property
     def known_number(self) -> str:
@@ -207,9 +216,11 @@ class Caller:
     def tick(self) -> None:
         """Comfort, missed rings, the chain, and the end of patience below ORANGE."""
         self.talk.tick()
-        if not self.waits:
-            return
         now_s = self.floor.clock()
+        if self.transfer is not None and self.leaving is None and not self.over:
+            self.transfer.tick(now_s)
+        if not self.waits or (self.transfer is not None and self.transfer.holds_caller):
+            return
         for leg in list(self.humans.legs.values()):
             patient = leg.role != "operator" or leg.up or self.acuity is Acuity.RED
             if not patient and now_s - leg.dialled_s > self.floor.installation.ring_s:
@@ -217,13 +228,10 @@ class Caller:
         after_s = CHAIN_AFTER_S.get(self.acuity)
         if after_s is not None:
             since_s = self.red_since_s if self.red_since_s is not None else self.queued_s
-            if (
-                self.chain.begun
-                or (self.acuity is Acuity.RED and self._nobody_free())
-                or now_s - since_s >= after_s
-            ):
-                self.chain.tick(now_s)
-        else:
+            nobody = self.acuity is Acuity.RED and self._nobody_free()
+            if (nobody or now_s - since_s >= after_s) and not self.handing_over:
+                self._hand_over_directly()
+        elif not self.handing_over:
             self.ways.tick(now_s)
         if self.waits:
             self.area.tick(now_s)
@@ -236,7 +244,7 @@ class Caller:
         return not rung and not any(desk.serves(self.hotline) for desk in free)
 
     def in_line(self) -> Waiting | None:
-        if not self.waits:
+        if not self.waits or (self.transfer is not None and self.transfer.holds_caller):
             return None
         waited_s = self.floor.clock() - self.queued_s
         return Waiting(
@@ -263,6 +271,53 @@ class Caller:
     def let_go(self, desk: Desk) -> None:
         self.humans.let_go(desk)
 
+    # -- hand-overs --
+
+    @property
+    def handing_over(self) -> bool:
+        return self.transfer is not None and self.transfer.live
+
+    def new_transfer(self, kind: str, state: TransferState, station: str = "") -> Transfer:
+        number = self.transfer.number + 1 if self.transfer is not None else 1
+        self.transfer = Transfer(self.floor, self, number, kind, state, station)
+        return self.transfer
+
+    def _hand_over_directly(self) -> None:
+        """No operator has taken them in time: stations are rung beside the desks."""
+        transfer = self.new_transfer("direct", TransferState.DIRECT)
+        self.floor.spawn(self._plan_directly(transfer))
+
+    async def _plan_directly(self, transfer: Transfer) -> None:
+        lines, card = await plan(self)
+        if transfer.live:
+            transfer.begin(None, lines, card)
+
+    async def hand_over(self, desk: Desk, station: str, card: dict[str, Any], number: str = "") -> None:
+        """The operator wants a station beside the caller; NotPossible in a sentence."""
+        leg = self.humans.talking
+        if leg is None or leg.operator_id != desk.operator_id:
+            raise NotPossible(
+                "Bạn không đang nói chuyện với người gọi này: chỉ người đang nghe mới chuyển được.",
+                "You are not talking with this caller: only who talks can hand them over.",
+            )
+        if self.handing_over:
+            raise NotPossible(
+                "Cuộc gọi này đang được chuyển: hãy hủy lần chuyển trước rồi chuyển lại.",
+                "This call is being handed over: cancel that first, then try again.",
+            )
+        hotline, at = self.floor.installation.hotline(self.hotline), e.now()
+        try:
+            first = self.floor.directory.chosen(hotline, station, at).key if station else ""
+            line = self.floor.directory.with_number(hotline, number, at) if number else None
+        except NotInDirectory as refused:
+            raise NotPossible(refused.vi, refused.en) from refused
+        lines, card = await plan(self, first, card)
+        if line is not None:
+            lines = (line, *(other for other in lines if other.dialled != line.dialled))
+        if self.humans.talking is not leg or self.handing_over or self.over:
+            raise CHANGED
+        self.new_transfer("warm", TransferState.RINGING, first).begin(leg, lines, card)
+
     # -- the end --
 
     def lost(self, *, by_switch: bool) -> None:
@@ -279,6 +334,8 @@ class Caller:
         if self.humans.answered_once:
             if self.waits or self.talk.is_lost:
                 self.ways.owe("lost")  # cut off from their operator, and not served again
+            elif self.acuity.urgent and self.transfer is not None and self.transfer.holds_caller:
+                self.ways.owe("lost")  # left while a station was sought for them
             self.end(EndReason.SERVED, hang_up=False)
         elif self.leaving not in (None, EndReason.LEFT_MESSAGE):
             self.end(self.leaving, hang_up=False)
@@ -309,6 +366,8 @@ class Caller:
             return
         heard_s = self.floor.clock() - self.answered_by_machine_s
         talking = self.humans.talking
+        if self.transfer is not None:
+            self.transfer.caller_gone()
         self.humans.end_all("answered" if talking is not None else "cancelled")
         self.over = True
         self.floor.tell(e.CallEnded(call_id=self.id, reason=reason, heard_s=round(heard_s, 1)))
@@ -352,6 +411,8 @@ class Caller:
         if hang_up:
             await self.floor.quietly(ari.hang_up(self.id))
         await self.floor.quietly(ari.end_bridge(self.bridge))
+        if self.transfer is not None:
+            await self.floor.quietly(ari.end_bridge(consult_of(self.id)))
 
     def _forget(self) -> None:
         self.over = True

@@ -1,101 +1,224 @@
-"""The chain: duty numbers rung one after the other, and side by side, for a caller whom no operator has taken."""
+"""The chain: numbers rung one after the other, and side by side for RED, until somebody says yes to the briefing."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hotline.installation import Duty, digits
-from ivr.leg import Leg
+import structlog
+
+from hotline import events as e
+from hotline.directory import Line
+from hotline.recordings import leg_path
+from hotline.transfers import TryState
+from ivr.briefing import KEYS_PIECE
+from ivr.queue_members import Refused
 
 if TYPE_CHECKING:
     from ivr.ari import AriEvent
     from ivr.caller import Caller
     from ivr.floor import Floor
+    from ivr.leg import Leg
+    from ivr.transfer import Transfer
 
-NEXT_AFTER_S = 20.0
-ANNOUNCEMENTS = 3
-"""How often a duty number hears why it rings; an answering machine never presses 1."""
+log = structlog.get_logger(__name__)
+
+RINGS_S = 20.0
+"""How long one number rings before the next, or until the next rings beside it and it rings on."""
+RINGS_ON_S = 60.0
+KEY_WITHIN_S = 8.0
+"""From the end of the briefing."""
+BRIEFED_WITHIN_S = 40.0
+"""A briefing whose end was never told is over by then."""
+BREATH_S = 1.0
+"""Between two numbers at least: numbers that fail at once must not be dialled in a storm."""
+T = TryState
+OF_OUTCOME = {
+    "busy": T.BUSY, "declined": T.DECLINED, "no_answer": T.NO_ANSWER, "cancelled": T.CANCELLED, "answered": T.NO_KEY,
+}  # fmt: skip
 
 
+@dataclass
+class Try:
+    """One number as it is rung now."""
+
+    line: Line
+    place: int
+    rung_s: float
+    state: TryState = T.RINGING
+    briefings: int = 0
+    briefed_s: float = 0.0
+    """When the last briefing began."""
+    key_until_s: float | None = None
+
+
+@dataclass
 class Chain:
-    """One caller's chain. The caller stays with music; whoever presses 1 first is joined to them."""
+    """One hand-over's numbers. The caller stays where they are; whoever presses 1 first is accepted."""
 
-    def __init__(self, floor: Floor, caller: Caller) -> None:
-        self._floor, self._caller = floor, caller
-        hotline = floor.installation.hotline(caller.hotline)
-        self._hotline = hotline
-        self._numbers = (*hotline.chain, Duty(hotline.emergency_number, hotline.emergency_number))
-        self._next = 0
-        self._last_s: float | None = None
-
-    @property
-    def begun(self) -> bool:
-        return self._last_s is not None
-
-    def name_of(self, dialled: str) -> str:
-        """What a leg to these digits is called, so that a number rung by an earlier process is not rung twice."""
-        names = {digits(duty.number): duty.name for duty in self._numbers}
-        return f"chain:{names.get(dialled, dialled)}"
+    floor: Floor
+    caller: Caller
+    transfer: Transfer
+    lines: tuple[Line, ...] = ()
+    pieces: tuple[str, ...] = ()
+    """The briefing's prompts."""
+    tries: dict[str, Try] = field(default_factory=dict)
+    """By leg; those that are over are gone from it."""
+    next: int = 0
+    rung_s: float | None = None
+    """When a number was last rung."""
 
     def tick(self, now_s: float) -> None:
-        """Ring the next number when the last has had its 20 s, or all have ended; after the last, from the beginning."""
-        legs = [leg for leg in self._caller.humans.legs.values() if leg.role == "chain"]
-        rung = {leg.name for leg in legs}
-        due = self._last_s is None or now_s - self._last_s >= NEXT_AFTER_S
-        idle = not legs and self._last_s is not None and now_s - self._last_s >= 1.0
-        if not (due or idle):
+        """End what rang or thought too long, and ring the next number when it is its turn."""
+        beside = self.transfer.beside
+        for leg_id, tried in list(self.tries.items()):
+            leg = self.caller.humans.legs.get(leg_id)
+            if leg is None:
+                del self.tries[leg_id]
+            elif tried.state is T.RINGING and now_s - tried.rung_s >= (RINGS_ON_S if beside else RINGS_S):
+                self._give_up(leg, tried, T.NO_ANSWER)
+            elif tried.state is T.BRIEFING and (
+                (tried.key_until_s is not None and now_s >= tried.key_until_s)
+                or now_s - tried.briefed_s >= BRIEFED_WITHIN_S
+            ):
+                self._give_up(leg, tried, T.NO_KEY)
+        if not self.transfer.rings or not self.lines:
             return
-        duty = self._numbers[self._next % len(self._numbers)]
-        name = f"chain:{duty.name}"
-        self._next += 1
-        self._last_s = now_s
-        if name in rung:
-            return
-        trunk = self._floor.installation.outbound_trunk.key
-        leg = self._caller.humans.new_leg(
-            "chain", "chain", f"PJSIP/{digits(duty.number)}@trunk-{trunk}", name
-        )
-        self._floor.spawn(self._caller.humans.dial(leg, self._hotline.outbound_number))
+        since_s = now_s - self.rung_s if self.rung_s is not None else RINGS_S
+        if (not self.tries and since_s >= BREATH_S) or (beside and since_s >= RINGS_S):
+            self._ring_next(now_s)
 
-    def announce(self, leg: Leg) -> None:
-        """Say why it rings; key 1 takes the call."""
-        leg.announced += 1
-        if not self._floor.sounds(["chain-announcement"], "vi", self._caller.hotline):
-            self._caller.humans.answered(leg)  # nobody would know that a key is asked for
+    def _ring_next(self, now_s: float) -> None:
+        if self.next >= len(self.lines):
+            if self.tries:
+                return
+            if not self.transfer.round_over():
+                return
+            self.next = 0
+        line, place = self.lines[self.next], self.next
+        self.next += 1
+        self.rung_s = now_s
+        trunk = self.floor.installation.outbound_trunk.key
+        endpoint = f"PJSIP/{line.phone}" if line.phone else f"PJSIP/{line.dialled}@trunk-{trunk}"
+        leg = self.caller.humans.new_leg("chain", "chain", endpoint, f"chain:{line.name}")
+        tried = self.tries[leg.id] = Try(line, place, now_s)
+        self._tell(leg.id, tried)
+        shown = self.floor.installation.hotline(self.caller.hotline).outbound_number
+        self.floor.spawn(self.caller.humans.dial(leg, shown))
+
+    def _tell(self, leg_id: str, tried: Try) -> None:
+        self.floor.tell(
+            e.StationTried(
+                call_id=self.caller.id, transfer_id=self.transfer.id, leg_id=leg_id, name=tried.line.name,
+                number=tried.line.number, place=tried.place, state=tried.state,
+            )
+        )  # fmt: skip
+
+    def _move(self, leg: Leg, tried: Try, to: TryState) -> None:
+        tried.state = to
+        self._tell(leg.id, tried)
+        if to not in (T.RINGING, T.BRIEFING, T.ACCEPTED):
+            self.tries.pop(leg.id, None)
+
+    def _give_up(self, leg: Leg, tried: Try, why: TryState) -> None:
+        self._move(leg, tried, why)
+        self.caller.humans.cancel(leg, "no_answer")
+
+    # -- one number --
+
+    def answered(self, leg: Leg, channel_name: str = "") -> None:
+        """Somebody picked up: from here on the leg is recorded, and the briefing is said."""
+        tried = self.tries.get(leg.id)
+        if tried is None or not self.transfer.rings:
+            self.already_taken(leg)
             return
-        self._play(leg, "chain-announcement", f"why-{leg.id}-{leg.announced}")
+        if channel_name and self.floor.mix_monitor is not None and self.floor.recordings is not None:
+            path = self.floor.recordings.absolute() / leg_path(self.caller.id, leg.id)
+            self.floor.spawn(self._record(channel_name, leg, path))
+        if tried.line.needs_key:
+            self._move(leg, tried, T.BRIEFING)
+            self._brief(leg, tried)
+        else:
+            self._accept(leg, tried)
+
+    async def _record(self, channel_name: str, leg: Leg, path: Path) -> None:
+        assert self.floor.mix_monitor is not None  # noqa: S101 - asked by the only caller
+        try:
+            await self.floor.mix_monitor(channel_name, path)
+        except Refused as error:
+            log.error("a station's leg is not recorded", call_id=self.caller.id, leg=leg.id, error=str(error))
+
+    def _brief(self, leg: Leg, tried: Try) -> None:
+        tried.briefings += 1
+        tried.briefed_s, tried.key_until_s = self.floor.clock(), None
+        sounds = self._briefing()
+        if sounds:
+            self.floor.spawn(self.floor.ari.play(leg.id, f"why-{leg.id}-{tried.briefings}", sounds))
+        else:
+            self._accept(leg, tried)  # nobody would know that a key is asked for
+
+    def _briefing(self) -> list[str]:
+        """The pieces and the keys; without a recording of the keys the plain announcement, which names them too."""
+        hotline = self.caller.hotline
+        keys = self.floor.sounds([KEYS_PIECE], "vi", hotline)
+        if not keys:
+            return self.floor.sounds(["chain-announcement"], "vi", hotline)
+        return [*self.floor.sounds(self.pieces, "vi", hotline), *keys]
 
     def heard(self, leg: Leg, event: AriEvent) -> None:
-        if event.kind == "ChannelDtmfReceived" and event.digit == "1":
-            self._floor.spawn(
-                self._floor.quietly(self._floor.ari.stop_playing(f"why-{leg.id}-{leg.announced}"))
-            )
-            self._caller.humans.answered(leg)
-        elif event.kind == "ChannelDtmfReceived" and event.digit == "2":
-            self._last_s = None
-            self._part(leg, "declined", "chain-declined")
-        elif event.kind == "PlaybackFinished" and event.playback.startswith("why-"):
-            if self._caller.humans.talking is leg or leg.ending:
-                return
-            if leg.announced < ANNOUNCEMENTS:
-                self.announce(leg)
-            else:
-                self._caller.humans.cancel(leg, "no_answer")
-        elif event.kind == "PlaybackFinished" and event.playback.startswith("part-"):
-            self._floor.spawn(self._floor.quietly(self._floor.ari.hang_up(leg.id)))
+        """A key, or the end of what the station hears: 1 accepts, 2 declines, 3 says it again."""
+        if event.kind == "PlaybackFinished" and event.playback.startswith("part-"):
+            self.floor.spawn(self.floor.quietly(self.floor.ari.hang_up(leg.id)))
+        tried = self.tries.get(leg.id)
+        if tried is None or tried.state is not T.BRIEFING:
+            return
+        if event.kind == "ChannelDtmfReceived" and event.digit in ("1", "2", "3"):
+            playing = f"why-{leg.id}-{tried.briefings}"
+            self.floor.spawn(self.floor.quietly(self.floor.ari.stop_playing(playing)))
+            {"1": self._accept, "2": self._decline, "3": self._brief}[event.digit](leg, tried)
+        elif event.kind == "PlaybackFinished" and event.playback == f"why-{leg.id}-{tried.briefings}":
+            tried.key_until_s = self.floor.clock() + KEY_WITHIN_S
 
-    def already_taken(self, leg: Leg) -> None:
-        """Another was first: say so and let them go."""
-        self._part(leg, "cancelled", "chain-already-taken")
+    def _accept(self, leg: Leg, tried: Try) -> None:
+        self._move(leg, tried, T.ACCEPTED)
+        del self.tries[leg.id]
+        self.stop(T.TAKEN)
+        self.transfer.accepted(leg)
+
+    def _decline(self, leg: Leg, tried: Try) -> None:
+        self._move(leg, tried, T.DECLINED)
+        self._part(leg, "declined", "chain-declined")
+
+    def already_taken(self, leg: Leg, why: TryState = T.TAKEN) -> None:
+        """Another was first, or the operator thought better of it: say so and let them go."""
+        tried = self.tries.get(leg.id)
+        if tried is not None:
+            self._move(leg, tried, why)
+        self._part(leg, "cancelled", "chain-already-taken" if why is T.TAKEN else "chain-cancelled")
+
+    def stop(self, why: TryState) -> None:
+        """No number is wanted any more: those that ring stop, whoever listens is told."""
+        for leg_id, tried in list(self.tries.items()):
+            leg = self.caller.humans.legs.get(leg_id)
+            if leg is None:
+                del self.tries[leg_id]
+            elif leg.up:
+                self.already_taken(leg, why)
+            else:
+                self._move(leg, tried, why)
+                self.caller.humans.cancel(leg, "cancelled", "answered_elsewhere")
+
+    def ended(self, leg: Leg, outcome: str) -> None:
+        """A number's leg is over: busy, refused, hung up, out of reach. The next is rung without waiting."""
+        tried = self.tries.get(leg.id)
+        if tried is not None:
+            self._move(leg, tried, OF_OUTCOME.get(outcome, T.FAILED))
 
     def _part(self, leg: Leg, why: str, prompt: str) -> None:
         leg.ending = why
-        self._floor.spawn(self._floor.quietly(self._floor.ari.stop_playing(f"why-{leg.id}-{leg.announced}")))
-        self._play(leg, prompt, f"part-{leg.id}")
-
-    def _play(self, leg: Leg, prompt: str, playback: str) -> None:
-        sounds = self._floor.sounds([prompt], "vi", self._caller.hotline)
+        sounds = self.floor.sounds([prompt], "vi", self.caller.hotline)
         if sounds:
-            self._floor.spawn(self._floor.ari.play(leg.id, playback, sounds))
-        elif leg.ending:
-            self._floor.spawn(self._floor.quietly(self._floor.ari.hang_up(leg.id)))
+            self.floor.spawn(self.floor.ari.play(leg.id, f"part-{leg.id}", sounds))
+        else:
+            self.floor.spawn(self.floor.quietly(self.floor.ari.hang_up(leg.id)))

@@ -19,6 +19,7 @@ from hotline.acuity import Acuity
 from hotline.commands import DeskCommand
 from hotline.database import reading, transaction
 from hotline.operators import Operator, Presence
+from hotline.transfers import Happening
 from ivr import browser_phone
 from ivr.ari import AriError
 from ivr.caller import Caller
@@ -171,6 +172,8 @@ class DeskCommands:
                     f"There is no phone {second}: choose one from the list.",
                 )
             desks.sign_in(desk, phone, online, second)
+        elif command.kind.startswith("transfer_"):
+            await self._transfer(command.kind, body, desk)
         else:
             await self._recall(command, desk)
 
@@ -203,6 +206,29 @@ class DeskCommands:
             visit.talk.returned(desk)
         elif desk.state is Presence.PAUSED and desk.reason == "phone":
             self._floor.desks.change(desk, Presence.AVAILABLE)
+
+    async def _transfer(self, kind: str, body: dict[str, Any], desk: Desk) -> None:
+        """A station for the caller at this desk, and what to do with it."""
+        visit = self._floor.visits.get(str(body.get("call_id", "")))
+        if not isinstance(visit, Caller):
+            raise NotPossible("Cuộc gọi này đã kết thúc.", "This call has ended.")
+        if kind == "transfer_ask":
+            card = body.get("card")
+            await visit.hand_over(
+                desk,
+                str(body.get("station", "")),
+                card if isinstance(card, dict) else {},
+                str(body.get("number", "")),
+            )
+            return
+        transfer = visit.transfer
+        if transfer is None or not transfer.live:
+            raise NotPossible(
+                "Cuộc gọi này không có lần chuyển nào đang diễn ra.", "This call is not being handed over."
+            )
+        if transfer.operator is None or transfer.operator.operator_id != desk.operator_id:
+            raise NotPossible("Lần chuyển này là của người khác.", "This hand-over is somebody else's.")
+        transfer.wish(Happening(kind.removeprefix("transfer_")), str(body.get("seen", "")))
 
     def _raise(self, body: dict[str, Any], desk: Desk) -> None:
         visit = self._floor.visits.get(str(body.get("call_id", "")))

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from hotline.directory import Directory
 from hotline.events import Event
 from hotline.installation import Installation
 from hotline.record import Record
@@ -68,6 +69,10 @@ class Floor:
     """Channels of each trunk that Asterisk has now."""
     serve: Callable[[], None] = lambda: None
     """Look at the whole line again; set by the call control."""
+    directory: Directory = field(default_factory=Directory)
+    """The stations and who is on duty, as last read."""
+    recordings: Path | None = None
+    """Where Asterisk writes sound."""
     mix_monitor: Callable[[str, Path], Coroutine[Any, Any, None]] | None = None
     """Record a channel (by name) into a file; set when the manager interface is there."""
     clock: Callable[[], float] = time.monotonic
@@ -108,6 +113,14 @@ class Floor:
             except LookupError:
                 log.warning("a prompt is missing", prompt=prompt, language=language, hotline=hotline)
         return paths
+
+    def sounds_exist(self, prompt: str, hotline: str) -> bool:
+        """Whether a piece that not every installation has can be said."""
+        try:
+            sound_path(self.prompts, prompt, "vi", hotline)
+        except LookupError:
+            return False
+        return True
 
     def line(self) -> list[Waiting]:
         """Everybody who waits for a human."""

@@ -151,14 +151,16 @@ class Humans:
             leg.up = True
             if leg.role == "operator":
                 self.answered(leg)
+            elif self._caller.transfer is not None:
+                self._caller.transfer.chain.answered(leg, event.channel.name if event.channel else "")
             else:
-                self._caller.chain.announce(leg)
+                self.cancel(leg, "cancelled")
         elif event.kind in ("ChannelHold", "ChannelUnhold") and leg is self.talking:
             self._caller.talk.hold_key(held=event.kind == "ChannelHold")
         elif event.kind == "ChannelDestroyed":
             self._ended(leg, event.cause, event.tech_cause)
-        elif leg.role == "chain":
-            self._caller.chain.heard(leg, event)
+        elif leg.role == "chain" and self._caller.transfer is not None:
+            self._caller.transfer.chain.heard(leg, event)
 
     def answered(self, leg: Leg) -> None:
         """A human is there: the first one wins, every other phone stops ringing."""
@@ -174,16 +176,12 @@ class Humans:
         if desk is not None:
             self._floor.desks.change(desk, Presence.TALKING, call_id=self._caller.id)
         self._caller.do(self.connect(leg))
+        if leg.role == "operator" and self._caller.transfer is not None:
+            self._caller.transfer.operator_answered()
         for other in list(self.legs.values()):
-            if other is not leg:
-                self._taken(other)
+            if other is not leg and other.role == "operator":
+                self.cancel(other, "cancelled", "answered_elsewhere")
         self._floor.serve()
-
-    def _taken(self, other: Leg) -> None:
-        if other.role == "chain" and other.up:
-            self._caller.chain.already_taken(other)
-        else:
-            self.cancel(other, "cancelled", "answered_elsewhere")
 
     async def connect(self, leg: Leg) -> None:
         """Caller and human hear each other."""
@@ -227,6 +225,9 @@ class Humans:
             self._caller.talk.back_failed(leg)
             return
         self._over(leg, outcome(leg, cause, tech_cause))
+        transfer = self._caller.transfer
+        if transfer is not None and not self._caller.over and transfer.leg_ended(leg):
+            return
         if not was_talking or self._caller.over:
             return
         if left_by_itself(cause) and not self._caller.talk.is_lost:
@@ -252,6 +253,8 @@ class Humans:
         self._floor.tell(
             e.LegEnded(call_id=self._caller.id, leg_id=leg.id, outcome=what, quality=leg.quality)
         )
+        if leg.role == "chain" and self._caller.transfer is not None:
+            self._caller.transfer.chain.ended(leg, what)
         desk = self._floor.desks.of(leg.operator_id)
         if any(other.operator_id == leg.operator_id for other in self.legs.values()):
             desk = None  # their other phone rings on, or talks

@@ -47,6 +47,9 @@ class Leg:
         """The digits of a duty number, for the process that takes its leg over; a desk is known by its phone."""
         return (self.endpoint.removeprefix("PJSIP/").partition("@")[0],) if self.role == "chain" else ()
 
+    number: str = ""
+    """The digits of a duty number's leg that an earlier process dialled."""
+
 
 def call_and_role(channel_id: str) -> tuple[str, str]:
     """The call a channel belongs to and its role in it, told by its id alone."""

@@ -22,8 +22,10 @@ from hotline.database import reading
 from hotline.operators import Operator, OperatorPresence, Presence, Role
 from hotline.recalls import OWED, Recall
 from hotline.tickets import Ticket
+from ivr import adoption
 from ivr.ari import Bridge, Channel
 from ivr.caller import Caller
+from ivr.desk import Desk
 from ivr.floor import Floor
 from ivr.leg import Leg, bridge_of, call_and_role
 from ivr.other_ways import PROMISES
@@ -99,9 +101,10 @@ async def reconcile(
     bridges = {bridge.id: bridge for bridge in await floor.ari.bridges()}
     try:
         known = await asyncio.wait_for(asyncio.to_thread(open_calls, floor.node), READ_WITHIN_S)
+        handed = await asyncio.wait_for(asyncio.to_thread(adoption.running, floor.node), READ_WITHIN_S)
     except (SQLAlchemyError, TimeoutError) as error:
         log.warning("the database is away; calls are taken over without it", error=type(error).__name__)
-        known = {}
+        known, handed = {}, {}
     for call_id, visit in list(floor.visits.items()):
         if call_id not in channels:
             visit.lost(by_switch=asterisk_restarted)
@@ -112,13 +115,13 @@ async def reconcile(
             visit.announcer.may_have_ended()
     for channel in channels.values():
         if is_caller(channel, floor.ari.app) and channel.id not in floor.visits:
-            await _take_over(floor, channel, channels, bridges, known.get(channel.id))
+            await _take_over(floor, channel, channels, bridges, known.get(channel.id), handed.get(channel.id))
         elif channel.app_data.startswith(f"{floor.ari.app},citizen,") and channel.id not in floor.visits:
             operators_legs = (c for i, c in channels.items() if call_and_role(i) == (channel.id, "operator"))
             if take_over_recall(channel, next(operators_legs, None)):
                 continue
             if channel.state == "Up":  # they answered us and hear nobody: first in line
-                await _take_over(floor, channel, channels, bridges, known.get(channel.id))
+                await _take_over(floor, channel, channels, bridges, known.get(channel.id), None)
             else:
                 await floor.quietly(floor.ari.hang_up(channel.id))
     await _clear_leftovers(floor, channels, bridges)
@@ -162,6 +165,7 @@ async def _take_over(
     channels: Mapping[str, Channel],
     bridges: Mapping[str, Bridge],
     known: OpenCall | None,
+    handed: adoption.Running | None,
 ) -> None:
     """Go on with a caller as if this process had never been away."""
     queued_at = known.queued_at if known is not None and known.queued_at is not None else None
@@ -177,42 +181,63 @@ async def _take_over(
     if bridge is None or channel.id not in bridge.channels:
         caller.enter()  # died between the dialplan and the bridge: begin as if just come
         return
-    legs = {i: c for i, c in channels.items() if i != channel.id and call_and_role(i)[0] == channel.id}
-    for leg_id, other in legs.items():
-        _take_over_leg(floor, caller, other, talking=leg_id in bridge.channels)
-    log.info("a call is taken over", call_id=caller.id, talking=caller.humans.talking is not None)
+    inside = bridge.channels
+    others = {i: c for i, c in channels.items() if i != channel.id and call_and_role(i)[0] == channel.id}
+    legs = {i: _take_over_leg(floor, caller, other) for i, other in others.items()}
     await floor.quietly(floor.ari.watch(f"channel:{channel.id}"))
+    if adoption.take_up(caller, channels, bridges, handed, legs):
+        _desks_of(floor, caller)
+        if caller.humans.talking is not None:
+            return
+    else:
+        for leg in legs.values():
+            _go_on(caller, leg, talking=leg.id in inside)
+        _desks_of(floor, caller)
+    log.info("a call is taken over", call_id=caller.id, talking=caller.humans.talking is not None)
     if caller.humans.talking is not None:
-        await floor.quietly(
-            floor.ari.stop_music(caller.id)
-        )  # held or comforted when nobody looked after them
+        # held or comforted when nobody looked after them
+        await floor.quietly(floor.ari.stop_music(caller.id))
+    elif caller.transfer is not None and caller.transfer.holds_caller:
+        return
     elif known is None or not caller.ways.goes_on(known.promised):
         await floor.quietly(floor.ari.start_music(caller.id))
-        if caller.humans.answered_once:
+        if caller.humans.answered_once and not caller.handing_over:
             caller.humans.wait_again("the operator left while nobody listened")
 
 
-def _take_over_leg(floor: Floor, caller: Caller, channel: Channel, *, talking: bool) -> None:
+def _take_over_leg(floor: Floor, caller: Caller, channel: Channel) -> Leg:
     role = call_and_role(channel.id)[1]
     phone = channel.name.removeprefix("PJSIP/").rpartition("-")[0]
     desk = floor.desks.at(phone) if role == "operator" else None
-    name = desk.username if desk else caller.chain.name_of(channel.app_data.rpartition(",")[2])
-    leg = Leg(channel.id, role, f"PJSIP/{phone}", name, floor.clock())
+    dialled = channel.app_data.rpartition(",")[2] if role == "chain" else ""
+    name = desk.username if desk else adoption.name_of(caller, dialled)
+    leg = Leg(channel.id, role, f"PJSIP/{phone}", name, floor.clock(), number=dialled)
     leg.operator_id = desk.operator_id if desk else None
     leg.up = channel.state == "Up"
     caller.humans.took_over(leg)
     if channel.state == "Down":
         caller.humans.cancel(leg, "cancelled")
+    return leg
+
+
+def _go_on(caller: Caller, leg: Leg, *, talking: bool) -> None:
+    """A leg of a call without a hand-over."""
+    if leg.ending:
         return
-    if desk is not None:
-        desk.call_id = caller.id
-        desk.state = Presence.TALKING if talking else Presence.RINGING
     if talking:
         caller.humans.talking, caller.humans.answered_once = leg, True
-    elif leg.up and role == "operator":
+    elif leg.up and leg.role == "operator":
         caller.humans.answered(leg)
-    elif leg.up:
-        caller.chain.announce(leg)
+    elif leg.role == "chain":
+        caller.humans.cancel(leg, "cancelled")  # nobody knows whom it was rung for; the chain begins again
+
+
+def _desks_of(floor: Floor, caller: Caller) -> None:
+    for leg in caller.humans.legs.values():
+        desk = floor.desks.of(leg.operator_id)
+        if desk is not None and not leg.ending:
+            desk.call_id = caller.id
+            desk.state = Presence.TALKING if leg is caller.humans.talking else Presence.RINGING
 
 
 async def _clear_leftovers(
@@ -224,14 +249,23 @@ async def _clear_leftovers(
         if role != "caller" and call_id not in floor.visits:
             await floor.quietly(floor.ari.hang_up(channel_id))
     for bridge_id in bridges:
-        if bridge_id.startswith("call-") and bridge_id.removeprefix("call-") not in floor.visits:
+        kind, dash, call_id = bridge_id.partition("-")
+        if dash and kind in ("call", "consult") and call_id not in floor.visits:
             await floor.quietly(floor.ari.end_bridge(bridge_id))
+
+
+def _serves_still(floor: Floor, desk: Desk) -> bool:
+    """Whether the desk's call goes on, and its phone still takes part."""
+    visit = floor.visits.get(desk.call_id)
+    if isinstance(visit, Caller):
+        return any(leg.operator_id == desk.operator_id for leg in visit.humans.legs.values())
+    return visit is not None
 
 
 def settle_desks(floor: Floor) -> None:
     """Free the desks whose call does not exist any more; tell the dialplan's queues about all."""
     for desk in floor.desks:
-        if desk.state in (Presence.RINGING, Presence.TALKING) and desk.call_id not in floor.visits:
+        if desk.state in (Presence.RINGING, Presence.TALKING) and not _serves_still(floor, desk):
             floor.desks.freed(desk, desk.call_id)
         floor.desks.mirror(desk)
 

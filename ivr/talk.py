@@ -59,6 +59,11 @@ class Talk:
     def hold(self, operator_id: int) -> None:
         """The caller hears music; NotPossible for anybody but the operator who talks with them."""
         leg = self._leg_of(operator_id)
+        if self._caller.handing_over:
+            raise NotPossible(
+                "Đang chuyển trạm: dùng nút “Sang trạm” thay cho giữ máy.",
+                "A hand-over goes on: use “To the station” in place of hold.",
+            )
         if self.is_lost or not leg.up:
             raise NotPossible(
                 "Đường dây đang nối lại: hãy chờ một giây rồi giữ máy.",
@@ -73,8 +78,9 @@ class Talk:
 
     def hold_key(self, *, held: bool) -> None:
         """What a desk phone's own key says; a phone alone would leave the caller in silence."""
-        if held is self.held:
-            return
+        transfer = self._caller.transfer
+        if held is self.held or (transfer is not None and not transfer.leans_on_operator):
+            return  # in a hand-over the caller has music already, or the station
         self.held, ari = held, self._floor.ari
         if held:
             self._caller.do(ari.start_music(self._caller.id))
@@ -132,6 +138,8 @@ class Talk:
             return
         log.warning("the desk's sound is lost", call_id=self._caller.id, why=why)
         self._lost_s, self._packets = self._floor.clock(), -1
+        if self._caller.transfer is not None and not self._caller.transfer.leans_on_operator:
+            return  # they have music already, or the station
         self._caller.do(self._floor.ari.start_music(self._caller.id))
         self._caller.say(["operator-lost"])
 
@@ -144,7 +152,10 @@ class Talk:
     def _found(self) -> None:
         log.info("the desk's sound is back", call_id=self._caller.id)
         self._lost_s = None
-        self._caller.do(self._hear_again())
+        if self._caller.transfer is not None and self._caller.transfer.live:
+            self._caller.transfer.rearrange()
+        else:
+            self._caller.do(self._hear_again())
 
     async def _hear_again(self) -> None:
         ari = self._floor.ari
@@ -174,7 +185,8 @@ class Talk:
         if old is not None:
             self._caller.humans.drop(old)
         self._caller.humans.talking = leg
-        self._caller.do(self._caller.humans.connect(leg))
+        if self._caller.transfer is None or not self._caller.transfer.operator_returned(leg):
+            self._caller.do(self._caller.humans.connect(leg))
 
     def back_failed(self, leg: Leg) -> None:
         """The new page did not answer; the place is kept until the time is up."""
@@ -191,7 +203,8 @@ class Talk:
             signing_out = desk.signing_out
             self._floor.desks.change(desk, Presence.OFFLINE if signing_out else Presence.PAUSED, "phone")
         humans.drop(leg)
-        humans.wait_again("the operator's page is gone")
+        if self._caller.transfer is None or not self._caller.transfer.leg_ended(leg):
+            humans.wait_again("the operator's page is gone")
 
     def over(self) -> None:
         """Nobody talks with the caller now."""

@@ -25,6 +25,7 @@ from hotline.settings import settings
 from softphone_panel import (
     call_tasks,
     desk,
+    handing_over,
     health,
     listening,
     my_desk,
@@ -88,6 +89,7 @@ def create() -> Flask:
         trust,
         desk,
         my_desk,
+        handing_over,
         wrapping_up,
         call_tasks,
         phone,

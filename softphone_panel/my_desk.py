@@ -20,6 +20,7 @@ from softphone_panel import (
     call_tasks,
     desk,
     filling,
+    handing_over,
     scripts,
     shown,
     ticket_changes,
@@ -47,7 +48,11 @@ def page() -> str:
         ticket = workable(session, ticket_id) if ticket_id else None
         work = _work(session, ticket) if ticket is not None else {"ticket": None}
         values = {**desk.bar_values(session), **card, **work}
-        values |= {**wrapping_up.values(session), **call_tasks.values(session)}
+        values |= {
+            **wrapping_up.values(session),
+            **call_tasks.values(session),
+            **handing_over.values(session),
+        }
         text = render_template("my_desk.html", **values)
     if ticket is not None:
         viewing.note(ticket.id)

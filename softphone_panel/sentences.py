@@ -222,6 +222,27 @@ def _note(body: Body, names: Names) -> str:
     return ""
 
 
+def _transfer_asked(body: Body, names: Names) -> str:
+    card = body.get("card") or {}
+    if body.get("kind") == "direct":
+        return say("Chưa có tổng đài viên: gọi thẳng các trạm.")
+    return say("Chuyển trạm y tế: {situation}", situation=card.get("situation") or "?")
+
+
+def _transfer_moved(body: Body, names: Names) -> str:
+    return say(
+        "Chuyển trạm: {state}.", state=shown.word(shown.TRANSFER_STATES, str(body.get("state") or "")).lower()
+    )
+
+
+def _station_tried(body: Body, names: Names) -> str:
+    return f"{body.get('name') or '?'}: {shown.word(shown.TRY_STATES, str(body.get('state') or ''))}."
+
+
+def _leg_recording(body: Body, names: Names) -> str:
+    return say("Đã lưu ghi âm máy trạm dài {length}.", length=length(float(body.get("length_s") or 0)))
+
+
 SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "call_arrived": _arrived,
     "call_triaged": _triaged,
@@ -241,6 +262,10 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "recall_changed": _recall_changed,
     "rang_again": _rang_again,
     "recording_kept": _recording,
+    "transfer_asked": _transfer_asked,
+    "transfer_moved": _transfer_moved,
+    "station_tried": _station_tried,
+    "leg_recording_kept": _leg_recording,
     "state": _state,
     "disposition": _disposition,
     "ticket_viewed": _viewed,

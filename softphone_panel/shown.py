@@ -98,6 +98,51 @@ RECALL_REASONS: Mapping[str, str] = {
     "dropped": "Rớt máy khi đang nói",
     "follow_up": "Hẹn hỏi thăm lại",
 }
+TRANSFER_STATES: Mapping[str, str] = {
+    "ringing": "Đang gọi trạm, người dân nghe nhạc",
+    "ringing_back": "Đang gọi trạm, bạn nói với người dân",
+    "private": "Bạn nói riêng với trạm, người dân nghe nhạc",
+    "back": "Bạn nói với người dân, trạm nghe nhạc",
+    "together": "Ba bên cùng nói",
+    "blind": "Đã rời máy, trạm đang được gọi",
+    "direct": "Gọi thẳng trạm, chưa có tổng đài viên",
+    "handed_over": "Trạm đã nhận người dân",
+    "station_left": "Trạm đã gác máy, bạn giữ người dân",
+    "exhausted": "Không trạm nào nhận",
+    "cancelled": "Đã hủy chuyển",
+    "taken": "Tổng đài viên đã nhận trước",
+    "caller_gone": "Người dân đã gác máy",
+}
+"""What the operator of a hand-over reads."""
+TRY_STATES: Mapping[str, str] = {
+    "ringing": "đang đổ chuông",
+    "briefing": "đã nghe máy, đang nghe tóm tắt",
+    "accepted": "đã nhận",
+    "declined": "từ chối",
+    "no_key": "nghe máy nhưng không bấm phím",
+    "no_answer": "không nghe máy",
+    "busy": "máy bận",
+    "failed": "không gọi được",
+    "taken": "đã có người nhận trước",
+    "cancelled": "thôi gọi",
+}
+AGE_BANDS: Mapping[str, str] = {
+    "": "chưa rõ",
+    "baby": "dưới 1 tuổi",
+    "child": "1–15 tuổi",
+    "adult": "16–59 tuổi",
+    "elder": "từ 60 tuổi",
+    "pregnant": "đang mang thai",
+    "at_risk": "nhóm nguy cơ",
+}
+CARD_FIELDS: Mapping[str, str] = {
+    "situation": "Tình huống",
+    "background": "Bối cảnh",
+    "assessment": "Nhận định",
+    "recommendation": "Đề nghị",
+}
+"""The briefing card, in the order of a hand-over between health workers (SBAR)."""
+STATION_LEVELS: Mapping[str, str] = {"commune": "xã", "district": "huyện", "province": "tỉnh"}
 COMMANDS: Mapping[str, str] = {
     "sign_in": "vào ca",
     "sign_out": "ra ca",
@@ -112,6 +157,11 @@ COMMANDS: Mapping[str, str] = {
     "phone_ready": "bật điện thoại trên trang",
     "recall_now": "gọi lại ngay",
     "recall_cancel": "hủy gọi lại",
+    "transfer_ask": "chuyển trạm",
+    "transfer_toggle": "đổi bên nói chuyện",
+    "transfer_merge": "nói ba bên",
+    "transfer_leave": "giao cho trạm",
+    "transfer_cancel": "hủy chuyển",
 }
 DISPOSITIONS: Mapping[str, str] = {
     "advised": "Đã tư vấn",

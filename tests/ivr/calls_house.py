@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import Engine, select, update
 
 from asterisk_conf import Timing
-from hotline import commands, database
+from hotline import commands, database, station_files
 from hotline.calls import Call, Leg
 from hotline.events import CallArrived, CallTriaged
 from hotline.installation import digits
@@ -40,6 +40,8 @@ PROMPT_HZ = 1480
 """Every prompt is half a second of this tone; music is what it is in the product."""
 ANNOUNCED_HZ = 1240
 PHONES = ("101", "102", "103", "104")
+OPERATORS = ("lan", "minh", "hoa", "tuan", "nga", "vy")
+STATIONS = PROJECT / "installation" / "stations" / "demo.toml"
 
 
 @dataclass(frozen=True)
@@ -261,7 +263,11 @@ def _installation(folder: Path, changes: dict[str, str]) -> Path:
         text = text.replace(f"port = {name}", f"port = {port}")
     lines = text.splitlines()
     units = PROJECT / "installation" / "units"
-    changes = {"units": f'["{units}/admin_units.csv", "{units}/admin_units_2025_mapping.csv"]', **changes}
+    changes = {
+        "units": f'["{units}/admin_units.csv", "{units}/admin_units_2025_mapping.csv"]',
+        "stations": f'["{STATIONS}"]',
+        **changes,
+    }
     lines = [f"{n} = {changes[n]}" if (n := line.partition(" = ")[0]) in changes else line for line in lines]
     path = folder / "installation.toml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -296,7 +302,8 @@ def calls_house(folder: Path, **changes: str) -> Iterator[CallsHouse]:
     switch = Switch(given, Timing(), TRUNK_PORTS)
     _lay_prompts(given, switch)
     with database.transaction(engine) as session:
-        for name in ("lan", "minh", "hoa", "tuan"):
+        station_files.load(session, [STATIONS], {h.key for h in switch.installation.hotlines})
+        for name in OPERATORS:
             session.add(
                 Operator(
                     username=name, full_name=name, role="operator", password_hash="x", language="vi", hotlines=[],

@@ -34,6 +34,9 @@ class FakeAri:
     def __init__(self) -> None:
         self.channels: dict[str, FakeChannel] = {}
         self.bridges: dict[str, set[str]] = {}
+        self.music: set[str] = set()
+        """Channels that hear music and nothing else."""
+        self.ringing_tone: set[str] = set()
         self.said: list[str] = []
         """Every request, as "POST channels/create PJSIP/101"."""
         self.away: set[str] = set()
@@ -169,6 +172,10 @@ class FakeAri:
                     lambda: asyncio.ensure_future(self.tell("PlaybackFinished", playback=fields)),
                 )
                 return 201, fields
+            case ["POST" | "DELETE", "channels", channel, "moh" | "ring" as what] if channel in self.channels:
+                hearing = self.music if what == "moh" else self.ringing_tone
+                (hearing.add if method == "POST" else hearing.discard)(channel)
+                return 204, None
             case ["POST", "bridges", bridge]:
                 self.bridges.setdefault(bridge, set())
                 return 200, {"id": bridge}
@@ -177,6 +184,8 @@ class FakeAri:
                     return 404, {"message": "Bridge not found"}
                 if query["channel"] not in self.channels:
                     return 400, {"message": "Channel not found"}
+                for members in self.bridges.values():
+                    members.discard(query["channel"])
                 self.bridges[bridge].add(query["channel"])
                 return 204, None
             case ["DELETE", "bridges", bridge]:

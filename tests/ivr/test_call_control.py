@@ -17,7 +17,7 @@ from hotline.installation import read
 from hotline.operators import Operator, Presence
 from hotline.record import Record
 from hotline.settings import PROJECT
-from ivr import area_question, reconcile
+from ivr import adoption, area_question, planning, reconcile
 from ivr.area_question import Earlier
 from ivr.ari import Ari, AriError, Superseded
 from ivr.call_control import CallControl
@@ -139,6 +139,8 @@ def _no_database(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconcile, "operators", list)
     monkeypatch.setattr(reconcile, "open_calls", lambda node: {})
     monkeypatch.setattr(area_question, "earlier", lambda *who: Earlier())
+    monkeypatch.setattr(adoption, "running", lambda node: {})
+    monkeypatch.setattr(planning, "known", lambda call_id: planning.Known())
 
 
 def played(folder: Path, scene: Callable[[Stage], Coroutine[Any, Any, None]]) -> None:

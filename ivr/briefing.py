@@ -1,0 +1,95 @@
+"""The briefing: what a station hears before it says yes, put together from recorded pieces, and the card a person reads. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hotline.acuity import Acuity
+
+AGE_BANDS = ("baby", "child", "adult", "elder", "pregnant", "at_risk")
+"""Under 1, 1-15, 16-59, 60 and over; "at_risk" is what the machine's questions alone can tell."""
+SPOKEN_BRANCHES = ("medical", "nonmedical")
+KEYS_PIECE = "briefing-keys"
+TEXTS = ("situation", "background", "assessment", "recommendation")
+LONGEST_TEXT = 400
+
+
+@dataclass(frozen=True)
+class Briefing:
+    """The fields that are spoken."""
+
+    acuity: str = Acuity.ORANGE
+    branch: str = ""
+    age_band: str = ""
+    unit: str = ""
+    """Code of the district whose name is recorded."""
+    ticket_number: int = 0
+
+    def pieces(self) -> tuple[str, ...]:
+        """Prompt ids in the order of playing: who calls, how urgent, about whom, where, which ticket; at most 10 s."""
+        pieces = ["briefing-from", f"briefing-{Acuity(self.acuity).value}"]
+        if self.branch in SPOKEN_BRANCHES:
+            pieces.append(f"briefing-{self.branch}")
+        if self.age_band in AGE_BANDS:
+            pieces.append(f"age-{self.age_band}")
+        if self.unit:
+            pieces.append(f"unit-{self.unit}")
+        if self.ticket_number > 0:
+            pieces += ["briefing-ticket", *(f"num-{digit}" for digit in str(self.ticket_number)[-4:])]
+        return tuple(pieces)
+
+
+def of_card(card: Mapping[str, Any]) -> Briefing:
+    """The spoken fields of a card; what is not understood is left out, and an unknown acuity is ORANGE."""
+    acuity = str(card.get("acuity", ""))
+    number = card.get("ticket_number", 0)
+    return Briefing(
+        acuity=acuity if acuity in Acuity.__members__ else Acuity.ORANGE,
+        branch=str(card.get("branch", "")),
+        age_band=str(card.get("age_band", "")),
+        unit=str(card.get("unit", "")),
+        ticket_number=number if isinstance(number, int) and not isinstance(number, bool) else 0,
+    )
+
+
+def age_band_of(path: Sequence[Mapping[str, Any]]) -> str:
+    """What the machine's questions tell about the patient: only whether they belong to a group at risk."""
+    for step in path:
+        if step.get("question") == "A4":
+            return "at_risk" if step.get("key") in ("1", "2") else ""
+    return ""
+
+
+def card(
+    *,
+    acuity: str,
+    branch: str,
+    reason: str,
+    said: Sequence[str],
+    place: str,
+    earlier: int,
+    is_repeat: bool,
+    path: Sequence[Mapping[str, Any]] = (),
+    unit: str = "",
+    ticket_number: int = 0,
+) -> dict[str, Any]:
+    """The card as it is pre-filled, in Vietnamese; the operator changes what they like."""
+    background = [f"Đã gọi {earlier} lần trước đây." if earlier else "Gọi lần đầu."]
+    if is_repeat:
+        background.append("Gọi lại trong 48 giờ.")
+    words = Acuity(acuity).target.vi if acuity in Acuity.__members__ else acuity
+    return {
+        "situation": f"{reason or 'Người gọi cần hỗ trợ y tế'}. Ở {place or 'chưa rõ nơi'}."[:LONGEST_TEXT],
+        "background": " ".join(background),
+        "assessment": "; ".join([words, *said])[:LONGEST_TEXT],
+        "recommendation": "Đề nghị trạm tiếp nhận và hướng dẫn người bệnh ngay."
+        if acuity in ("RED", "ORANGE")
+        else "Đề nghị trạm liên hệ, theo dõi tại nhà.",
+        "acuity": acuity,
+        "branch": branch,
+        "age_band": age_band_of(path),
+        "unit": unit,
+        "ticket_number": ticket_number,
+    }

@@ -1,0 +1,280 @@
+"""One hand-over of one caller: carries out what `hotline.transfers` decides, each state written down before its step.
+
+Where everybody stands in a state is a table (PLACES), so carrying out a step, and taking it up again after a crash, are one
+thing: bring Asterisk's bridges to the table.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from hotline import events as e
+from hotline.acuity import Acuity
+from hotline.directory import Line, plain
+from hotline.transfers import (
+    HAS_OPERATOR,
+    HAS_STATION,
+    LIVE,
+    PLACES,
+    RINGS,
+    Happening,
+    Party,
+    TransferState,
+    TryState,
+    follows,
+)
+from hotline.transfers import TransferState as S
+from ivr.briefing import of_card
+from ivr.chain import Chain
+from ivr.desk import NotPossible
+
+if TYPE_CHECKING:
+    from ivr.caller import Caller
+    from ivr.floor import Floor
+    from ivr.leg import Leg
+
+log = structlog.get_logger(__name__)
+
+COMFORT_EVERY_S = 20.0
+
+
+CHANGED = NotPossible(
+    "Tình hình vừa thay đổi: hãy xem lại rồi bấm lại.",
+    "Things have just changed: look again, then click again.",
+)
+
+
+def consult_of(call_id: str) -> str:
+    """The bridge in which operator and station speak alone."""
+    return f"consult-{call_id}"
+
+
+class Transfer:
+    """A hand-over that goes on, or the last one of its caller."""
+
+    def __init__(
+        self, floor: Floor, caller: Caller, number: int, kind: str, state: TransferState, station: str = ""
+    ) -> None:
+        self._floor, self._caller = floor, caller
+        self.id = f"x-{caller.id}-{number}"
+        self.number, self.kind, self.state, self.station_key = number, kind, state, station
+        self.operator: Leg | None = None
+        self.station: Leg | None = None
+        """Who accepted."""
+        self.chain = Chain(floor, caller, self)
+
+    @property
+    def live(self) -> bool:
+        return self.state in LIVE
+
+    @property
+    def rings(self) -> bool:
+        return self.state in RINGS
+
+    @property
+    def beside(self) -> bool:
+        """Numbers ring side by side: for RED, and for whoever is urgent and has no operator."""
+        acuity = self._caller.acuity
+        return acuity is Acuity.RED or (acuity.urgent and self.state is S.DIRECT)
+
+    @property
+    def holds_caller(self) -> bool:
+        """The caller has music and is not in the line: no operator is to be rung for them."""
+        return self.live and Party.CALLER in PLACES[self.state].music and self.state is not S.DIRECT
+
+    @property
+    def leans_on_operator(self) -> bool:
+        """Whether the caller would hear nobody and no music without the operator."""
+        return not self.live or (
+            Party.OPERATOR in PLACES[self.state].with_caller and self.state is not S.TOGETHER
+        )
+
+    # -- beginning --
+
+    def begin(self, operator: Leg | None, lines: tuple[Line, ...], card: dict[str, Any]) -> None:
+        """Write the intent, move the parties to their places, ring the first number."""
+        self.operator = operator
+        self._caller.talk.held = False
+        self.brief(lines, card)
+        self._caller.do(self._begin(card))
+
+    def brief(self, lines: tuple[Line, ...], card: dict[str, Any]) -> None:
+        self.chain.lines, self.chain.pieces = lines, of_card(card).pieces()
+
+    async def _begin(self, card: dict[str, Any]) -> None:
+        await self._floor.keep(
+            e.TransferAsked(
+                call_id=self._caller.id, transfer_id=self.id, kind=self.kind, state=self.state,
+                operator_id=self.operator.operator_id if self.operator else None, station=self.station_key,
+                plan=tuple(plain(self.chain.lines)), card=card,
+            )
+        )  # fmt: skip
+        self.chain.tick(self._floor.clock())
+        if self.state is not S.DIRECT:
+            await self._arrange(self.state)
+            self._comfort()
+
+    # -- what happens --
+
+    def wish(self, happening: Happening, seen: str = "") -> None:
+        """What the operator's desk asks; NotPossible in a sentence. `seen` is the state the page showed."""
+        to = follows(self.state, happening)
+        if not isinstance(to, TransferState):
+            raise NotPossible(to.vi, to.en)
+        if seen and seen != self.state and follows(_state(seen), happening) != to:
+            raise CHANGED
+        self.happened(happening)
+
+    def happened(self, happening: Happening) -> None:
+        """Go to the state that follows, if another does."""
+        to = follows(self.state, happening)
+        if not isinstance(to, TransferState) or to is self.state:
+            return
+        before, self.state = self.state, to
+        parting = self._parting(before, to)
+        self._caller.do(self._carry_out(before, to, happening, parting))
+        if before in RINGS and to not in RINGS:
+            self.chain.stop(TryState.TAKEN if to is S.TAKEN else TryState.CANCELLED)
+        humans = self._caller.humans
+        if to is S.HANDED_OVER and before in HAS_STATION:
+            humans.talking = self.station
+            self._caller.talk.over()
+        elif to is S.BLIND:
+            humans.talking, self._caller.front = None, True
+            self._caller.talk.over()
+        elif to is S.DIRECT:
+            humans.wait_again("the operator left while stations were rung")
+        elif to is S.EXHAUSTED and before is S.BLIND:
+            humans.wait_again("nobody in the chain took the call")
+
+    def _parting(self, before: TransferState, to: TransferState) -> Leg | None:
+        """Whose part ends with this step; they are let go once the others stand in their places."""
+        parting: Leg | None = None
+        if to in (S.HANDED_OVER, S.BLIND):
+            parting, self.operator = self.operator, None
+        elif to in (S.CANCELLED, S.STATION_LEFT):
+            parting, self.station = self.station, None
+        return parting
+
+    async def _carry_out(
+        self, before: TransferState, to: TransferState, why: Happening, parting: Leg | None
+    ) -> None:
+        await self._floor.keep(
+            e.TransferMoved(call_id=self._caller.id, transfer_id=self.id, state=to, why=why)
+        )
+        # When something happened meanwhile, its own step is next and says where everybody stands.
+        if self.state is to and (to in LIVE or before in HAS_OPERATOR):
+            await self._arrange(to)
+            if to in (S.RINGING, S.BLIND):
+                self._comfort()
+        if parting is not None:
+            self._caller.humans.cancel(parting, "answered")
+
+    def accepted(self, leg: Leg) -> None:
+        """Somebody in the chain pressed 1."""
+        if self.state in (S.BLIND, S.DIRECT):
+            if not self._caller.waits:
+                self.chain.already_taken(leg)
+                return
+            self.station = leg
+            self.happened(Happening.ACCEPTED)
+            self._caller.humans.answered(leg)
+        else:
+            self.station = leg
+            self.happened(Happening.ACCEPTED)
+
+    def leg_ended(self, leg: Leg) -> bool:
+        """Whether the hand-over goes on without this leg, in its own way."""
+        if leg is self.operator and self.state in HAS_OPERATOR:
+            self.operator, self._caller.humans.talking = None, None
+            self.happened(Happening.OPERATOR_GONE)
+            return True
+        if leg is self.station and self.state in HAS_STATION:
+            self.station = None
+            self.happened(Happening.STATION_GONE)
+            return True
+        return False
+
+    def operator_returned(self, leg: Leg) -> bool:
+        """The operator's new page takes the old one's place; False when there is no hand-over."""
+        if self.state not in HAS_OPERATOR:
+            return False
+        self.operator = leg
+        self.rearrange()
+        return True
+
+    def round_over(self) -> bool:
+        """Every number was tried; whether to begin again. Urgent callers whom no operator has are never given up."""
+        if self.state is S.DIRECT and self._caller.acuity.urgent:
+            return True
+        self.happened(Happening.EXHAUSTED)
+        return False
+
+    def operator_answered(self) -> None:
+        """The line found an operator first."""
+        self.happened(Happening.OPERATOR_ANSWERED)
+
+    def caller_gone(self) -> None:
+        if self.live:
+            self.state = S.CALLER_GONE
+            self._floor.tell(
+                e.TransferMoved(
+                    call_id=self._caller.id,
+                    transfer_id=self.id,
+                    state=S.CALLER_GONE,
+                    why=Happening.CALLER_GONE,
+                )
+            )
+
+    def tick(self, now_s: float) -> None:
+        if not self.live:
+            return
+        self.chain.tick(now_s)
+        said_s = self._caller.announcer.said_s
+        if self.holds_caller and not self._caller.announcer.speaks and now_s - said_s >= COMFORT_EVERY_S:
+            self._comfort()
+
+    def _comfort(self) -> None:
+        if self.holds_caller:
+            self._caller.say(["transfer-hold"])
+
+    # -- where everybody stands --
+
+    def rearrange(self) -> None:
+        """Bring Asterisk to the state's places once more, after a crash."""
+        self._caller.do(self._arrange(self.state))
+
+    async def _arrange(self, state: TransferState) -> None:
+        """Bring everybody to the places of a state. Doing it twice is doing it once; who is gone is left out."""
+        ari, places, caller = self._floor.ari, PLACES[state], self._caller
+        channels = {Party.CALLER: caller.id}
+        for party, leg in ((Party.OPERATOR, self.operator), (Party.STATION, self.station)):
+            if leg is not None and not leg.over:
+                channels[party] = leg.id
+        if places.consult:
+            await ari.make_bridge(consult_of(caller.id))
+        quiet = [ari.stop_music(c) for p, c in channels.items() if p not in places.music]
+        if Party.CALLER not in places.music:
+            quiet.append(caller.announcer.hush())
+        if Party.OPERATOR in channels and Party.OPERATOR not in places.ringing:
+            quiet.append(ari.stop_ring(channels[Party.OPERATOR]))
+        joins = [
+            ari.join(caller.bridge if party in places.with_caller else consult_of(caller.id), channel)
+            for party, channel in channels.items()
+            if party is not Party.CALLER and party in places.with_caller | places.consult
+        ]
+        music = [ari.start_music(c) for p, c in channels.items() if p in places.music]
+        await self._floor.quietly(*joins, *quiet, *music)
+        if Party.OPERATOR in channels and Party.OPERATOR in places.ringing:
+            await self._floor.quietly(ari.ring(channels[Party.OPERATOR]))
+        if not places.consult:
+            await self._floor.quietly(ari.end_bridge(consult_of(caller.id)))
+
+
+def _state(text: str) -> TransferState:
+    try:
+        return TransferState(text)
+    except ValueError:
+        return S.CANCELLED

@@ -1,0 +1,188 @@
+"""Handing a caller over to a health station: choosing it, the briefing card, and what can be done at each state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask_login import current_user
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
+
+from hotline.commands import DeskCommand, ask
+from hotline.database import reading, transaction
+from hotline.directory import Directory, Station
+from hotline.events import now
+from hotline.stations import directory
+from hotline.tickets import Ticket
+from hotline.transfers import (
+    LIVE,
+    RINGS,
+    WISHES,
+    Happening,
+    Refusal,
+    Transfer,
+    TransferState,
+    TransferTry,
+    follows,
+)
+from ivr.briefing import LONGEST_TEXT, TEXTS
+from ivr.planning import filled_card
+from softphone_panel import call_card, desk, shown, tickets, unit_search
+from softphone_panel.faults import InputFault
+from softphone_panel.words import is_htmx, language, say
+
+room = Blueprint("handing_over", __name__, url_prefix="/my-desk/transfer")
+
+SHOWN = 6
+"""Stations in the list; the others are found by their name."""
+NUMBER_CHARACTERS = 20
+
+
+@room.get("")
+def fragment() -> Response:
+    return desk.fragment("my_desk_transfer.html", values)
+
+
+def values(session: Session) -> dict[str, Any]:
+    """The hand-over of the call at this desk, or the form for one; nothing when nobody is talked with."""
+    call_id, ticket_id, presence = call_card.at_desk(session, current_user.id)
+    ticket = session.get(Ticket, ticket_id) if ticket_id else None
+    transfer = _last(session, call_id) if call_id else None
+    goes_on = transfer is not None and transfer.state in LIVE
+    if ticket is None or presence != "talking":
+        return {"transfer_call": "", "transfer": None, "transfer_ticket": None}
+    found = _found(session, ticket, "")
+    return {
+        "transfer_call": call_id,
+        "transfer_ticket": ticket,
+        "transfer": transfer,
+        "transfer_goes_on": goes_on,
+        "transfer_rings": transfer is not None and transfer.state in RINGS,
+        "tries": _tries(session, transfer) if transfer is not None else [],
+        "wishes": _wishes(transfer) if transfer is not None and goes_on else [],
+        "stations": found,
+        "handing_card": filled_card(session, ticket, ticket.caller_number),
+        "card_texts": [(name, shown.word(shown.CARD_FIELDS, name)) for name in TEXTS],
+        "age_bands": shown.AGE_BANDS,
+        "longest": LONGEST_TEXT,
+        "state_word": lambda key: shown.word(shown.TRANSFER_STATES, key),
+        "try_word": lambda key: shown.word(shown.TRY_STATES, key),
+        "level_word": lambda key: shown.word(shown.STATION_LEVELS, key),
+        "refusal": _refusal(session),
+        "fresh_click": tickets.fresh_click,
+    }
+
+
+def _last(session: Session, call_id: str) -> Transfer | None:
+    return session.scalar(
+        select(Transfer)
+        .where(Transfer.call_id == call_id, Transfer.operator_id == current_user.id)
+        .order_by(Transfer.asked_at.desc())
+        .limit(1)
+    )
+
+
+def _tries(session: Session, transfer: Transfer) -> list[TransferTry]:
+    rows = select(TransferTry).where(TransferTry.transfer_id == transfer.id).order_by(TransferTry.rung_at)
+    return list(session.scalars(rows))
+
+
+def _wishes(transfer: Transfer) -> list[tuple[str, str, str]]:
+    """(wish, what the button says, why it cannot be pressed now or "")."""
+    state = TransferState(transfer.state)
+    found = []
+    for wish in WISHES:
+        to = follows(state, wish)
+        why = (to.en if language() == "en" else to.vi) if isinstance(to, Refusal) else ""
+        found.append((wish.value, _button(state, wish), why))
+    return found
+
+
+def _button(state: TransferState, wish: Happening) -> str:
+    if wish is Happening.TOGGLE:
+        with_caller = state in (TransferState.RINGING_BACK, TransferState.BACK)
+        return say("Sang trạm") if with_caller else say("Về với người dân")
+    return {
+        Happening.MERGE: say("Nói ba bên"),
+        Happening.LEAVE: say("Giao cho trạm, tôi rời máy"),
+        Happening.CANCEL: say("Hủy chuyển"),
+    }[wish]
+
+
+def _refusal(session: Session) -> str:
+    """Why the last command of a hand-over could not be done."""
+    last = session.scalar(
+        select(DeskCommand)
+        .where(DeskCommand.operator_id == current_user.id)
+        .order_by(DeskCommand.id.desc())
+        .limit(1)
+    )
+    return last.refused if last is not None and last.kind.startswith("transfer_") else ""
+
+
+def _found(session: Session, ticket: Ticket, wanted: str) -> list[tuple[Station, str, bool]]:
+    """(station, who is on duty, serves the caller's place): the suggested ones, or those whose name is wanted."""
+    known: Directory = directory(session)
+    serving = set(known.serving(ticket.hotline, ticket.unit_code))
+    words = unit_search.folded(wanted).split()
+    stations = [
+        station
+        for station in known.suggested(ticket.hotline, ticket.unit_code)
+        if all(word in unit_search.folded(station.name) for word in words)
+    ]
+    at = now()
+    lines = [(station, station.lines(at), station in serving) for station in stations[:SHOWN]]
+    return [(s, rung[0].name.removeprefix(f"{s.name}, ") if rung else "", near) for s, rung, near in lines]
+
+
+@room.get("/stations")
+def stations() -> str:
+    """The stations that a name finds, as choices of the form."""
+    with reading() as session:
+        _, ticket_id, _ = call_card.at_desk(session, current_user.id)
+        ticket = session.get(Ticket, ticket_id) if ticket_id else None
+        wanted = request.args.get("wanted", "")[:80]
+        found = _found(session, ticket, wanted) if ticket is not None else []
+        return render_template(
+            "station_choices.html",
+            stations=found,
+            wanted=wanted,
+            level_word=lambda key: shown.word(shown.STATION_LEVELS, key),
+        )
+
+
+@room.post("")
+def begin() -> Response | AnyResponse:
+    """Ask for a station beside the caller at this desk."""
+    form = request.form
+    station, number = form.get("station", "")[:48], form.get("number", "").strip()[:NUMBER_CHARACTERS]
+    if not station and not number:
+        raise InputFault("station", say("Ô “Trạm”: hãy chọn một trạm trong danh sách."))
+    card = {name: form.get(name, "").replace("\x00", "").strip()[:LONGEST_TEXT] for name in TEXTS}
+    age = form.get("age_band", "")
+    if age in shown.AGE_BANDS:
+        card["age_band"] = age
+    return _asked("transfer_ask", {"station": "" if number else station, "number": number, "card": card})
+
+
+@room.post("/<wish>")
+def wish(wish: str) -> Response | AnyResponse:
+    """Toggle, merge, leave or cancel."""
+    if wish not in {one.value for one in WISHES}:
+        raise InputFault("wish", say("Thanh trực máy không có lệnh này: hãy tải lại trang."))
+    return _asked(f"transfer_{wish}", {"seen": request.form.get("seen", "")[:16]})
+
+
+def _asked(kind: str, body: dict[str, Any]) -> Response | AnyResponse:
+    call_id = request.form.get("call_id", "")[:64]
+    with transaction() as session:
+        mine, _, _ = call_card.at_desk(session, current_user.id)
+        if not call_id or call_id != mine:
+            raise InputFault("call_id", say("Cuộc gọi này không còn ở bàn của bạn."), 409)
+        click = desk.click(request.form.get("click_id", ""))
+        ask(session, current_user.id, kind, click, desk.with_language({"call_id": call_id, **body}))
+    if is_htmx():
+        return fragment()
+    return redirect(url_for("my_desk.page"), 303)

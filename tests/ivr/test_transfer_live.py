@@ -1,0 +1,215 @@
+"""Hand-overs on a real Asterisk: every party sends its own tone, and what each hears is measured in each state."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from hotline.recordings import relative_path
+from hotline.settings import PROJECT
+from hotline.transfers import Transfer, TransferTry
+from tests.ivr.calls_house import PROMPT_HZ, TRUNK_PORTS, CallsHouse, Decided, calls_house
+from tests.world import Answering, Carrier, Citizen, Phone
+from tests.world.leg import Leg, NotInTime
+
+pytestmark = [pytest.mark.live]
+
+CALLER_HZ, OPERATOR_HZ, STATION_HZ = 440, 620, 1900
+STATION, FIRST, SECOND, ON_DUTY = "ttyt-dong-xoai", "02713568021", "02713568022", ("0913566901", "0913566902")
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CallsHouse]:
+    with calls_house(tmp_path_factory.mktemp("house"), wrap_up_s="1") as house:
+        yield house
+
+
+@pytest.fixture
+def house(running: CallsHouse) -> Iterator[CallsHouse]:
+    """The running house with nobody signed in."""
+    yield running
+    running.forget_recalls()
+    running.ask("lan", "sign_out")
+    running.until_presence("lan", "offline", 5)
+
+
+def transfer_of(house: CallsHouse, number: str) -> Transfer | None:
+    call = house.call_of(number)
+    rows = house.rows(Transfer, Transfer.call_id == call.id) if call else []
+    return max(rows, key=lambda t: t.asked_at, default=None)
+
+
+def tries_of(house: CallsHouse, number: str) -> list[tuple[str, str]]:
+    transfer = transfer_of(house, number)
+    rows = house.rows(TransferTry, TransferTry.transfer_id == transfer.id) if transfer else []
+    return [(t.number, t.state) for t in sorted(rows, key=lambda t: t.rung_at)]
+
+
+async def until_state(house: CallsHouse, number: str, state: str, within_s: float = 4.0) -> None:
+    def there() -> bool:
+        transfer = transfer_of(house, number)
+        return transfer is not None and transfer.state == state
+
+    await asyncio.to_thread(house.until, there, within_s, f"the hand-over is {state}")
+
+
+async def ask(house: CallsHouse, number: str, kind: str, **body: Any) -> str:
+    call = house.call_of(number)
+    assert call is not None
+    return await asyncio.to_thread(house.ask, "lan", f"transfer_{kind}", call_id=call.id, **body)
+
+
+async def talking(house: CallsHouse, trunk: Carrier, desk: Phone, number: str, acuity: str = "YELLOW") -> Leg:
+    """A caller who talks with the operator at the desk."""
+    house.decided[number] = Decided(acuity)
+    assert await asyncio.to_thread(house.ask, "lan", "sign_in", phone="101") == ""
+    leg = await Citizen(trunk, number, tone_hz=CALLER_HZ).call("1022")
+    await leg.until_hears(OPERATOR_HZ, within_s=8)
+    return leg
+
+
+Heard = dict[str, set[str]]
+NAMES = {CALLER_HZ: "caller", OPERATOR_HZ: "operator", STATION_HZ: "station"}
+HZ = {name: hz for hz, name in NAMES.items()}
+MATRIX: dict[str, Heard] = {
+    "private": {"caller": set(), "operator": {"station"}, "station": {"operator"}},
+    "back": {"caller": {"operator"}, "operator": {"caller"}, "station": set()},
+    "together": {
+        "caller": {"operator", "station"},
+        "operator": {"caller", "station"},
+        "station": {"caller", "operator"},
+    },
+    "handed_over": {"caller": {"station"}, "station": {"caller"}},
+    "cancelled": {"caller": {"operator"}, "operator": {"caller"}},
+    "talking": {"caller": {"operator"}, "operator": {"caller"}},
+}
+"""State → who hears whom: facts/asterisk.md 2.2 as the product has it."""
+
+
+async def matrix(state: str, **parties: Leg | None) -> Heard:
+    """Who hears whose tone for most of a second, once those who should hear somebody do."""
+    expected = MATRIX[state]
+    began_s = time.monotonic()
+    try:
+        for name, whom in expected.items():
+            leg = parties[name]
+            assert leg is not None
+            for one in whom:
+                await leg.until_hears(HZ[one], within_s=4, for_s=0.3)
+    except NotInTime as fault:
+        raise AssertionError(f"{state}: {fault}") from None
+    _keep(state, time.monotonic() - began_s)
+    legs = {name: leg for name, leg in parties.items() if leg is not None}
+    shares = await asyncio.gather(*(leg.listen(1.0, [*NAMES, PROMPT_HZ]) for leg in legs.values()))
+    return {
+        name: {NAMES[hz] for hz in NAMES if said.get(hz, 0) > 0.8}
+        for name, said in zip(legs, shares, strict=True)
+    }
+
+
+def _keep(state: str, settled_s: float) -> None:
+    """How long the ears took to hear it after the row said so, for people: var/measured/transfer.json."""
+    path = PROJECT / "var" / "measured" / "transfer.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    measured = json.loads(path.read_text()) if path.exists() else {}
+    measured.setdefault(state, []).append(round(settled_s, 2))
+    path.write_text(json.dumps(measured, indent=1) + "\n")
+
+
+def test_each_party_hears_whom_the_table_says_through_a_whole_hand_over(house: CallsHouse) -> None:
+    number = "0912000701"
+
+    async def scene() -> None:
+        async with (
+            Carrier(house.address, "127.0.0.2", TRUNK_PORTS["vnpt"]) as trunk,
+            Phone("101", house.switch.password("101"), house.address, tone_hz=OPERATOR_HZ, answering=Answering.answers(0.3)) as desk,
+        ):  # fmt: skip
+            station = trunk.route(
+                FIRST, Answering.answers(1.0, keys="1", key_after_s=1.0), tone_hz=STATION_HZ
+            )
+            caller = await talking(house, trunk, desk, number)
+            operator = desk.leg
+            assert operator is not None
+            assert await matrix("talking", caller=caller, operator=operator) == MATRIX["talking"]
+            assert await ask(house, number, "ask", station=STATION, card={"age_band": "elder"}) == ""
+            assert "chưa nhận máy" in await ask(house, number, "merge")
+            await until_state(house, number, "private", 12)
+            there = station.leg
+            assert there is not None
+            three = {"caller": caller, "operator": operator, "station": there}
+            assert await matrix("private", **three) == MATRIX["private"]
+            assert caller.rms(1.0) > 50, "the caller has music"
+            steps = ("toggle back", "toggle private", "merge together", "toggle private", "merge together")
+            for wish, _, state in (step.partition(" ") for step in steps):
+                assert await ask(house, number, wish) == ""
+                await until_state(house, number, state)
+                assert await matrix(state, **three) == MATRIX[state], state
+            assert await ask(house, number, "leave") == ""
+            await operator.until_ended(3)
+            await until_state(house, number, "handed_over")
+            assert await matrix("handed_over", caller=caller, station=there) == MATRIX["handed_over"]
+            await asyncio.to_thread(house.until_presence, "lan", "available", 4)
+            there.hang_up()
+            await caller.until_ended(3)
+
+    asyncio.run(scene())
+    call = house.until_ended(number, "served")
+    assert tries_of(house, number) == [(FIRST, "accepted")]
+    transfer = transfer_of(house, number)
+    assert transfer is not None
+    assert transfer.rung_at is not None
+    assert transfer.accepted_at is not None
+    assert 1.5 < (transfer.accepted_at - transfer.rung_at).total_seconds() < 6
+    assert call.answered_by == "lan"
+
+
+def test_a_station_that_declines_and_one_that_says_nothing_lead_to_the_next_and_cancelling_brings_back(
+    house: CallsHouse,
+) -> None:
+    number = "0912000702"
+
+    async def scene() -> None:
+        async with (
+            Carrier(house.address, "127.0.0.2", TRUNK_PORTS["vnpt"]) as trunk,
+            Phone("101", house.switch.password("101"), house.address, tone_hz=OPERATOR_HZ, answering=Answering.answers(0.3)) as desk,
+        ):  # fmt: skip
+            trunk.route(FIRST, Answering.answers(0.5, keys="2", key_after_s=0.5), tone_hz=STATION_HZ)
+            silent = trunk.route(SECOND, Answering.answers(0.5), tone_hz=STATION_HZ)
+            third = trunk.route(
+                ON_DUTY[0], Answering.answers(0.5, keys="31", key_after_s=1.0), tone_hz=STATION_HZ
+            )
+            trunk.route_to(ON_DUTY[1], third)  # the neighbouring station's doctor, by day or by night
+            caller = await talking(house, trunk, desk, number)
+            began_s = time.monotonic()
+            assert await ask(house, number, "ask", station=STATION) == ""
+            await asyncio.sleep(4.0)
+            assert silent.leg is not None, "the second number rings after the first declined"
+            gap_s = caller.longest_gap_s(began_s)
+            assert gap_s < 1.0, gap_s
+            await until_state(house, number, "private", 30)
+            assert third.leg is not None
+            waited = await matrix("private", caller=caller, operator=desk.leg, station=third.leg)
+            assert waited == MATRIX["private"]
+            assert caller.longest_gap_s(began_s) < 2.0
+            assert await ask(house, number, "cancel") == ""
+            await third.leg.until_ended(3)
+            assert await matrix("cancelled", caller=caller, operator=desk.leg) == MATRIX["cancelled"]
+            caller.hang_up()
+
+    asyncio.run(scene())
+    house.until_ended(number, "served")
+    tries = tries_of(house, number)
+    assert tries[:2] == [(FIRST, "declined"), (SECOND, "no_key")]
+    assert tries[2][0] in ON_DUTY
+    assert tries[2][1] == "accepted"
+    transfer = transfer_of(house, number)
+    assert transfer is not None
+    assert transfer.state == "cancelled"
+    folder = (house.settings.recordings / relative_path(transfer.call_id)).parent
+    kept = sorted(path.name for path in folder.glob("chain-*.raw") if path.stat().st_size > 32_000)
+    assert len(kept) >= 3, "each station's leg is recorded from its answer on"

@@ -1,0 +1,176 @@
+"""Handing over on the operator's own page: stations suggested and searched, wishes that can be, clicks that become rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import select
+
+from hotline import events as e
+from hotline import station_files
+from hotline.commands import DeskCommand
+from hotline.database import reading, transaction
+from hotline.installation import read
+from hotline.operators import OperatorPresence
+from hotline.record import apply
+from hotline.settings import PROJECT
+from hotline.tickets import Ticket
+from tests.softphone_panel import rows
+from tests.softphone_panel.conftest import Client, SignedIn, hidden
+
+Talking = Callable[[], tuple[Client, str]]
+
+
+@pytest.fixture
+def talking(signed_in: SignedIn, who: dict[str, int]) -> tuple[Client, str]:
+    """Somebody who talks with a caller, and the call's id; the demo's stations are loaded."""
+    installation = read(PROJECT / "installation" / "demo.toml")
+    with transaction() as session:
+        station_files.load(session, installation.stations, {h.key for h in installation.hotlines})
+        found = session.scalars(
+            select(OperatorPresence)
+            .where(OperatorPresence.state == "talking")
+            .order_by(OperatorPresence.operator_id)
+        ).first()
+        assert found is not None
+        username = next(name for name, number in who.items() if number == found.operator_id)
+        call_id = found.call_id
+    return signed_in(username), call_id
+
+
+def asked() -> list[tuple[str, dict[str, object]]]:
+    with reading() as session:
+        return [(c.kind, c.body) for c in session.scalars(select(DeskCommand).order_by(DeskCommand.id))]
+
+
+def in_state(call_id: str, operator: int | None, *states: str) -> None:
+    with transaction() as session:
+        apply(
+            session,
+            e.TransferAsked(
+                call_id=call_id,
+                transfer_id=f"x-{call_id}-1",
+                kind="warm",
+                state=states[0],
+                operator_id=operator,
+            ),
+        )
+        for state in states[1:]:
+            apply(session, e.TransferMoved(call_id=call_id, transfer_id=f"x-{call_id}-1", state=state))
+
+
+def operator_of(call_id: str) -> int:
+    with reading() as session:
+        row = session.scalars(select(OperatorPresence).where(OperatorPresence.call_id == call_id)).first()
+        assert row is not None
+        return row.operator_id
+
+
+def test_the_stations_of_the_callers_place_come_first_and_the_card_is_filled(
+    talking: tuple[Client, str],
+) -> None:
+    client, call_id = talking
+    with transaction() as session:
+        ticket = session.scalars(select(Ticket).where(Ticket.call_id == call_id)).one()
+        ticket.unit_code = "689" if ticket.hotline == "binhphuoc" else "718"
+        wanted = "Đồng Xoài" if ticket.hotline == "binhphuoc" else "Thủ Dầu Một"
+    page = client.get("/my-desk/transfer").text
+    first = re.findall(r'name="station"[^>]*> ([^<]*)<small>', page)[0]
+    assert wanted in first
+    assert "đúng địa bàn" in page
+    assert re.search(r'name="situation"[^>]*>[^<]{10,}<', page)
+
+
+def test_a_station_is_found_by_its_name_without_diacritics(talking: tuple[Client, str]) -> None:
+    client, _ = talking
+    found = client.get("/my-desk/transfer/stations?wanted=trung tam").text
+    assert "Trung tâm Y tế" in found
+    assert "Trạm Y tế" not in found
+    assert "Không có trạm nào tên" in client.get("/my-desk/transfer/stations?wanted=zzz").text
+
+
+def test_a_click_becomes_one_command_with_the_card(talking: tuple[Client, str]) -> None:
+    client, call_id = talking
+    page = client.get("/my-desk/transfer").text
+    station = re.findall(r'name="station" value="([^"]+)"', page)[0]
+    data = {
+        "call_id": call_id, "click_id": hidden(page, "click_id"), "station": station, "situation": "Khó thở", "age_band": "elder",
+    }  # fmt: skip
+    for _ in range(2):
+        assert client.post("/my-desk/transfer", data=data).status_code == 303
+    ((kind, body),) = asked()
+    assert kind == "transfer_ask"
+    assert body["station"] == station
+    assert body["card"] == {
+        "situation": "Khó thở",
+        "background": "",
+        "assessment": "",
+        "recommendation": "",
+        "age_band": "elder",
+    }
+
+
+@pytest.mark.parametrize(
+    ("states", "disabled"),
+    [
+        (("ringing",), {"merge"}),
+        (("ringing", "private"), set()),
+        (("ringing", "private", "together"), {"merge"}),
+    ],
+    ids=lambda v: "-".join(sorted(v)) or "none",
+)
+def test_what_cannot_be_cannot_be_pressed(
+    talking: tuple[Client, str], states: tuple[str, ...], disabled: set[str]
+) -> None:
+    client, call_id = talking
+    in_state(call_id, operator_of(call_id), *states)
+    page = client.get("/my-desk/transfer").text
+    buttons = re.findall(r'id="transfer-(toggle|merge|leave|cancel)"( disabled title="[^"]+\.")?', page)
+    assert {name for name, _ in buttons} == {"toggle", "merge", "leave", "cancel"}
+    assert {name for name, off in buttons if off} == disabled
+
+
+def test_a_wish_carries_the_state_the_page_showed(talking: tuple[Client, str]) -> None:
+    client, call_id = talking
+    in_state(call_id, operator_of(call_id), "ringing", "private")
+    page = client.get("/my-desk/transfer").text
+    click = hidden(page, "click_id", "/my-desk/transfer/merge")
+    data = {"call_id": call_id, "click_id": click, "seen": "private"}
+    assert client.post("/my-desk/transfer/merge", data=data).status_code == 303
+    ((kind, body),) = asked()
+    assert (kind, body["call_id"], body["seen"]) == ("transfer_merge", call_id, "private")
+
+
+def test_a_call_that_is_at_another_desk_cannot_be_handed_over(talking: tuple[Client, str]) -> None:
+    client, _ = talking
+    data = {"call_id": "n1-1.1", "click_id": "0123456789abcdef", "station": "ttyt-dong-xoai"}
+    answer = client.post("/my-desk/transfer", data=data)
+    assert answer.status_code == 409
+    assert "không còn ở bàn của bạn" in answer.text
+    assert client.post("/my-desk/transfer/fly", data=data).status_code >= 400
+    assert asked() == []
+
+
+def test_the_tickets_story_tells_the_hand_over(talking: tuple[Client, str]) -> None:
+    client, call_id = talking
+    in_state(call_id, operator_of(call_id), "ringing", "private")
+    with transaction() as session:
+        apply(
+            session,
+            e.StationTried(
+                call_id=call_id,
+                transfer_id=f"x-{call_id}-1",
+                leg_id="chain-1",
+                name="Trạm A",
+                number="1",
+                place=0,
+                state="accepted",
+            ),
+        )
+        ticket_id = session.scalars(select(Ticket.id).where(Ticket.call_id == call_id)).one()
+    story = client.get(f"/tickets/{ticket_id}").text
+    assert "Trạm A: đã nhận." in story
+    assert "người dân nghe nhạc" in story
+    assert rows.PASSWORD not in story
