@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from hotline import events as e
+from hotline.acuity import Acuity
 from hotline.calls import EndReason
 from hotline.operators import Presence
 from ivr.ari import NOT_THERE, AriError
@@ -259,8 +260,16 @@ class Humans:
         if any(other.operator_id == leg.operator_id for other in self.legs.values()):
             desk = None  # their other phone rings on, or talks
         if desk is not None and desk.call_id == self._caller.id:
-            if desk.state is Presence.RINGING and what in MISSED and not desk.signing_out:
+            missed = what in MISSED and not self._rang_for_all(leg, what)
+            if desk.state is Presence.RINGING and missed and not desk.signing_out:
                 self._floor.desks.change(desk, Presence.PAUSED, MISSED[what])
             else:
                 self._floor.desks.freed(desk, self._caller.id)
         self._floor.serve()
+
+    def _rang_for_all(self, leg: Leg, what: str) -> bool:
+        """A RED caller rings the whole room: who does not take it has missed no turn of theirs, or one call would pause everybody."""
+        rang_s = self._floor.clock() - leg.dialled_s
+        everybody = self._caller.acuity is Acuity.RED
+        rang_out = leg.ringing and what in ("no_answer", "unavailable")
+        return everybody and rang_out and rang_s >= self._floor.installation.ring_s

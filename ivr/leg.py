@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 SHOWN = "CONNECTEDLINE(num,i)"
 """The channel variable whose number the rung phone shows: a created leg's other party, not its own caller id."""
-BUSY, NO_SUCH_NUMBER, DECLINED = 17, 1, 21
+BUSY, NO_SUCH_NUMBER, NO_ANSWER, DECLINED = 17, 1, 19, 21
 NORMAL, NOT_SAID = 16, 0
 """A party's own hang-up: Asterisk gives 0 for a leg that was never in a bridge."""
 MISSED = {"no_answer": "missed", "declined": "missed", "busy": "busy", "unavailable": "phone"}
-"""Why a desk is paused whose ring ended so: otherwise it would be rung again at once."""
+"""Why a desk is paused whose ring ended so: otherwise it would be rung again at once. A RED call that rings out pauses nobody."""
 AWAY = 480
 _OUTCOMES = {486: "busy", 600: "busy", 603: "declined", 404: "failed", 503: "failed", 480: "unavailable"}
 
@@ -69,7 +69,7 @@ def outcome(leg: Leg, cause: int, tech_cause: int) -> str:
         return leg.ending
     if leg.up:
         return "answered"
-    if leg.ringing and tech_cause == AWAY:
+    if leg.ringing and (tech_cause == AWAY or cause == NO_ANSWER):
         return "no_answer"
     if tech_cause in _OUTCOMES:
         return _OUTCOMES[tech_cause]

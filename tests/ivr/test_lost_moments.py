@@ -105,6 +105,36 @@ def test_operators_whom_the_database_could_not_name_at_first_are_rung_as_soon_as
     played(tmp_path, scene)
 
 
+@pytest.mark.parametrize(("cause", "sip"), [(19, 480), (19, 0), (0, 0)], ids=["phone", "limit", "unsaid"])
+def test_a_red_call_that_rings_out_pauses_nobody_and_all_ring_again(
+    tmp_path: Path, cause: int, sip: int
+) -> None:
+    async def scene(s: Stage) -> None:
+        desks = [s.seat(1, "101"), s.seat(2, "102")]
+        await s.asterisk.caller(CALL, "RED")
+        legs = await s.rings(CALL, 2)
+        s.ahead_s += 120
+        for leg in legs:
+            await s.asterisk.gone(leg, cause=cause, tech_cause=sip)
+        again = await s.rings(CALL, 2)
+        assert not set(legs) & set(again)
+        assert [desk.state for desk in desks] == [Presence.RINGING] * 2
+
+    played(tmp_path, scene)
+
+
+def test_a_phone_that_turns_red_away_at_once_is_paused_not_rung_without_end(tmp_path: Path) -> None:
+    async def scene(s: Stage) -> None:
+        desk = s.seat(1, "101")
+        await s.asterisk.caller(CALL, "RED")
+        [leg] = await s.rings(CALL)
+        s.ahead_s += 1
+        await s.asterisk.gone(leg, cause=19, tech_cause=480)
+        await s.until(lambda: desk.state is Presence.PAUSED, "paused")
+
+    played(tmp_path, scene)
+
+
 def test_a_duty_number_is_joined_at_once_when_there_is_no_recording_to_ask_for_a_key(tmp_path: Path) -> None:
     async def scene(s: Stage) -> None:
         (s.floor.prompts / "vi" / "all" / "chain-announcement.alaw").unlink()
