@@ -143,7 +143,7 @@ def calls_since(began: datetime) -> list[accounting.Ours]:
     """Every call that came in since, with its ticket and recording."""
     from sqlalchemy import select
 
-    from hotline.calls import Call, Direction
+    from hotline.calls import Call, Direction, EndReason
     from hotline.database import reading
     from hotline.recordings import Recording
     from hotline.tickets import Ticket
@@ -153,7 +153,12 @@ def calls_since(began: datetime) -> list[accounting.Ours]:
             select(Call, Ticket, Recording)
             .outerjoin(Ticket, Ticket.id == Call.ticket_id)
             .outerjoin(Recording, Recording.call_id == Call.id)
-            .where(Call.direction == Direction.IN, Call.arrived_at >= began)
+            .where(
+                Call.direction == Direction.IN,
+                Call.arrived_at >= began,
+                Call.end_reason
+                != EndReason.NO_CHANNEL,  # never answered, so not among the carrier's calls either
+            )
         )
         return [_ours(call, ticket, recording) for call, ticket, recording in rows]
 

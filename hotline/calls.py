@@ -56,6 +56,8 @@ class EndReason(StrEnum):
     """Hung up within 5 s of the answer: counted, not recalled."""
     NOT_REACHED = "not_reached"
     """A recall that nobody took: no operator, or not the citizen."""
+    NO_CHANNEL = "no_channel"
+    """Refused with 503 because the trunk was full: no sound, recalled."""
     SWITCH_LOST = "switch_lost"
     """Asterisk went away: recalled."""
 

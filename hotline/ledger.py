@@ -13,7 +13,7 @@ from sqlalchemy import JSON, String, UniqueConstraint, bindparam, event, func, i
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hotline.calls import Call
+from hotline.calls import Call, EndReason
 from hotline.database import Base, Moment, Prepared
 from hotline.recordings import Recording
 from hotline.tickets import Ticket
@@ -146,7 +146,15 @@ def verify(session: Session, recordings: Path, now_at: datetime, settle_s: float
     told = _Told()
     yield from _chain_faults(session, told)
     tickets: dict[str, str] = dict(session.execute(select(Ticket.id, Ticket.call_id)).tuples().all())
-    columns = (Call.id, Call.caller_number, Call.direction, Call.state, Call.human_at, Call.ended_at)
+    columns = (
+        Call.id,
+        Call.caller_number,
+        Call.direction,
+        Call.state,
+        Call.human_at,
+        Call.ended_at,
+        Call.end_reason,
+    )
     calls = {row.id: row for row in session.execute(select(*columns))}
     stored: dict[str, str] = dict(session.execute(select(Recording.call_id, Recording.sha256)).tuples().all())
     for call_id, line in told.opened.items():
@@ -165,8 +173,10 @@ def verify(session: Session, recordings: Path, now_at: datetime, settle_s: float
         if call_id not in told.closed:
             yield f"Call {call_id} has ended but the ledger never closed it."
         settled = call.ended_at is not None and (now_at - call.ended_at).total_seconds() > settle_s
-        # A call of ours that nobody took has no sound to keep.
-        owed = call.direction == "in" or call.human_at is not None
+        # A call of ours that nobody took, or one that met a full trunk, has no sound to keep.
+        owed = (
+            call.direction == "in" and call.end_reason != EndReason.NO_CHANNEL
+        ) or call.human_at is not None
         if settled and owed and call_id not in told.kept and call_id not in told.missing:
             yield f"Call {call_id} has no recording."
     for call_id in calls.keys() - told.opened.keys():
@@ -259,7 +269,8 @@ def main(words: list[str]) -> int:
 
 def counts(session: Session) -> tuple[int, int, int]:
     """Calls that came in, those of them with a ticket, and those with a recording."""
-    came = select(func.count()).select_from(Call).where(Call.direction == "in")
+    came = select(func.count()).select_from(Call)
+    came = came.where(Call.direction == "in", Call.end_reason != EndReason.NO_CHANNEL)
     ticketed = came.where(Call.ticket_id.in_(select(Ticket.id)))
     recorded = came.where(Call.id.in_(select(Recording.call_id)))
     return (session.scalar(came) or 0, session.scalar(ticketed) or 0, session.scalar(recorded) or 0)

@@ -32,6 +32,9 @@ GRACE_S = 10.0
 JOURNALS_WITHIN_S = 60.0
 """So long facts that wait in some process's journal are waited for: they may tell who served a call."""
 TOO_SHORT_S = 5.0
+FULL = "full"
+AT_THE_ROOT = Acuity.YELLOW
+"""What is owed to somebody lost before they could say anything."""
 ROTATED_AT_BYTES = 10_000_000
 ROTATED_KEPT = 5
 """Older lists beside the present one: hotline.csv.1 is the youngest."""
@@ -50,7 +53,7 @@ class Party:
     caller: str
     acuity: str
     served_by: str
-    """dialplan or message when the fallback looked after the caller, else empty."""
+    """dialplan or message when the fallback looked after the caller, full when the trunk had no channel for them, else empty."""
     started_at: datetime
     answered_at: datetime | None
     ended_at: datetime
@@ -93,6 +96,9 @@ class Served:
                 node=first.call_id.partition("-")[0], trunk=first.trunk, called_number=first.called,
                 caller_number=told.e164 or "", caller_kind=str(told.kind),
             )  # fmt: skip
+        if first.served_by == FULL:
+            yield from self._refused(first)
+            return
         answered_at = first.answered_at or first.started_at
         last = self.parties[-1]
         acuity = last.acuity if last.acuity in set(Acuity) else str(FAILSAFE)
@@ -122,6 +128,23 @@ class Served:
             yield e.RecallDue(
                 id=_id(first, "recall"), at=self.ended_at, call_id=first.call_id, hotline=first.hotline, number=number,
                 acuity=acuity, why="lost" if reason == EndReason.ABANDONED else "asked", due_at=due_at,
+            )  # fmt: skip
+
+    def _refused(self, first: Party) -> Iterator[e.Event]:
+        """Who met a full trunk heard nothing of us: lost at the root."""
+        yield e.CallTriaged(
+            id=_id(first, "refused"), at=first.started_at, call_id=first.call_id, hotline=first.hotline,
+            acuity=AT_THE_ROOT, branch="root", reason="gọi đến khi trung kế hết kênh", language="vi", path=(),
+            protocol_id="", protocol_version="", protocol_digest="",
+        )  # fmt: skip
+        yield e.CallEnded(
+            id=_id(first, "ended"), at=self.ended_at, call_id=first.call_id, reason=EndReason.NO_CHANNEL
+        )
+        number = numbers.caller(first.caller).e164
+        if number:
+            yield e.RecallDue(
+                id=_id(first, "recall"), at=self.ended_at, call_id=first.call_id, hotline=first.hotline, number=number,
+                acuity=AT_THE_ROOT, why="lost", due_at=self.ended_at + timedelta(seconds=AT_THE_ROOT.callback_within_s),
             )  # fmt: skip
 
     def _reason(self, human: bool, heard_s: float) -> EndReason:
@@ -254,12 +277,12 @@ class DialplanCalls:
             log.warning("a line of Asterisk's list cannot be read", columns=len(values))
             return None
         answered_at, ended_at = _time(row["answer"]), _time(row["end"])
-        if not row["hotline"] or answered_at is None or ended_at is None:
+        if not row["hotline"] or ended_at is None or (answered_at is None and row["served_by"] != FULL):
             return None
         return Party(
             call_id=row["uniqueid"], hotline=row["hotline"], trunk=row["trunk"], called=row["called"],
             caller=row["caller"], acuity=row["acuity"], served_by=row["served_by"],
-            started_at=_time(row["start"]) or answered_at, answered_at=answered_at, ended_at=ended_at,
+            started_at=_time(row["start"]) or answered_at or ended_at, answered_at=answered_at, ended_at=ended_at,
             disposition=row["disposition"], lastapp=row["lastapp"], dstchannel=row["dstchannel"],
         )  # fmt: skip
 

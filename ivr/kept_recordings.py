@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import Engine, func, select
 
 from hotline import events as e
-from hotline.calls import Call, Direction
+from hotline.calls import Call, Direction, EndReason
 from hotline.database import reading
 from hotline.ledger import LedgerEntry
 from hotline.record import Record
@@ -88,7 +88,7 @@ class KeptRecordings:
             if last == self._cursor and not again:
                 return
             unkept = (
-                select(Call.id, Call.node, Call.ended_at, Call.direction, Call.human_at)
+                select(Call.id, Call.node, Call.ended_at, Call.direction, Call.human_at, Call.end_reason)
                 .join(LedgerEntry, LedgerEntry.subject == Call.id)
                 .where(
                     LedgerEntry.kind == "call_closed",
@@ -104,8 +104,9 @@ class KeptRecordings:
         self._cursor = last
         if again:
             self._all_at_s = time.monotonic()
-        for call_id, node, ended_at, direction, human_at in rows:
-            answered = direction == Direction.IN or human_at is not None
+        for call_id, node, ended_at, direction, human_at, reason in rows:
+            came = direction == Direction.IN and reason != EndReason.NO_CHANNEL
+            answered = came or human_at is not None
             self._open.setdefault(call_id, Ended(call_id, node, ended_at, answered))
 
 

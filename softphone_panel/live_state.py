@@ -23,7 +23,7 @@ from softphone_panel.words import midnight
 
 IN_LINE = (CallState.WAITING, CallState.RINGING)
 ELSEWHERE = (CallState.TRIAGE, CallState.MESSAGE, CallState.FALLBACK)
-LOST = frozenset({"abandoned", "switch_lost"})
+LOST = frozenset({"abandoned", "no_channel", "switch_lost"})
 STALE_AFTER = timedelta(hours=6)
 """A call that never ended in the record (a machine died) leaves the page after this."""
 PRESENCE_ORDER = {

@@ -69,6 +69,7 @@ END_REASONS: Mapping[str, str] = {
     "released": "được hẹn gọi lại để nhường kênh cho cấp cứu",
     "abandoned": "gác máy trước khi có người nghe",
     "too_short": "gác máy trong 5 giây đầu",
+    "no_channel": "gọi đến khi hết kênh",
     "switch_lost": "mất do tổng đài dừng",
     "not_reached": "gọi lại nhưng không gặp",
 }

@@ -108,6 +108,8 @@ def test_a_trunk_with_no_free_channel_says_503(switch: Switch) -> None:
             return third.final_status
 
     assert run(scene()) == 503
+    [line] = cdrs_of(switch, "0913000002")
+    assert (line["hotline"], line["trunk"], line["served_by"]) == ("binhduong", "viettel", "full")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from sqlalchemy import Engine, select
 
 from asterisk_conf import CDR_COLUMNS
 from hotline import events as e
+from hotline import ledger
+from hotline.acuity import Acuity
 from hotline.calls import Call
 from hotline.database import make_engine, migrate, reading
 from hotline.journal import Journal
@@ -19,27 +21,29 @@ from hotline.recalls import Recall
 from hotline.record import Record
 from ivr import dialplan_calls
 from ivr.dialplan_calls import DialplanCalls
+from ivr.kept_recordings import KeptRecordings
 
 
 class House:
     """The list, and who imports it."""
 
     def __init__(self, folder: Path, engine: Engine) -> None:
-        self.path, self._folder, self._engine = folder / "hotline.csv", folder, engine
+        self.path, self._folder, self.engine = folder / "hotline.csv", folder, engine
         self.record = Record(engine, Journal(folder / "journal", "dialplan"), "dialplan", 10.0)
 
     def importer(self) -> DialplanCalls:
         place = self._folder / "place"
-        return DialplanCalls(self._engine, self.record, self.path, CDR_COLUMNS, place)
+        return DialplanCalls(self.engine, self.record, self.path, CDR_COLUMNS, place)
 
-    def line(self, n: int) -> str:
-        """What Asterisk writes of the nth caller, who met a desk."""
+    def line(self, n: int, **more: str) -> str:
+        """What Asterisk writes of the nth caller, who met a desk, or something else."""
         now = time.time() - 60
         values = {
             "hotline": "binhphuoc", "trunk": "vnpt", "called": "1022", "caller": f"09120000{n:02d}", "acuity": "ORANGE",
             "served_by": "dialplan", "uniqueid": f"n1-1700000000.{n}", "start": f"{now}", "answer": f"{now}",
             "end": f"{now + 9}", "disposition": "ANSWERED", "lastapp": "Queue", "dstchannel": "PJSIP/101-1",
         }  # fmt: skip
+        values |= more
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerow(values.get(name, "") for name in CDR_COLUMNS)
         return text.getvalue()
@@ -48,12 +52,16 @@ class House:
         with (path or self.path).open("a") as file:
             file.writelines(map(self.line, numbers))
 
+    def call(self, call_id: str) -> Call:
+        with reading(self.engine) as session:
+            return session.get_one(Call, call_id)
+
     def recall(self, call_id: str) -> Recall:
-        with reading(self._engine) as session:
+        with reading(self.engine) as session:
             return session.get_one(Recall, f"r-{call_id}")
 
     def told(self) -> list[int]:
-        with reading(self._engine) as session:
+        with reading(self.engine) as session:
             return sorted(int(i.rpartition(".")[2]) for i in session.scalars(select(Call.id)))
 
 
@@ -80,6 +88,25 @@ def test_a_long_list_is_rotated_and_a_line_written_late_into_the_old_one_is_told
     house.written(4)
     assert importer.look() == 2
     assert house.told() == [1, 2, 3, 4]
+
+
+def test_who_met_a_full_trunk_is_on_record_as_lost_and_owed_a_call_within_the_time_of_yellow(
+    house: House, tmp_path: Path
+) -> None:
+    refused = {"answer": "0", "served_by": "full", "disposition": "BUSY", "dstchannel": "", "acuity": ""}
+    house.path.write_text(house.line(7, **refused))
+    assert house.importer().look() == 1
+    call, recall = house.call("n1-1700000000.7"), house.recall("n1-1700000000.7")
+    assert (call.end_reason, call.acuity, call.ticket_id) == ("no_channel", "YELLOW", f"t-{call.id}")
+    assert (recall.why, recall.acuity, recall.number) == ("lost", "YELLOW", "+84912000007")
+    assert call.ended_at is not None
+    assert (recall.due_at - call.ended_at).total_seconds() == Acuity.YELLOW.callback_within_s
+    with reading(house.engine) as session:
+        later = e.now() + timedelta(days=1)
+        assert list(ledger.verify(session, tmp_path, later)) == [], "no recording is missed"
+    assert KeptRecordings(house.engine, house.record, tmp_path, "n1").look() == 0
+    with reading(house.engine) as session:
+        assert list(ledger.verify(session, tmp_path, later)) == []
 
 
 def test_a_worker_that_ends_at_the_rotation_loses_nothing(house: House) -> None:
