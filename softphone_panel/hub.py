@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,8 @@ SOCKET_TIMEOUT_S = 15.0
 """Longer than BLOCK_MS: redis-py's own 5 s would end every quiet read with an error."""
 AGAIN_AFTER_S = 0.5
 REPLAYED = 2000
+CALLS_FOLLOWED = 12
+"""Calls and tickets that a desk's page has had and may still show."""
 SEEN = 4000
 
 
@@ -34,6 +37,10 @@ class Message:
     event: str
     id: str
     data: str
+    operator: str = ""
+    """Of a change: the operator it is about, if it is about one."""
+    about: frozenset[str] = frozenset()
+    """Of a change: the call and ticket it is about."""
 
     def wire(self) -> bytes:
         head = f"id: {self.id}\n" if self.id else ""
@@ -52,13 +59,27 @@ def place(stream_id: str) -> tuple[int, int]:
 
 
 class Browser:
-    """One connection's queue."""
+    """One connection's queue; a page that shows one desk gets only what is about its operator, and their calls since."""
 
-    def __init__(self) -> None:
+    def __init__(self, operator: str = "", about: Iterable[str] = ()) -> None:
         self.messages: queue.Queue[Message | None] = queue.Queue(QUEUE)
         self.is_cut = False
+        self._operator = operator
+        self._calls: deque[str] = deque(about, maxlen=CALLS_FOLLOWED)
+
+    def wants(self, message: Message) -> bool:
+        """Whether the message goes to this page; one about its operator makes the page follow the call in it too."""
+        if not self._operator or message.event != "change":
+            return True
+        if message.operator == self._operator:
+            self._calls.extend(message.about.difference(self._calls))
+            return True
+        # What another operator does with the same call (a RED one rings at all desks) changes nothing here.
+        return not message.operator and not message.about.isdisjoint(self._calls)
 
     def put(self, message: Message) -> None:
+        if not self.wants(message):
+            return
         try:
             self.messages.put_nowait(message)
         except queue.Full:
@@ -82,16 +103,21 @@ class Hub:
     def __len__(self) -> int:
         return len(self._browsers)
 
-    def join(self, last_id: str) -> tuple[Browser, list[Message]]:
-        """A browser's queue, and what it missed since `last_id` (empty: it is new)."""
-        browser = Browser()
+    def join(
+        self, last_id: str, operator: str = "", about: Iterable[str] = ()
+    ) -> tuple[Browser, list[Message]]:
+        """A browser's queue, and what it missed since `last_id` (empty: it is new).
+
+        With an operator's id only what is about them, and about the calls and tickets named.
+        """
+        browser = Browser(operator, about)
         with self._lock:
             self._browsers.add(browser)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._read, name="live-hub", daemon=True)
                 self._thread.start()
         try:
-            return browser, self._missed(last_id)
+            return browser, [one for one in self._missed(last_id) if browser.wants(one)]
         except redis.RedisError:
             return browser, [AWAY]
 
@@ -168,4 +194,7 @@ def message(stream_id: str, fields: dict[str, str]) -> Message | None:
     except (KeyError, ValueError, TypeError):
         log.warning("a live message could not be read", stream_id=stream_id)
         return None
-    return Message("change", stream_id, json.dumps(about))
+    ids = {str(about[k]) for k in ("call_id", "ticket_id") if k in about}
+    if "call_id" in about:
+        ids.add(f"t-{about['call_id']}")
+    return Message("change", stream_id, json.dumps(about), str(about.get("operator_id", "")), frozenset(ids))

@@ -25,6 +25,8 @@ PING_S = 10.0
 BROWSERS = 280
 """Each holds one of the worker's 300 threads."""
 RETRY_MS = 2000
+ABOUT = 6
+"""Calls and tickets that a page may name."""
 STREAM_ID = re.compile(r"\d{1,20}-\d{1,20}")
 PING = Message("ping", "", "{}")
 ENDED = Message("ended", "", "{}")
@@ -80,7 +82,10 @@ def live() -> tuple[str, int]:
 
 @room.get("/events")
 def events() -> Response:
-    """Everything since `Last-Event-ID` (or `after`), then what happens, until the browser goes or the session ends."""
+    """Everything since `Last-Event-ID` (or `after`), then what happens, until the browser goes or the session ends.
+
+    With `operator` only what is about that operator and their calls: 200 desks need not hear all that happens.
+    """
     hub: Hub = current_app.extensions["hub"]
     if len(hub) >= BROWSERS:
         abort(Response("too many browsers follow this stream\n", 503, {"Retry-After": "5"}))
@@ -88,7 +93,8 @@ def events() -> Response:
     if not STREAM_ID.fullmatch(last):
         last = ""
     signed = str(session.get("_user_id", ""))
-    browser, missed = hub.join(last)
+    operator, about = request.args.get("operator", ""), request.args.get("about", "").split()
+    browser, missed = hub.join(last, operator if operator.isdecimal() else "", about[:ABOUT])
     answer = Response(_stream(hub, browser, missed, signed), content_type="text/event-stream; charset=utf-8")
     answer.headers["X-Accel-Buffering"] = "no"
     answer.call_on_close(lambda: hub.leave(browser))

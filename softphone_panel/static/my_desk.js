@@ -271,11 +271,17 @@
   });
 
   // --- the call at the desk --------------------------------------------------------------------------------------
-  let loading = "";
-  function follow() {
+  const RINGING_MS = 600;       // a RED call rings at every free desk: only who may answer it needs the script
+  let loading = "", later = 0;
+  function follow(ringing = true) {
     const card = document.querySelector("#caller [data-ticket]");
     const wanted = card?.dataset.ticket;
+    clearTimeout(later);
     if (!wanted || wanted === ticket() || wanted === loading) return;
+    if (ringing && card.dataset.state === "ringing") {
+      later = setTimeout(() => follow(false), RINGING_MS * (1 + Math.random()));
+      return;
+    }
     leave();
     loading = wanted;
     htmx.ajax("GET", document.getElementById("work").dataset.from + encodeURIComponent(wanted), { target: "#work", swap: "innerHTML" })

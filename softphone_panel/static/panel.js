@@ -89,7 +89,15 @@
   function open() {
     clearTimeout(again);
     source?.close();
-    const url = document.body.dataset.stream + (last ? "?after=" + encodeURIComponent(last) : "");
+    const desk = document.querySelector("[data-stream-operator]");
+    const asked = new URLSearchParams();
+    if (last) asked.set("after", last);
+    if (desk) {                 // a desk's page hears of its own operator and calls only
+      const now = document.querySelector("[data-call]")?.dataset || {};
+      asked.set("operator", desk.dataset.streamOperator);
+      asked.set("about", [now.call, document.querySelector("#work > [data-ticket]")?.dataset.ticket].filter(Boolean).join(" "));
+    }
+    const url = document.body.dataset.stream + (asked.size ? "?" + asked : "");
     source = new EventSource(url, { withCredentials: true });
     heard = Date.now();
     const on = (name, act) => source.addEventListener(name, (event) => {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import random
 import re
 import sys
 import time
@@ -17,6 +18,7 @@ from typing import Any
 import aiohttp
 
 COALESCE_S = 0.25
+RINGING_S = 0.6
 LATE_S = 5.0
 CALL = re.compile(rb'data-call="([^"]+)"')
 TICKET = re.compile(rb'data-ticket="([^"]+)"')
@@ -34,7 +36,7 @@ class Page:
     async def follow(self) -> None:
         """For ever; a browser opens its stream again."""
         async with self._browsers.session.get(
-            f"http://127.0.0.1:{self._browsers.live}/events",
+            f"http://127.0.0.1:{self._browsers.live}/events?operator={self._operator_id}",
             headers=self._headers,
             timeout=aiohttp.ClientTimeout(),
         ) as answer:
@@ -75,6 +77,7 @@ class Page:
         self._browsers.shown(call[1].decode(), self._operator_id, at)
         if ticket[1] != self._ticket:  # the script and the ticket's fields follow the card
             self._ticket = ticket[1]
+            await asyncio.sleep(RINGING_S * (1 + random.random()))
             async with session.get(f"{base}/work/{ticket[1].decode()}", headers=self._headers) as work:
                 await work.read()
 
