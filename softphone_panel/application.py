@@ -33,10 +33,12 @@ from softphone_panel import (
     people_signed_in,
     phone,
     recalls,
+    reports,
     shown,
     signing,
     tickets,
     trust,
+    wallboard,
     words,
     wrapping_up,
 )
@@ -96,6 +98,8 @@ def create() -> Flask:
         tickets,
         listening,
         recalls,
+        wallboard,
+        reports,
         people,
     )
     for room in (*rooms, health):

@@ -188,6 +188,27 @@ FOLLOW_UPS: Mapping[str, str] = {
 TASK_ACTS: Mapping[str, str] = {"claim": "nhận", "let_go": "trả lại", "done": "đã gọi xong"}
 """What somebody did with a call that is owed."""
 
+REPORTS_BY: Mapping[str, str] = {
+    "hotline": "Tổng đài và nhánh",
+    "operator": "Tổng đài viên",
+    "hour": "Giờ trong ngày",
+    "day": "Ngày",
+    "acuity": "Mức",
+}
+"""How a report's lines are made."""
+MEANINGS: Mapping[str, str] = {
+    "Gọi đến": "Cuộc gọi đến trong thời gian báo cáo.",
+    "Nghe": "Có người nghe máy.",
+    "Bỏ lỡ": "Gác máy hoặc bị ngắt trước khi có người nghe, sau hơn 5 giây chờ. Trong ngoặc: sau hơn 30 giây.",
+    "Gác ngay": "Gác máy trong 5 giây đầu: không tính vào bỏ lỡ.",
+    "Đúng hạn": "Số cuộc được nghe trong thời hạn của mức, chia cho số được nghe và bỏ lỡ.",
+    "Chờ": "Trung bình từ khi máy hỏi xong đến khi có người nghe.",
+    "Nói": "Trung bình từ khi có người nghe đến khi hết cuộc gọi.",
+    "Ghi phiếu": "Trung bình thời gian ghi phiếu sau cuộc gọi.",
+    "Gọi lại": "Số cuộc phải gọi lại; trong ngoặc: đã gọi được.",
+}
+"""What the page's columns mean, as GLOSSARY.md has it."""
+
 
 def word(table: Mapping[str, str], key: str) -> str:
     """The table's word in the reader's language; a key it lacks is shown as it is."""

@@ -1,0 +1,230 @@
+"""Reports: the figures of some days by hotline, operator, hour, day or acuity, as a page and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, Response, render_template, request
+from flask_login import current_user
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hotline.acuity import Acuity
+from hotline.database import reading
+from hotline.events import now
+from hotline.figures import Figures, Owed, Visit, figures, grouped, recalls, visits
+from hotline.operators import Operator
+from hotline.recalls import Recall
+from softphone_panel import desk, shown
+from softphone_panel.words import VIETNAM, length, local, midnight, say
+
+room = Blueprint("reports", __name__, url_prefix="/reports")
+
+MOST_DAYS = 93
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the reader asked for; `faults` says in sentences what was put right."""
+
+    since: date
+    until: date
+    """The last day, included."""
+    hotline: str
+    by: str
+    faults: tuple[str, ...] = ()
+
+    @property
+    def begins(self) -> datetime:
+        return datetime.combine(self.since, datetime.min.time(), VIETNAM)
+
+    @property
+    def ends(self) -> datetime:
+        return datetime.combine(self.until + timedelta(days=1), datetime.min.time(), VIETNAM)
+
+    @property
+    def query(self) -> dict[str, str]:
+        return {
+            "since": self.since.isoformat(), "until": self.until.isoformat(), "hotline": self.hotline, "by": self.by
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Line:
+    name: str
+    figures: Figures
+    owed: Owed
+
+
+@dataclass(frozen=True)
+class Report:
+    wanted: Wanted
+    lines: tuple[Line, ...]
+    total: Line
+
+
+def wanted() -> Wanted:
+    """The query's report; a day that is none becomes today, too long a time is cut, each with its sentence."""
+    today, faults = local(now()).date(), []
+    days = {}
+    for name in ("since", "until"):
+        given = request.args.get(name, "")
+        try:
+            days[name] = date.fromisoformat(given) if given else today
+        except ValueError:
+            faults.append(say("Ngày “{given}” không có: báo cáo lấy hôm nay.", given=given[:20]))
+            days[name] = today
+    since, until = days["since"], days["until"]
+    if until < since:
+        faults.append(say("“Đến ngày” ở trước “Từ ngày”: báo cáo đã đổi chỗ hai ngày."))
+        since, until = until, since
+    if (until - since).days >= MOST_DAYS:
+        since = until - timedelta(days=MOST_DAYS - 1)
+        faults.append(say("Báo cáo dài nhất {count} ngày: đã bỏ những ngày trước đó.", count=MOST_DAYS))
+    hotline, by = request.args.get("hotline", ""), request.args.get("by", "hotline")
+    known = {h.key for h in desk.province().hotlines}
+    return Wanted(
+        since,
+        until,
+        hotline if hotline in known else "",
+        by if by in shown.REPORTS_BY else "hotline",
+        tuple(faults),
+    )
+
+
+def read(session: Session, asked: Wanted) -> Report:
+    """The report, of the hotlines that this reader may see."""
+
+    def serves(hotline: str) -> bool:
+        return bool(current_user.serves(hotline)) and asked.hotline in ("", hotline)
+
+    found = visits(session, asked.begins, asked.ends, serves)
+    names = _names(session, asked.by)
+    of_visit, of_recall = _KEYS[asked.by]
+    groups = grouped(found, of_visit)
+    owed = recalls(session, asked.begins, asked.ends, of_recall, serves)
+    place = _ORDER.get(asked.by, _by_name)
+    keys = sorted({*groups, *owed}, key=lambda key: place(key, names(key)))
+    lines = tuple(Line(names(key), groups.get(key, Figures()), owed.get(key, Owed())) for key in keys)
+    all_owed = recalls(session, asked.begins, asked.ends, lambda recall: True, serves)
+    total = Line(say("Tất cả"), figures(found), all_owed.get(True, Owed()))
+    return Report(asked, lines, total)
+
+
+_KEYS: Mapping[str, tuple[Callable[[Visit], Any], Callable[[Recall], Any]]] = {
+    "hotline": (lambda v: (v.hotline, v.branch), lambda r: (r.hotline, None)),
+    "operator": (lambda v: v.operator_id, lambda r: None),
+    "hour": (lambda v: local(v.arrived_at).hour, lambda r: local(r.made_at).hour),
+    "day": (lambda v: local(v.arrived_at).date(), lambda r: local(r.made_at).date()),
+    "acuity": (lambda v: v.acuity.value, lambda r: r.acuity),
+}
+"""To which line a call and a recall belong; None: to none but the sum."""
+
+
+def _by_name(_key: Any, name: str) -> Any:
+    return name
+
+
+_ORDER: Mapping[str, Callable[[Any, str], Any]] = {
+    "hour": lambda key, name: key,
+    "day": lambda key, name: key,
+    "acuity": lambda key, name: -Acuity(key).urgency if key in Acuity.__members__ else 1,
+}
+"""By what the lines are ordered; others by their names."""
+
+
+def _names(session: Session, by: str) -> Callable[[Any], str]:
+    hotlines = {h.key: h.name for h in desk.province().hotlines}
+    people = {row.id: row.full_name for row in session.execute(select(Operator.id, Operator.full_name))}
+
+    def of_hotline(key: tuple[str, str | None]) -> str:
+        branch = say("gọi lại") if key[1] is None else shown.word(shown.BRANCHES, key[1]) or say("chưa chọn")
+        return f"{hotlines.get(key[0], key[0])} – {branch}"
+
+    tables: Mapping[str, Callable[[Any], str]] = {
+        "hotline": of_hotline,
+        "operator": lambda key: people.get(key, str(key)),
+        "hour": lambda key: f"{key:02d}:00–{key:02d}:59",
+        "day": lambda key: f"{key:%d/%m/%Y}",
+        "acuity": shown.acuity_word,
+    }
+    return tables[by]
+
+
+# --- pages -------------------------------------------------------------------------------------------------
+
+
+@room.get("")
+def index() -> str:
+    asked = wanted()
+    with reading() as session:
+        report = read(session, asked)
+    today = midnight(now()).date()
+    spans = {
+        say("Hôm nay"): (today, today),
+        say("Hôm qua"): (today - timedelta(days=1),) * 2,
+        say("7 ngày"): (today - timedelta(days=6), today),
+        say("30 ngày"): (today - timedelta(days=29), today),
+    }
+    return render_template(
+        "reports.html", report=report, wanted=asked, by={key: say(name) for key, name in shown.REPORTS_BY.items()}, percent=_percent,
+        length=length, spans=spans, meanings=shown.MEANINGS,
+    )  # fmt: skip
+
+
+@room.get("/report.csv")
+def table() -> Response:
+    """The same lines for a spreadsheet: UTF-8 with its mark, seconds and percents as plain numbers."""
+    asked = wanted()
+    with reading() as session:
+        report = read(session, asked)
+    text = io.StringIO()
+    sheet = csv.writer(text)
+    sheet.writerow([say(shown.REPORTS_BY[asked.by]), *COLUMNS])
+    for line in (*report.lines, report.total):
+        sheet.writerow([_plain(line.name), *cells(line)])
+    name = f"report-{asked.by}-{asked.since}-{asked.until}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response("\ufeff" + text.getvalue(), content_type="text/csv; charset=utf-8", headers=headers)
+
+
+COLUMNS = (
+    "arrived", "answered", "lost", "lost_after_30_s", "short", "elsewhere", "called_out", "service_percent",
+    *(f"service_percent_{acuity.value}" for acuity in Acuity), "abandoned_percent", "wait_s", "longest_wait_s", "talk_s",
+    "wrap_up_s", "recalls_made", "recalls_done", "recalls_open", "recalls_failed",
+)  # fmt: skip
+"""The CSV's columns; GLOSSARY.md says what each counts."""
+
+
+def cells(line: Line) -> list[str]:
+    """The line's values in the order of COLUMNS; empty where there is nothing to count."""
+    f, owed = line.figures, line.owed
+    levels = [f.levels[a].percent if a in f.levels else None for a in Acuity]
+    return [
+        _number(value)
+        for value in (
+            f.arrived, f.answered, f.lost, f.lost_late, f.short, f.elsewhere, f.called_out, f.service.percent, *levels,
+            f.abandoned_percent, f.wait_s, f.longest_wait_s, f.talk_s, f.wrap_up_s, owed.made, owed.done, owed.open,
+            owed.failed,
+        )
+    ]  # fmt: skip
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, int) else f"{value:.1f}"
+
+
+def _plain(text: str) -> str:
+    """A name that a spreadsheet takes for a name, never for a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f} %"

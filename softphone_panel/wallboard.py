@@ -1,0 +1,219 @@
+"""The wallboard: the line against its targets, operators, service levels, trunks, alarms and the day's course; also for a television."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, Response, render_template
+from flask_login import current_user
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from hotline.acuity import Acuity
+from hotline.calls import Call, CallState, Leg
+from hotline.database import reading
+from hotline.events import now
+from hotline.figures import Figures, figures, visits
+from hotline.operators import Presence
+from softphone_panel import day_chart, desk, health, live_state, shown
+from softphone_panel.words import length, midnight, say
+
+room = Blueprint("wallboard", __name__, url_prefix="/wallboard")
+
+NOW = timedelta(minutes=30)
+"""The service level "now" is that of the calls of this long."""
+NEARLY_FULL = 0.85
+WEEK = timedelta(days=7)
+FEW_PERCENT = {Acuity.RED: 90.0}
+"""Which service level is too low; for what is not named, 80 %."""
+TOO_LOW_PERCENT = 80.0
+TOO_MANY_ABANDONED_PERCENT = 5.0
+ON_DUTY = (Presence.AVAILABLE, Presence.RINGING, Presence.TALKING, Presence.WRAP_UP, Presence.PAUSED)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One acuity of the line."""
+
+    acuity: Acuity
+    waiting: int
+    oldest_at: datetime | None
+    """When its longest waiter came to the line."""
+    late: bool
+    now: float | None
+    """Service level of the last half hour, percent; None without a call."""
+    today: float | None
+
+    @property
+    def target_s(self) -> int:
+        return self.acuity.human_answers_within_s
+
+    @property
+    def now_is_low(self) -> bool:
+        return is_low(self.acuity, self.now)
+
+    @property
+    def today_is_low(self) -> bool:
+        return is_low(self.acuity, self.today)
+
+
+@dataclass(frozen=True)
+class TrunkUse:
+    key: str
+    in_use: int
+    channels: int
+
+    @property
+    def is_nearly_full(self) -> bool:
+        return self.in_use >= math.ceil(self.channels * NEARLY_FULL)
+
+
+@dataclass(frozen=True)
+class Wall:
+    """What both pages show."""
+
+    state: live_state.LiveState
+    rows: tuple[Row, ...]
+    presences: dict[str, int]
+    today: Figures
+    trunks: tuple[TrunkUse, ...]
+    alarms: tuple[str, ...]
+    chart: day_chart.Chart
+    read_at: datetime
+
+
+def is_low(acuity: Acuity, percent: float | None) -> bool:
+    """Whether that service level is below what the hotline promises."""
+    return percent is not None and percent < FEW_PERCENT.get(acuity, TOO_LOW_PERCENT)
+
+
+def read(session: Session, serves: Callable[[str], bool]) -> Wall:
+    """The wall for somebody who may see the hotlines that `serves` says."""
+    state = live_state.read(session, desk.province(), serves)
+    at = state.read_at
+    begins = midnight(at)
+    todays = visits(session, begins, at + timedelta(seconds=1), serves)
+    week_ago = visits(session, begins - WEEK, begins - WEEK + timedelta(days=1), serves)
+    today, recent = figures(todays), figures(v for v in todays if v.arrived_at >= at - NOW)
+    rows = tuple(_row(acuity, state, today, recent, at) for acuity in Acuity)
+    trunks = trunk_use(session, at)
+    presences = dict(Counter(d.state for d in state.desks))
+    return Wall(
+        state=state,
+        rows=rows,
+        presences=presences,
+        today=today,
+        trunks=trunks,
+        alarms=tuple(alarms(state, rows, presences, trunks, health.beat_age_s())),
+        chart=day_chart.drawn(
+            day_chart.slots(todays, week_ago, begins), so_far_s=(at - begins).total_seconds()
+        ),
+        read_at=at,
+    )
+
+
+def _row(acuity: Acuity, state: live_state.LiveState, today: Figures, recent: Figures, at: datetime) -> Row:
+    here = [call.since for call in state.waiting if call.acuity == acuity]
+    oldest = min(here, default=None)
+    late = oldest is not None and (at - oldest).total_seconds() > acuity.human_answers_within_s
+    percents = [f.levels[acuity].percent if acuity in f.levels else None for f in (recent, today)]
+    return Row(acuity, len(here), oldest, late, percents[0], percents[1])
+
+
+def trunk_use(session: Session, at: datetime) -> tuple[TrunkUse, ...]:
+    """Channels of each trunk that the record believes in use: its callers, and duty numbers that are rung or talk."""
+    callers = select(Call.trunk, func.count()).where(
+        Call.state != CallState.ENDED, Call.arrived_at > at - live_state.STALE_AFTER
+    )
+    in_use: Counter[str] = Counter(dict(session.execute(callers.group_by(Call.trunk)).tuples().all()))
+    rung = session.scalars(
+        select(Leg.endpoint)
+        .join(Call, Call.id == Leg.call_id)
+        .where(
+            Leg.ended_at.is_(None), Leg.role == "chain", Call.state != CallState.ENDED,
+            Call.arrived_at > at - live_state.STALE_AFTER,
+        )
+    )  # fmt: skip
+    in_use.update(endpoint.rpartition("@trunk-")[2] for endpoint in rung)
+    return tuple(TrunkUse(t.key, in_use[t.key], t.channels) for t in desk.province().trunks)
+
+
+def alarms(
+    state: live_state.LiveState,
+    rows: tuple[Row, ...],
+    presences: dict[str, int],
+    trunks: tuple[TrunkUse, ...],
+    beat_age_s: float | None,
+) -> list[str]:
+    """What somebody must do something about now, the gravest first; empty when all is well."""
+    found = []
+    if beat_age_s is None or beat_age_s > health.BEAT_STALE_S:
+        found.append(say("Tiến trình điều khiển cuộc gọi không hoạt động: tổng đài tự phục vụ."))
+    if not any(presences.get(one) for one in ON_DUTY):
+        found.append(say("Không có tổng đài viên nào trực."))
+    for row in rows:
+        if row.late and row.acuity.urgent:
+            word = shown.acuity_short(row.acuity)
+            found.append(
+                say("Mức {acuity}: có người chờ quá {target}.", acuity=word, target=length(row.target_s))
+            )
+    if state.counts.recalls_late:
+        found.append(say("{count} người phải gọi lại đã quá hạn.", count=state.counts.recalls_late))
+    for trunk in trunks:
+        if trunk.is_nearly_full:
+            found.append(
+                say("Trung kế {trunk} gần hết kênh: {used}/{all}.", trunk=trunk.key, used=trunk.in_use, all=trunk.channels)
+            )  # fmt: skip
+    for hotline in state.unapproved:
+        found.append(say("{hotline} đang chạy KHÔNG có kịch bản được duyệt.", hotline=hotline))
+    return found
+
+
+# --- pages -------------------------------------------------------------------------------------------------
+
+
+@room.get("")
+def page() -> str:
+    with reading() as session:
+        return render_template("wallboard.html", **_values(session))
+
+
+@room.get("/board")
+def board() -> Response:
+    return desk.fragment("wallboard_board.html", _values)
+
+
+@room.get("/tv")
+def tv() -> str:
+    """For a television in the room: figures and clocks, nobody's number, name or words."""
+    with reading() as session:
+        return render_template("wallboard_tv.html", **_values(session))
+
+
+@room.get("/tv/board")
+def tv_board() -> Response:
+    return desk.fragment("wallboard_tv_board.html", _values)
+
+
+def _values(session: Session) -> dict[str, Any]:
+    return {
+        "wall": read(session, current_user.serves),
+        "percent": percent,
+        "low_percent": TOO_LOW_PERCENT,
+        "too_many_abandoned": TOO_MANY_ABANDONED_PERCENT,
+        "presence_word": lambda key: shown.word(shown.PRESENCES, key),
+        "presence_mark": shown.PRESENCE_MARKS.get,
+        "presence_order": [p.value for p in ON_DUTY],
+        "acuity_short": shown.acuity_short,
+        "now": now(),
+    }
+
+
+def percent(value: float | None) -> str:
+    """93 %; a dash when there is nothing to count."""
+    return "–" if value is None else f"{math.floor(value + 0.5)} %"

@@ -1,0 +1,60 @@
+"""The reports' page and CSV: the same figures, for whom the table of roles names."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from softphone_panel import reports
+from tests.softphone_panel.conftest import Client, SignedIn
+
+
+def sheet(client: Client, query: str = "") -> dict[str, dict[str, str]]:
+    """The CSV's lines by their names."""
+    text = client.get(f"/reports/report.csv?since=2000-01-01&{query}").text
+    lines = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
+    assert tuple(lines[0][1:]) == reports.COLUMNS
+    return {line[0]: dict(zip(lines[0][1:], line[1:], strict=True)) for line in lines[1:]}
+
+
+@pytest.mark.parametrize("by", ["hotline", "operator", "hour", "day", "acuity"])
+def test_every_division_adds_up_to_the_same_total(signed_in: SignedIn, by: str) -> None:
+    lines = sheet(signed_in("truongca"), f"by={by}")
+    total = lines.pop("Tất cả")
+    assert (total["arrived"], total["answered"], total["lost"]) == ("14", "6", "2")
+    assert (total["recalls_made"], total["recalls_open"]) == ("2", "2")
+    assert sum(int(line["answered"]) for line in lines.values()) == 6
+    if by != "operator":  # who was never answered is no operator's
+        assert sum(int(line["arrived"]) for line in lines.values()) == 14
+        assert sum(int(line["recalls_made"]) for line in lines.values()) == 2
+
+
+def test_an_operators_line_has_their_calls_alone(signed_in: SignedIn) -> None:
+    lines = sheet(signed_in("truongca"), "by=operator")
+    assert lines["Lê Thị Lan"]["answered"] == "3"
+    assert lines["Lê Thị Lan"]["talk_s"] == "95.0"
+    assert lines["Võ Thị Hoa"]["answered"] == "1"
+
+
+def test_a_hotline_may_be_chosen(signed_in: SignedIn) -> None:
+    assert sheet(signed_in("truongca"), "hotline=binhduong")["Tất cả"]["arrived"] == "2"
+
+
+def test_what_the_reader_asked_wrongly_is_said_in_a_sentence(signed_in: SignedIn) -> None:
+    client = signed_in("truongca")
+    page = client.get("/reports?since=2026-13-40").text
+    assert "Ngày “2026-13-40” không có" in page
+    assert "đã đổi chỗ hai ngày" in client.get("/reports?since=2026-05-02&until=2026-05-01").text
+    assert "Báo cáo dài nhất 93 ngày" in client.get("/reports?since=2000-01-01").text
+
+
+def test_only_supervisors_read_reports(signed_in: SignedIn) -> None:
+    assert signed_in("lan").get("/reports").status_code == 403
+    assert signed_in("quantri").get("/reports?by=operator").status_code == 200
+
+
+def test_a_name_is_no_formula_in_a_spreadsheet() -> None:
+    assert reports._plain("=1+1") == "'=1+1"
+    assert reports._plain("Lê Thị Lan") == "Lê Thị Lan"

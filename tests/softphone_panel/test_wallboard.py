@@ -1,0 +1,96 @@
+"""The wallboard and its television: the line against its targets, alarms, and nobody's data on the wall."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from hotline import events as e
+from hotline.acuity import Acuity
+from hotline.database import reading, transaction
+from hotline.events import now
+from hotline.figures import Visit
+from softphone_panel import create_app, day_chart, wallboard
+from softphone_panel.words import midnight
+from tests.softphone_panel import rows
+from tests.softphone_panel.conftest import SignedIn
+
+MIDNIGHT = midnight(now())
+
+
+def visit(hour: float, *, lost: bool = False, days_ago: int = 0) -> Visit:
+    at = MIDNIGHT - timedelta(days=days_ago) + timedelta(hours=hour)
+    return Visit("binhphuoc", "medical", Acuity.GREEN, at, not lost, lost, False, 10.0)
+
+
+def test_each_level_of_the_line_shows_its_longest_wait_against_its_target(signed_in: SignedIn) -> None:
+    page = signed_in("truongca").get("/wallboard").text
+    line = page[page.index("wall-line-title") : page.index("wall-day-title")]
+    for acuity in Acuity:
+        row = line[line.index(f'<tr class="{acuity.value}">') :]
+        row = row[: row.index("</tr>")]
+        assert re.search(r'class="figure">1<', row), row
+        assert f'data-target="{acuity.human_answers_within_s}"' in row
+
+
+def test_a_red_caller_past_the_target_is_the_first_alarm_about_the_line(signed_in: SignedIn) -> None:
+    with transaction() as session:
+        for n, (acuity, seconds) in enumerate({"ORANGE": 90, "RED": 45}.items(), 600):
+            began = now() - timedelta(seconds=seconds)
+            rows.Caller(session, rows.call_id(began, n), began).arrives().is_triaged(acuity, "Khó thở")
+    page = signed_in("truongca").get("/wallboard/board").text
+    alarms = re.findall(r"</span> ([^<]+)</li>", page[: page.index("</ul>")])
+    assert alarms == [
+        "Tiến trình điều khiển cuộc gọi không hoạt động: tổng đài tự phục vụ.",  # none beats in this test
+        "Mức Đỏ: có người chờ quá 0:10.",
+        "Mức Cam: có người chờ quá 1:00.",
+        "1 người phải gọi lại đã quá hạn.",
+    ]
+
+
+def test_the_television_shows_no_number_no_name_and_no_word_of_a_caller(signed_in: SignedIn) -> None:
+    client = signed_in("truongca")
+    for path in ("/wallboard/tv", "/wallboard/tv/board"):
+        page = client.get(path).text
+        for _, (full_name, _) in rows.PEOPLE.items():
+            assert full_name not in page
+        assert not re.search(r"0[35789]\d{4,}|\+84|BP-\d|BD-\d", page)
+        assert "Khó thở" not in page
+
+
+def test_an_operator_may_put_the_television_on_and_not_read_the_wallboard(signed_in: SignedIn) -> None:
+    client = signed_in("lan")
+    assert client.get("/wallboard/tv").status_code == 200
+    assert client.get("/wallboard").status_code == 403
+
+
+def test_the_chart_draws_each_half_hour_and_the_same_weekday_a_week_ago() -> None:
+    todays = [visit(8), visit(8.4), visit(8.5, lost=True), visit(23.99)]
+    before = [visit(8.1, days_ago=7), visit(0, days_ago=7)]
+    day = day_chart.slots(todays, before, MIDNIGHT)
+    by_name = {slot.name: slot for slot in day}
+    assert len(day) == 48
+    assert (by_name["08:00"].served, by_name["08:00"].lost, by_name["08:00"].before) == (2, 0, 1)
+    assert (by_name["08:30"].served, by_name["08:30"].lost) == (0, 1)
+    assert (by_name["00:00"].before, by_name["23:30"].served) == (1, 1)
+    chart = day_chart.drawn(day, None)
+    assert chart.scale[0] == (chart.floor, 0)
+    tallest = max(bar.served.height for bar in chart.bars)
+    assert tallest == chart.floor - chart.scale[-1][0]
+    lost = chart.bars[17].lost
+    assert lost.y + lost.height == chart.floor
+
+
+def test_a_trunk_counts_its_callers_and_the_duty_numbers_that_ring(
+    house: object, who: dict[str, int]
+) -> None:
+    with transaction() as session:
+        caller = rows.Caller(session, rows.call_id(now(), 500), now() - timedelta(seconds=30)).arrives()
+        caller.is_triaged("RED", "Khó thở")
+        caller.tell(
+            e.LegDialled, 1, leg_id=f"chain-{caller.call_id}-1", node="n1", role="chain",
+            endpoint="PJSIP/02713888001@trunk-vnpt",
+        )  # fmt: skip
+    with create_app().test_request_context("/"), reading() as session:
+        used = {one.key: one.in_use for one in wallboard.trunk_use(session, now())}
+    assert used["vnpt"] == 8 + 2  # the morning's open calls, this caller and their duty number
