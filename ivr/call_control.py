@@ -39,6 +39,7 @@ from ivr.leg import call_and_role
 from ivr.queue_members import Manager, QueueMembers
 from ivr.recall_dialler import RecallDialler
 from ivr.reconcile import end_vanished, is_caller, open_calls, reconcile
+from ivr.strangers import Strangers
 from ivr.waiting_line import Waiting, in_order, reserve, to_cut_short, to_release, who_rings
 
 log = structlog.get_logger(__name__)
@@ -299,6 +300,7 @@ async def run(given: Settings) -> None:
             units=_units(installation),
         )  # fmt: skip
         recalls = RecallDialler(floor, given.recordings)
+        strangers = Strangers(ari, manager, [trunk.host for trunk in installation.trunks])
         commands = DeskCommands(floor, given.redis, recalls)
         control = CallControl(floor, given.var, recalls)
         works = [
@@ -311,6 +313,7 @@ async def run(given: Settings) -> None:
             recalls.run(),
             manager.run(),
             members.run(),
+            strangers.run(),
         ]
         told = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -7,7 +7,7 @@ answer without limit, does not reconnect, and takes answers in the order they co
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import structlog
@@ -35,7 +35,10 @@ class Manager:
         self._address, self._user, self._password = (host, port), user, password
         self._writer: asyncio.StreamWriter | None = None
         self._waiting: dict[str, asyncio.Future[Mapping[str, str]]] = {}
+        self._lists: dict[str, list[Mapping[str, str]]] = {}
         self._count = 0
+        self.hears: Callable[[Mapping[str, str]], None] = lambda event: None
+        """Called with each security event."""
         self.on_connected, self.on_lost = asyncio.Event(), asyncio.Event()
 
     async def run(self) -> None:
@@ -44,7 +47,7 @@ class Manager:
                 reader, self._writer = await asyncio.open_connection(*self._address)
                 reading = asyncio.create_task(self._read(reader))
                 try:
-                    await self.act("Login", Username=self._user, Secret=self._password, Events="off")
+                    await self.act("Login", Username=self._user, Secret=self._password, Events="security")
                     self.on_lost.clear()
                     self.on_connected.set()
                     await reading
@@ -74,10 +77,35 @@ class Manager:
             if colon:
                 fields[name.strip()] = value.strip()
                 continue
-            answer = self._waiting.get(fields.get("ActionID", ""))
-            if answer is not None and "Response" in fields and not answer.done():
-                answer.set_result(fields)
+            self._take(fields)
             fields = {}
+
+    def _take(self, fields: Mapping[str, str]) -> None:
+        number = fields.get("ActionID", "")
+        answer = self._waiting.get(number)
+        if answer is not None and not answer.done():
+            begins_list = fields.get("EventList") == "start" and number in self._lists
+            if "Response" in fields and not begins_list:
+                answer.set_result(fields)
+            elif fields.get("EventList") == "Complete":
+                answer.set_result({"Response": "Success"})
+            elif "Event" in fields and number in self._lists:
+                self._lists[number].append(fields)
+        elif "Event" in fields:
+            self.hears(fields)
+
+    async def listed(self, action: str) -> list[Mapping[str, str]]:
+        """The events of an action that lists something; Refused when Asterisk says no or nothing."""
+        number = str(self._count + 1)
+        found = self._lists[number] = []
+        try:
+            await self.act(action)
+        except Refused as refused:
+            if "No Contacts found" not in str(refused):  # an empty list is an error to Asterisk
+                raise
+        finally:
+            del self._lists[number]
+        return found
 
     async def act(self, action: str, **values: str) -> Mapping[str, str]:
         """Do one action; Refused when Asterisk says no or nothing."""

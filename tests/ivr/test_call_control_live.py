@@ -14,6 +14,8 @@ from hotline.tickets import Ticket, TicketEntry
 from tests.ivr.calls_house import PROMPT_HZ, CallsHouse, Decided, calls_house, seat
 from tests.world import Answering, Citizen
 from tests.world.leg import Leg
+from tests.world.messages import Message, new_tag
+from tests.world.sip import UserAgent
 
 pytestmark = [pytest.mark.live]
 
@@ -152,6 +154,9 @@ def test_after_ten_seconds_a_duty_number_takes_a_red_call_by_key_1(house: CallsH
             duty = trunk.route("02713888001", Answering.answers(1.0, keys="1", key_after_s=1.0), tone_hz=1500)
             await seat(house, lan="101")
             leg = await Citizen(trunk, "0912000006", tone_hz=440).call("1022")
+            await duty.until_rung(14)
+            counted = await asyncio.to_thread(house.switch.console, "group show channels")
+            assert "2 active channels" in counted, "what we ring through a trunk counts among its channels"
             await leg.until_hears(1500, within_s=16)
             assert duty.leg is not None
             assert 9.5 < duty.leg.started_s - (leg.answered_s or 0) < 12.5
@@ -269,6 +274,38 @@ def test_a_recall_rings_the_operator_first_then_the_citizen_and_is_recorded(hous
     house.until(lambda: file.exists() and file.stat().st_size > 64_000, 4, "a recording of more than 2 s")
 
 
+def test_a_citizen_we_rang_whose_operator_leaves_while_calls_is_dead_is_first_in_line_again(
+    house: CallsHouse,
+) -> None:
+    house.decided["0912000012"] = Decided("GREEN")
+
+    async def scene() -> None:
+        async with (
+            house.carrier() as trunk,
+            house.phone("101", 620, Answering.answers(0.5)) as desk,
+            house.phone("102", 710, Answering.answers(0.5)),
+        ):
+            leg = await Citizen(trunk, "0912000012").call("1022")
+            await asyncio.sleep(1.5)
+            await leg.press("2")
+            await leg.until_ended(6)
+            home = trunk.route("0912000012", Answering.answers(1.0), tone_hz=440)
+            await seat(house, lan="101")
+            citizen = await home.until_talking(10)
+            await citizen.until_hears(620, within_s=4)
+            await asyncio.to_thread(house.kill_calls)
+            assert desk.leg is not None
+            desk.leg.hang_up()
+            await asyncio.sleep(0.5)
+            await asyncio.to_thread(house.start_calls)
+            await seat(house, minh="102")
+            await citizen.until_hears(710, within_s=8)
+            citizen.hang_up()
+            await citizen.until_ended(3)
+
+    asyncio.run(scene())
+
+
 def test_desks_are_mirrored_into_the_dialplans_own_queues(house: CallsHouse) -> None:
     async def scene() -> None:
         async with house.carrier(), house.phone("101", 620, Answering.rings_on()):
@@ -348,3 +385,50 @@ def test_a_caller_names_their_area_while_waiting_confirms_it_the_next_time_and_k
             leg.hang_up()
 
     asyncio.run(scene())
+
+
+def test_a_stranger_who_floods_us_is_shut_out_while_a_call_goes_on_undisturbed(house: CallsHouse) -> None:
+    house.decided["0912000066"] = house.decided["0912000067"] = Decided("YELLOW")
+
+    async def scene() -> tuple[list[int], dict[int, float]]:
+        async with house.carrier() as trunk, house.phone("101", 620, Answering.answers(0.5)) as desk:
+            await seat(house, lan="101")
+            leg = await Citizen(trunk, "0912000066", tone_hz=440).call("1022")
+            await leg.until_hears(620, within_s=8)
+            stranger = await UserAgent.open("127.0.0.9", 0)
+
+            async def ask(n: int) -> int:
+                await asyncio.sleep(n * 0.02)
+                request = Message(
+                    method="INVITE",
+                    uri=f"sip:1022@{house.address[0]}:{house.address[1]}",
+                    headers=(
+                        stranger.via(),
+                        ("Max-Forwards", "70"),
+                        ("From", f"<sip:09{n:08d}@127.0.0.9>;tag={new_tag()}"),
+                        ("To", "<sip:1022@127.0.0.1>"),
+                        ("Call-ID", f"{new_tag()}@127.0.0.9"),
+                        ("CSeq", "1 INVITE"),
+                        stranger.contact("x"),
+                    ),
+                )
+                return (await stranger.ask(request, house.address)).status
+
+            began_s = time.monotonic()
+            met = await asyncio.gather(*(ask(n) for n in range(200)))
+            heard = leg.heard(time.monotonic() - began_s)
+            assert leg.longest_gap_s(began_s) < 0.2
+            assert desk.leg is not None
+            assert desk.leg.heard(2.0)[440] > 0.9
+            await stranger.finish()
+            another = await Citizen(trunk, "0912000067").call("1022")
+            for one in (leg, another):
+                one.hang_up()
+                await one.until_ended(3)
+            return list(met), heard
+
+    met, heard = asyncio.run(scene())
+    assert heard[620] > 0.9
+    assert set(met) == {401, 403}
+    assert met.count(401) < 60, "so many were looked at before the stranger was shut out"
+    assert set(met[100:]) == {403}
