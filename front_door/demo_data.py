@@ -132,6 +132,7 @@ def sign_in_at(given: Settings, phones: Mapping[str, str]) -> None:
 def who_signs_in(given: Settings) -> str:
     """Whom a person who watches may sign in as."""
     desks = f"{' or '.join(BROWSERS)} (operators, the telephone is in the page)"
+    desks += f", {' or '.join(OPERATORS[:2])} (operators whose desk phones are simulated: their calls come by themselves)"
     people = f"{desks}, {SUPERVISOR} (supervisor), {ADMINISTRATOR} (administrator)"
     return f"  Sign in as           {people}; password {password(given)}"
 
