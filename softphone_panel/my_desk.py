@@ -12,6 +12,7 @@ from hotline import ticket_fields
 from hotline.acuity import Acuity
 from hotline.calls import Call
 from hotline.database import reading, transaction
+from hotline.operators import Presence
 from hotline.ticket_fields import Stale, TicketField
 from hotline.tickets import Ticket
 from ivr import second_stage
@@ -44,7 +45,8 @@ def page() -> str:
     with reading() as session:
         card = _caller(session)
         at_desk = card["card"]
-        ticket_id = at_desk.ticket.id if at_desk is not None else request.args.get("ticket", "")
+        answered = at_desk is not None and at_desk.presence != Presence.RINGING
+        ticket_id = at_desk.ticket.id if at_desk is not None and answered else request.args.get("ticket", "")
         ticket = workable(session, ticket_id) if ticket_id else None
         work = _work(session, ticket) if ticket is not None else {"ticket": None}
         values = {**desk.bar_values(session), **card, **work}

@@ -271,17 +271,12 @@
   });
 
   // --- the call at the desk --------------------------------------------------------------------------------------
-  const RINGING_MS = 600;       // a RED call rings at every free desk: only who may answer it needs the script
-  let loading = "", later = 0;
-  function follow(ringing = true) {
+  let loading = "";
+  function follow() {
     const card = document.querySelector("#caller [data-ticket]");
     const wanted = card?.dataset.ticket;
-    clearTimeout(later);
-    if (!wanted || wanted === ticket() || wanted === loading) return;
-    if (ringing && card.dataset.state === "ringing") {
-      later = setTimeout(() => follow(false), RINGING_MS * (1 + Math.random()));
-      return;
-    }
+    // A RED call rings at every free desk: the script comes to the one who answers.
+    if (!wanted || card.dataset.state === "ringing" || wanted === ticket() || wanted === loading) return;
     leave();
     loading = wanted;
     htmx.ajax("GET", document.getElementById("work").dataset.from + encodeURIComponent(wanted), { target: "#work", swap: "innerHTML" })

@@ -3,6 +3,9 @@
 (() => {
   const COALESCE_MS = 250;      // at most 4 readings a second
   const POLL_MS = 2000;         // while the stream or Redis is away
+  const TOGETHER_MS = 15;
+  const AFTER_CARD_MS = 250;
+  const soon = { first: 0, timer: 0, own: new Set() };
   const SOON_MS = 500;          // while a command waits for its result
   const SILENCE_MS = 25000;     // a ping comes every 10 s
   const seen = new Map();
@@ -136,9 +139,18 @@
   function changed(about) {
     document.dispatchEvent(new CustomEvent("1022-change", { detail: about }));
     const parts = fragments().filter((part) => concerns(part, about));
-    const own = parts.filter((part) => part.dataset.liveOperator);
-    own.forEach(read);          // a ringing phone waits for nothing
-    if (parts.length > own.length) readAll(parts.filter((part) => !own.includes(part)));
+    const first = parts.filter((part) => "liveFirst" in part.dataset);
+    if (first.length && !soon.first) {      // a ringing phone's two facts come together; nothing else is waited for
+      soon.first = setTimeout(() => { soon.first = 0; first.forEach(read); }, TOGETHER_MS);
+    }
+    const own = parts.filter((part) => part.dataset.liveOperator && !first.includes(part));
+    own.forEach((part) => soon.own.add(part));
+    if (own.length && !soon.timer) {        // a RED call rings everywhere: the card goes before all else
+      soon.timer = setTimeout(() => { soon.timer = 0; const now = [...soon.own]; soon.own.clear(); now.forEach(read); },
+        AFTER_CARD_MS * (1 + 3 * Math.random()));
+    }
+    const rest = parts.filter((part) => !first.includes(part) && !own.includes(part));
+    if (rest.length) readAll(rest);
   }
   if (document.body.dataset.stream && fragments().length) {
     open();

@@ -18,7 +18,8 @@ from typing import Any
 import aiohttp
 
 COALESCE_S = 0.25
-RINGING_S = 0.6
+TOGETHER_S, AFTER_CARD_S = 0.015, 0.25
+PARTS = ("/desk/bar", "/my-desk/wrap-up", "/my-desk/tasks", "/my-desk/transfer")
 LATE_S = 5.0
 CALL = re.compile(rb'data-call="([^"]+)"')
 TICKET = re.compile(rb'data-ticket="([^"]+)"')
@@ -56,6 +57,7 @@ class Page:
             self._browsers.start(self._read())
 
     async def _read(self) -> None:
+        await asyncio.sleep(TOGETHER_S)
         while True:
             self._stale = False
             await self._card()
@@ -75,11 +77,14 @@ class Page:
         if answer.status != 200 or call is None or ticket is None:
             return
         self._browsers.shown(call[1].decode(), self._operator_id, at)
-        if ticket[1] != self._ticket:  # the script and the ticket's fields follow the card
+        if ticket[1] != self._ticket:  # the page's other parts follow the card
             self._ticket = ticket[1]
-            await asyncio.sleep(RINGING_S * (1 + random.random()))
-            async with session.get(f"{base}/work/{ticket[1].decode()}", headers=self._headers) as work:
-                await work.read()
+            await asyncio.sleep(AFTER_CARD_S * (1 + 3 * random.random()))
+            for part in PARTS:
+                async with session.get(
+                    f"http://127.0.0.1:{self._browsers.panel}{part}", headers=self._headers
+                ) as other:
+                    await other.read()
 
 
 class Browsers:

@@ -102,9 +102,9 @@ def test_a_call_is_worked_from_ring_to_disposition_by_keyboard_alone(
     call_id = rings(who["tuan"], "104", "+84900012001")
     press = page.keyboard.press
     expect(page.locator("#caller")).to_contain_text("0900012001")
-    expect(page.locator("#work .script")).to_be_visible()
     presence(who["tuan"], "talking", "104", call_id)
     expect(page.locator("#caller")).to_contain_text("đang nói")
+    expect(page.locator("#work .script")).to_be_visible()
     press("Alt+KeyN")
     press("1")  # O1: yes, awake
     expect(page.locator("#script-state .next")).to_contain_text("Người bệnh đang ở đâu")
