@@ -275,6 +275,7 @@
   function follow() {
     const card = document.querySelector("#caller [data-ticket]");
     const wanted = card?.dataset.ticket;
+    document.getElementById("work").classList.toggle("is-other", Boolean(wanted && ticket() && wanted !== ticket()));
     // A RED call rings at every free desk: the script comes to the one who answers.
     if (!wanted || card.dataset.state === "ringing" || wanted === ticket() || wanted === loading) return;
     leave();
@@ -301,7 +302,7 @@
   }
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target?.id === "caller") follow();
-    if (event.detail.target?.id === "work") begin();
+    if (event.detail.target?.id === "work") { begin(); follow(); }
     if (event.detail.target?.id === "unit-found") {   // nothing is chosen before somebody chooses
       for (const radio of event.detail.target.querySelectorAll("input")) radio.checked = false;
     }
