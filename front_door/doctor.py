@@ -300,6 +300,20 @@ def _approval(given: Settings) -> Iterator[Finding]:
                 )
 
 
+def _script(given: Settings) -> Iterator[Finding]:
+    """What operators ask beside the call; without it they still have notes."""
+    del given
+    from ivr.protocol_faults import ProtocolFaults
+    from ivr.script import SHIPPED, read
+
+    try:
+        script = read(SHIPPED.read_text(encoding="utf-8"), SHIPPED.name)
+    except (ProtocolFaults, OSError) as wrong:
+        yield Finding("Second stage", str(wrong).splitlines()[0], f"correct {SHIPPED}")
+        return
+    yield Finding("Second stage", f"{script.id} {script.version}, {len(script.questions)} questions")
+
+
 def _is_running(given: Settings) -> bool:
     path = given.var / "run" / "supervisor.sock"
     with socket.socket(socket.AF_UNIX) as probe:
@@ -323,4 +337,5 @@ CHECKS: dict[str, Look] = {
     "Processes": _processes,
     "Disk": _disk,
     "Protocol": _approval,
+    "Second stage": _script,
 }

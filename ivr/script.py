@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from hotline.acuity import Acuity
@@ -15,6 +16,7 @@ from ivr.protocol_faults import Fault, ProtocolFaults
 from ivr.protocol_source import Source, parse
 from ivr.script_faults import fault
 
+SHIPPED = Path(__file__).with_name("protocols") / "second-stage.script.toml"
 UNKNOWN = "unknown"
 """The answer that says nothing: it never changes a level."""
 

@@ -7,20 +7,18 @@ from functools import lru_cache
 
 import structlog
 
-from ivr.approved import FOLDER
 from ivr.protocol_faults import ProtocolFaults
-from ivr.script import Field, Kind, Script, read
+from ivr.script import SHIPPED, Field, Kind, Script, read
 from softphone_panel.words import language
 
 log = structlog.get_logger(__name__)
-FILE = FOLDER / "second-stage.script.toml"
 
 
 @lru_cache(maxsize=1)
 def script() -> Script | None:
     """The script, read once a process; None when it cannot be used, and then the page says so."""
     try:
-        return read(FILE.read_text(encoding="utf-8"), FILE.name)
+        return read(SHIPPED.read_text(encoding="utf-8"), SHIPPED.name)
     except (ProtocolFaults, OSError) as error:
         log.error("the second-stage script cannot be used", why=str(error))
         return None

@@ -7,14 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotline.acuity import Acuity
-from hotline.settings import PROJECT
 from ivr.protocol_faults import ProtocolFaults
-from ivr.script import Kind, Script, read
+from ivr.script import SHIPPED, Kind, Script, read
 from ivr.second_stage import judge, next_question, number
 
-FILE = PROJECT / "ivr" / "protocols" / "second-stage.script.toml"
-TEXT = FILE.read_text(encoding="utf-8")
-SCRIPT = read(TEXT, FILE.name)
+TEXT = SHIPPED.read_text(encoding="utf-8")
+SCRIPT = read(TEXT, SHIPPED.name)
 
 ADULT, NEWBORN, BABY, TODDLER, CHILD = (
     {"age_band": band} for band in ("30_49y", "under_2m", "3_11m", "1_4y", "5_11y")

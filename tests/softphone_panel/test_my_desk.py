@@ -342,3 +342,30 @@ def test_nobody_wraps_up_anothers_call_or_one_that_goes_on(signed_in: SignedIn, 
     early = signed_in("minh").post("/my-desk/wrap-up", data={**form, "call_id": running})
     assert early.status_code == 409
     assert "hãy gác máy trước" in early.text
+
+
+def test_a_call_of_before_can_still_be_filled_in_by_who_talked(
+    signed_in: SignedIn, who: dict[str, int]
+) -> None:
+    client, call_id = signed_in("lan"), hung_up(who)
+    with transaction() as session:
+        apply(session, e.OperatorChanged(operator_id=who["lan"], state="available", phone="101"), "calls")
+    page = client.get(f"/my-desk?ticket=t-{call_id}").text
+    assert f'data-ticket="t-{call_id}"' in page
+    assert save(client, f"t-{call_id}", "summary", "Đã dặn dấu hiệu nguy hiểm")[0] == 200
+    assert signed_in("hoa").get(f"/my-desk?ticket=t-{call_id}").status_code == 403
+
+
+def test_a_script_that_cannot_be_read_is_said_and_hides_no_caller(
+    signed_in: SignedIn, who: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from softphone_panel import scripts
+
+    monkeypatch.setattr(scripts, "script", lambda: None)
+    page = signed_in("lan").get("/my-desk")
+    assert page.status_code == 200
+    assert "Không đọc được kịch bản bước hai" in page.text
+    assert "0865432109" in page.text
+    status, told = save(signed_in("lan"), ticket_of("lan", who), "blue", "yes")
+    assert status == 400
+    assert "hãy tải lại trang" in told["sentence"]
