@@ -24,6 +24,7 @@ KINDS = frozenset(
         "raise_acuity",
         "recall_now",
         "recall_cancel",
+        "dial",
         "hold",
         "retrieve",
         "phone_gone",
@@ -36,7 +37,7 @@ KINDS = frozenset(
     }
 )
 """sign_in {phone}; pause {reason}; raise_acuity {call_id, acuity, why, told?}; recall_now / recall_cancel {recall_id, mine?};
-hold / retrieve {call_id}: the citizen hears music / the operator again; phone_gone / phone_ready {}: the page that is
+dial {number}; hold / retrieve {call_id}: the citizen hears music / the operator again; phone_gone / phone_ready {}: the page that is
 a telephone is being left / is there;
 hold_wrap_up {call_id}: the page asks for the disposition, so the time alone does not end the wrap-up;
 transfer_ask {call_id, station or number, card}; the other transfer_… {call_id, seen: the state the page showed}."""

@@ -102,6 +102,9 @@ class Installation:
     wrap_up_s: int = 30
     ring_s: int = 20
     """How long one operator's phone rings before the next."""
+    dial_prefixes: tuple[str, ...] = ("02", "03", "05", "07", "08", "09")
+    """What operators may call out to, by how numbers begin as people in Vietnam dial them: no abroad, no paid services."""
+    dial_roles: tuple[str, ...] = ("operator", "supervisor")
     outbound: str = ""
     """Key of the trunk that carries the hotline's own calls; empty: the first."""
     aliases: dict[str, str] = field(default_factory=dict)
@@ -174,6 +177,8 @@ def read(path: Path) -> Installation:
         reserve_share=top.take("reserve_share", float, 0.15),
         wrap_up_s=top.take("wrap_up_s", int, 30),
         ring_s=top.take("ring_s", int, 20),
+        dial_prefixes=top.texts("dial_prefixes") or Installation.dial_prefixes,
+        dial_roles=top.texts("dial_roles") or Installation.dial_roles,
         outbound=top.take("outbound", str, ""),
         aliases=_aliases(hotlines, faults),
     )

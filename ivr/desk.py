@@ -45,6 +45,7 @@ class Desk:
     username: str
     hotlines: frozenset[str] = frozenset()
     skills: frozenset[str] = frozenset()
+    role: str = ""
     phone: str = ""
     second_phone: str = ""
     """Rings with it; the first that answers talks."""
@@ -103,6 +104,7 @@ class Desks:
                 desk.phone, desk.call_id = presence.phone, presence.call_id
                 desk.second_phone = presence.second_phone or ""
         desk.hotlines, desk.skills = frozenset(operator.hotlines), frozenset(operator.skills)
+        desk.role = operator.role
         return desk
 
     def change(self, desk: Desk, to: Presence, reason: str = "", call_id: str = "") -> bool:

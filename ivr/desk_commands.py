@@ -24,6 +24,7 @@ from ivr import browser_phone
 from ivr.ari import AriError
 from ivr.caller import Caller
 from ivr.desk import Desk, NotPossible
+from ivr.dialled_call import number_to_dial
 from ivr.floor import Floor
 from ivr.recall_dialler import RecallDialler
 from ivr.talk import Talk
@@ -145,6 +146,7 @@ class DeskCommands:
             "raise_acuity": lambda: self._raise(body, desk),
             "hold": lambda: self._talk(body).hold(desk.operator_id),
             "retrieve": lambda: self._talk(body).retrieve(desk.operator_id),
+            "dial": lambda: self._dial(body, desk),
             "phone_gone": lambda: self._phone_gone(desk),
             "phone_ready": lambda: self._phone_ready(desk),
         }
@@ -182,6 +184,10 @@ class DeskCommands:
         if not isinstance(visit, Caller):
             raise NotPossible("Cuộc gọi này đã kết thúc.", "This call has ended.")
         return visit.talk
+
+    def _dial(self, body: dict[str, Any], desk: Desk) -> None:
+        number = number_to_dial(self._floor.installation, desk.role, str(body.get("number", "")))
+        self._recalls.dial(number, desk)
 
     def _phone_gone(self, desk: Desk) -> None:
         """The page that is this desk's telephone is being left; it may be back in a second."""

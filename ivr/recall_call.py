@@ -60,6 +60,8 @@ class RecallCall:
     dialled: bool = False
     citizen_up: bool = False
     over: bool = False
+    at_once: bool = False
+    """The operator has just asked for it, so their page answers by itself."""
     leg: Leg | None = None
     _count: int = 0
     _refused: set[int] = field(default_factory=set)
@@ -124,6 +126,8 @@ class RecallCall:
         if leg.over:
             return
         variables = {"PJSIP_HEADER(add,X-Call-Id)": self.id, SHOWN: shown}
+        if self.at_once:
+            variables["PJSIP_HEADER(add,X-Return)"] = "1"
         if leg.role == "caller":
             # What the process after this one must know of the talk it takes over, and the dialplan of a citizen left alone.
             variables = {

@@ -16,6 +16,8 @@ from hotline.acuity import Acuity
 from hotline.database import reading
 from hotline.recalls import OWED, Recall, RecallState
 from ivr.ari import Channel
+from ivr.desk import Desk, NotPossible
+from ivr.dialled_call import DialledCall
 from ivr.floor import Floor
 from ivr.leg import Leg
 from ivr.recall_call import Owed, RecallCall
@@ -107,6 +109,21 @@ class RecallDialler:
         desk = self._floor.desks.of(self._wanted_by.pop(owed.id, None))
         if desk is not None and desk.can_be_rung:
             call.ring(desk)
+
+    def dial(self, number: str, desk: Desk) -> None:
+        """A call that this operator makes now. Raises NotPossible when their phone cannot ring."""
+        if not desk.can_be_rung:
+            raise NotPossible(
+                "Hãy vào ca và kết thúc cuộc gọi đang có rồi gọi ra.",
+                "Sign in and end the call you have, then call out.",
+            )
+        hotlines = self._floor.installation.hotlines
+        hotline = next((h.key for h in hotlines if desk.serves(h.key)), hotlines[0].key)
+        call_id = f"{self._floor.node}-{int(time.time())}.{next(self._count)}"
+        owed = Owed(f"dialled-{call_id}", call_id, "", hotline, number, Acuity.NONMED, 0, 0.0)
+        call = DialledCall(self._floor, call_id, owed, self._recordings, self._floor.clock(), at_once=True)
+        self._floor.visits[call_id] = call
+        call.ring(desk)
 
     def wanted_by(self, recall_id: str, operator_id: int) -> None:
         """This operator makes the call themselves: their desk is rung for it, whoever else is free."""

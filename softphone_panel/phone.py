@@ -22,7 +22,7 @@ from softphone_panel.words import say
 log = structlog.get_logger(__name__)
 room = Blueprint("phone", __name__)
 
-KINDS = frozenset({"hold", "retrieve", "phone_gone", "phone_ready"})
+KINDS = frozenset({"dial", "hold", "retrieve", "phone_gone", "phone_ready"})
 PAGE = re.compile(r"[0-9a-f]{32}")
 
 
@@ -73,6 +73,8 @@ def command() -> tuple[str, int]:
     if kind not in KINDS:
         raise InputFault("kind", say("Điện thoại không có lệnh này: hãy tải lại trang."))
     body: dict[str, Any] = {"call_id": request.form.get("call_id", "")[:64]}
+    if kind == "dial":
+        body = {"number": request.form.get("number", "")[:40]}
     with transaction() as session:
         ask(
             session,

@@ -152,6 +152,7 @@ COMMANDS: Mapping[str, str] = {
     "finish_wrap_up": "xong ghi phiếu",
     "hold_wrap_up": "ghi kết quả cuộc gọi",
     "raise_acuity": "nâng mức",
+    "dial": "gọi ra",
     "hold": "giữ máy",
     "retrieve": "nói tiếp",
     "phone_gone": "tắt điện thoại trên trang",

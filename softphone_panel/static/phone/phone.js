@@ -29,6 +29,7 @@ function show(to) {
   press("hold", held);
   if (!["talking"].includes(to)) fold("pad", true);
   part("phone-level").hidden = !stream;
+  part("phone-dial").hidden = to !== "ready";
 }
 const press = (act, on) => root.querySelector(`[data-act=${act}]`).setAttribute("aria-pressed", String(on));
 function fold(act, closed = !part(`phone-${act}`).hidden) {
@@ -197,6 +198,11 @@ document.addEventListener("keydown", (event) => {
   if (!act) return;
   event.preventDefault();
   if (!event.repeat && can(act)) ACTS[act]();
+});
+part("phone-dial").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const number = part("phone-number");
+  if ((await fetch(root.dataset.command, { method: "POST", body: ask("dial", { number: number.value }) }).catch(() => null))?.ok) number.value = "";
 });
 async function listDevices() {
   for (const [kind, id] of [["audioinput", "phone-input"], ["audiooutput", "phone-output"]]) {
