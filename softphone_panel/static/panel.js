@@ -114,7 +114,10 @@
     on("back", () => { show(true); readAll(); });
     on("away", () => show(false));
     on("ping", () => {});
-    on("ended", () => { source.close(); location.reload(); });
+    on("ended", () => {
+      source.close();
+      if (document.dispatchEvent(new Event("1022-session-over", { cancelable: true }))) location.reload();
+    });
     source.onopen = () => { heard = Date.now(); if (last) { show(true); readAll(); } };
     source.onerror = () => {
       show(false);

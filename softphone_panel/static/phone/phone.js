@@ -49,7 +49,10 @@ function registered() {
   if (!about) tell("phone_ready");
   resolveStart?.();
 }
-function refused() { if (wanted) setTimeout(() => begin().catch(() => {}), AGAIN_MS); }   // Asterisk began anew, or another page took over
+// Asterisk began anew, or another page took over; a talk that goes on is left alone.
+function refused() {
+  if (wanted) setTimeout(() => { if (about) refused(); else begin().catch(failed); }, AGAIN_MS);
+}
 function away() { if (wanted && state !== "ringing") show("away"); }
 function incoming(detail) {
   about = detail;
@@ -80,6 +83,7 @@ function ended() {
   if (muted) { muted = false; stream?.getAudioTracks().forEach((one) => { one.enabled = true; }); }
   held = false;
   rest();
+  if (sessionIsOver) location.reload();
 }
 function track(voice) {
   const audio = part("phone-voice");
@@ -122,8 +126,11 @@ async function changeMicrophone() {
   } catch (fault) { if (!about) failed(fault); }
 }
 function failed(fault) {
+  if (!fault?.why) fault = { why: "no_exchange" };
   if (fault.why === "no_exchange") { wanted = true; show("away"); setTimeout(() => begin().catch(failed), AGAIN_MS); return; }
   wanted = false;
+  letGo?.();
+  letGo = null;
   line.stop();
   stopMeter?.();
   stream?.getTracks().forEach((one) => one.stop());
@@ -150,6 +157,8 @@ async function start(take = false) {
 }
 function lose() {
   wanted = false;
+  letGo?.();
+  letGo = null;
   line.stop();
   if (!about) show("moved");
 }
@@ -235,6 +244,12 @@ document.addEventListener("click", (event) => {
 }, true);
 window.addEventListener("beforeunload", (event) => { if (about && state !== "ringing") event.preventDefault(); });
 window.addEventListener("pagehide", () => { if (wanted) navigator.sendBeacon(root.dataset.command, ask("phone_gone")); });
+let sessionIsOver = false;
+document.addEventListener("1022-session-over", (event) => {
+  if (!about) return;
+  sessionIsOver = true;    // the citizen is not to lose their operator to a clock
+  event.preventDefault();
+});
 document.addEventListener("1022-change", (event) => {
   if (event.detail.event === "PhoneMoved" && String(event.detail.operator_id) === root.dataset.me) whose();
 });
