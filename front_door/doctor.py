@@ -239,6 +239,14 @@ def _certificate(given: Settings) -> Iterator[Finding]:
     ends = x509.load_pem_x509_certificate(made.chain.read_bytes()).not_valid_after_utc
     whose = "our own authority's" if certificates.has_own_authority(given) else "the installation's own"
     yield Finding("Certificate", f"{whose}, good until {ends:%Y-%m-%d}")
+    if not any(
+        name[:1].isdecimal() and not name.startswith("127.") for name in certificates.names_of_this_machine()
+    ):
+        yield Finding(
+            "Browser telephones",
+            "no network address but loopback, over which browsers send no sound",
+            "connect this machine to a network; desk phones work without",
+        )
 
 
 def _processes(given: Settings) -> Iterator[Finding]:

@@ -152,7 +152,9 @@ class Supervisor:
         if down:
             why = log / f"{down[0]}.log"
             return f"After {within_s:.0f} s {', '.join(down)} could not be started; {why} says why."
-        wrong = ", ".join(f"{name}: {text}" for name, text in said.items()) or "the panel does not answer"
+        wrong = (
+            ", ".join(f"{name}: {text}" for name, text in said.items()) or "panel or front does not answer"
+        )
         return (
             f"After {within_s:.0f} s the product is not ready ({wrong}); look into {log} or run ./run doctor."
         )
@@ -192,8 +194,8 @@ def _states(rpc: Any) -> dict[str, str]:
 
 
 def readiness(given: Settings) -> tuple[bool, dict[str, str]]:
-    """What /ready says: whether calls are answered, and a word for each part that is not well."""
-    url = f"http://{given.panel_host}:{given.panel_port}/ready"
+    """What /ready says at the front: whether calls are answered, and a word for each part that is not well."""
+    url = f"http://127.0.0.1:{given.plain_port}/ready"
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:
             return True, _said(answer.read())
