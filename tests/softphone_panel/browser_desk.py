@@ -18,6 +18,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 from hotline.settings import PROJECT, Settings
 
 RATE_HZ = 48_000
+LASTS_S = 60
 AXE = PROJECT / "node_modules" / "axe-core" / "axe.min.js"
 ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-quic"),
@@ -27,14 +28,16 @@ ARGUMENTS = (
 
 
 def tone_file(folder: Path, hz: int) -> Path:
-    """A second of a tone, which Chromium's false microphone repeats."""
+    """A tone for Chromium's false microphone, which begins it anew with a click: long enough for a test."""
     path = folder / f"tone-{hz}.wav"
-    samples = (round(9000 * math.sin(2 * math.pi * hz * n / RATE_HZ)) for n in range(RATE_HZ))
+    second = b"".join(
+        struct.pack("<h", round(9000 * math.sin(2 * math.pi * hz * n / RATE_HZ))) for n in range(RATE_HZ)
+    )
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(RATE_HZ)
-        file.writeframes(b"".join(struct.pack("<h", one) for one in samples))
+        file.writeframes(second * LASTS_S)
     return path
 
 
