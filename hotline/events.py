@@ -108,8 +108,8 @@ class LegEnded(Event):
     leg_id: str
     outcome: str
     quality: dict[str, float] = field(default_factory=dict)
-    """Of a browser's network, as Asterisk measured it: jitter_ms, loss_percent (what came from the desk), heard_loss_percent
-    (what the desk says it missed), round_trip_ms; empty for what was not measured."""
+    """Of a browser's network, as Asterisk measured it: jitter_ms and loss_percent (of what came from the desk),
+    heard_jitter_ms and heard_loss_percent (of what the desk heard, as it says), round_trip_ms; empty for what was not measured."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -72,7 +73,7 @@ class Bridge:
 
 @dataclass(frozen=True)
 class Sound:
-    """Asterisk's own names: rx is what came from the far end, tx what went there."""
+    """Asterisk's own names: rx is what came from the far end, tx what went there, but for jitter the other way round."""
 
     rxcount: float = 0
     """Packets."""
@@ -80,15 +81,18 @@ class Sound:
     txcount: float = 0
     txploss: float = 0
     """Packets that the far end says it missed."""
+    txjitter: float = 0
+    """Of what came from the far end, seconds."""
     rxjitter: float = 0
-    """Seconds."""
+    """Of what went there, as the far end says, seconds."""
     rtt: float = 0
     """Seconds there and back, when the far end tells."""
 
     def quality(self) -> dict[str, float]:
         """As `events.LegEnded.quality`."""
         return {
-            "jitter_ms": round(1000 * self.rxjitter, 1),
+            "jitter_ms": round(1000 * self.txjitter, 1),
+            "heard_jitter_ms": round(1000 * self.rxjitter, 1),
             "loss_percent": _percent(self.rxploss, self.rxcount + self.rxploss),
             "heard_loss_percent": _percent(self.txploss, self.txcount),
             "round_trip_ms": round(1000 * self.rtt, 1),
@@ -276,14 +280,22 @@ class Ari:
         """When this Asterisk started, in its own words; another text means another Asterisk."""
         return str((await self.request("GET", "asterisk/info", only="status"))["status"]["startup_time"])
 
-    async def endpoint_online(self, phone: str) -> bool:
-        """Whether a SIP endpoint has a contact now; False when it does not exist."""
-        try:
-            return bool((await self.request("GET", f"endpoints/PJSIP/{phone}"))["state"] == "online")
-        except AriError as error:
-            if error.code == 404:
+    async def endpoint_online(self, phone: str, within_s: float = 0.0) -> bool:
+        """Whether a SIP endpoint has a contact now, or soon; False when it does not exist.
+
+        Asterisk calls a phone that has just registered online only when it has answered its first question.
+        """
+        until_s = time.monotonic() + within_s
+        while True:
+            try:
+                if (await self.request("GET", f"endpoints/PJSIP/{phone}"))["state"] == "online":
+                    return True
+            except AriError as error:
+                if error.code != 404:
+                    raise
+            if time.monotonic() >= until_s:
                 return False
-            raise
+            await asyncio.sleep(0.1)
 
     async def watch(self, source: str) -> None:
         """Subscribe to `channel:<id>`, `endpoint:PJSIP/<name>`, `bridge:<id>`."""

@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 1.0
 AT_ONCE = 100
+JUST_REGISTERED_S = 1.0
 BLOCK_MS = 2000
 """How long one question to Redis waits for news; its connection may be silent five times as long."""
 
@@ -161,7 +162,8 @@ class DeskCommands:
                     f"Không có máy {phone}: hãy chọn máy trong danh sách.",
                     f"There is no phone {phone}: choose one from the list.",
                 )
-            online = bool(phone) and await self._floor.ari.endpoint_online(phone)
+            within_s = JUST_REGISTERED_S if phone == own else 0.0
+            online = bool(phone) and await self._floor.ari.endpoint_online(phone, within_s)
             if phone == own and not online:
                 raise NotPossible(
                     "Điện thoại trên trang chưa sẵn sàng: hãy cho trang dùng micrô rồi vào ca lại.",

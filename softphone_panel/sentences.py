@@ -107,7 +107,7 @@ def _leg_ended(body: Body, names: Names) -> str:
         return how
     return f"{how} " + say(
         "Đường truyền: trễ dao động {jitter} ms, mất gói {loss} %.",
-        jitter=round(float(quality.get("jitter_ms") or 0)),
+        jitter=round(max(float(quality.get(k) or 0) for k in ("jitter_ms", "heard_jitter_ms"))),
         loss=round(max(float(quality.get(k) or 0) for k in ("loss_percent", "heard_loss_percent")), 1),
     )
 

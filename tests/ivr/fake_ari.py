@@ -41,6 +41,8 @@ class FakeAri:
         """Every request, as "POST channels/create PJSIP/101"."""
         self.away: set[str] = set()
         """Phones without a contact: creating a leg to them is refused."""
+        self.offline_for: dict[str, int] = {}
+        """Phone → how often it is still called offline."""
         self.packets: dict[str, int] = {}
         """Channel → packets of sound that have come from its far end."""
         self.sound: dict[str, float] = {}
@@ -152,6 +154,10 @@ class FakeAri:
                 return 200, [c.plain() for c in self.channels.values()]
             case ["GET", "bridges"]:
                 return 200, [{"id": i, "channels": sorted(c)} for i, c in self.bridges.items()]
+            case ["GET", "endpoints", "PJSIP", phone]:
+                left = self.offline_for.get(phone, 0)
+                self.offline_for[phone] = left - 1
+                return 200, {"state": "offline" if left > 0 else "online"}
             case ["GET", "channels", channel, "rtp_statistics"] if channel in self.channels:
                 return 200, {"rxcount": self.packets.get(channel, 0), **self.sound}
             case ["POST", "channels", "create"]:

@@ -204,13 +204,20 @@ def test_a_caller_who_gives_up_while_their_operator_is_lost_is_owed_a_call(tmp_p
 def test_how_good_the_desk_s_network_was_is_told_at_the_end(tmp_path: Path) -> None:
     async def scene(s: Stage) -> None:
         _, leg = await talking(s)
-        s.asterisk.sound = {"rxploss": 5, "rxjitter": 0.0042, "txcount": 100, "txploss": 1, "rtt": 0.031}
+        s.asterisk.sound = {
+            "rxploss": 5,
+            "txjitter": 0.0042,
+            "rxjitter": 0.01,
+            "txcount": 100,
+            "txploss": 1,
+            "rtt": 0.031,
+        }
         s.asterisk.packets[leg] = 95
         await s.later(0.5)
         await s.asterisk.gone(leg)
         (told,) = await s.until(lambda: s.told.of(e.LegEnded), "told")
         assert told.quality == {
-            "jitter_ms": 4.2, "loss_percent": 5.0, "heard_loss_percent": 1.0, "round_trip_ms": 31.0,
+            "jitter_ms": 4.2, "heard_jitter_ms": 10.0, "loss_percent": 5.0, "heard_loss_percent": 1.0, "round_trip_ms": 31.0,
         }  # fmt: skip
 
     played(tmp_path, scene)
@@ -259,5 +266,14 @@ def test_two_phones_that_nobody_answers_are_one_missed_call(tmp_path: Path) -> N
         await s.later(13)
         assert (desk.state, desk.reason) == (Presence.PAUSED, "missed")
         assert len(s.told.of(e.LegEnded)) == 2
+
+    played(tmp_path, scene)
+
+
+def test_a_phone_that_has_just_registered_is_waited_for(tmp_path: Path) -> None:
+    async def scene(s: Stage) -> None:
+        s.asterisk.offline_for["web-1"] = 3
+        assert not await s.floor.ari.endpoint_online("web-1")
+        assert await s.floor.ari.endpoint_online("web-1", within_s=1.0)
 
     played(tmp_path, scene)

@@ -151,8 +151,9 @@ class BrowserDesk:
         await page.wait_for_url("**/desk*")
         return desk
 
-    async def go_on_duty(self) -> None:
+    async def go_on_duty(self, second_phone: str = "") -> None:
         await self.page.select_option("#phone", "web")
+        await self.page.select_option("#second_phone", second_phone)
         await self.page.click("#act-sign_in")
         await expect(self.page.locator("#bar .presence.available")).to_be_visible(timeout=15_000)
 
@@ -164,6 +165,10 @@ class BrowserDesk:
         await expect(self.page.locator("#telephone")).to_have_attribute(
             "data-state", state, timeout=within_s * 1000
         )
+
+    async def dial(self, number: str) -> None:
+        await self.page.fill("#phone-number", number)
+        await self.page.press("#phone-number", "Enter")
 
     async def act(self, name: str) -> None:
         await self.page.click(f"#telephone [data-act={name}]")

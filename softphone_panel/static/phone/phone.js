@@ -174,7 +174,11 @@ function ask(kind, more = {}) {
   for (const [name, value] of Object.entries({ csrf_token: csrf(), kind, click_id: hex(), call_id: about?.callId || "", ...more })) body.set(name, value);
   return body;
 }
-const tell = (kind) => fetch(root.dataset.command, { method: "POST", body: ask(kind) }).catch(() => null);
+async function tell(kind, more) {
+  const answer = await fetch(root.dataset.command, { method: "POST", body: ask(kind, more) }).catch(() => null);
+  document.dispatchEvent(new Event("1022-asked"));   // the bar shows what became of it
+  return answer;
+}
 async function hold() {
   const to = !held;
   if (!(await tell(to ? "hold" : "retrieve"))?.ok) return;
@@ -211,7 +215,7 @@ document.addEventListener("keydown", (event) => {
 part("phone-dial").addEventListener("submit", async (event) => {
   event.preventDefault();
   const number = part("phone-number");
-  if ((await fetch(root.dataset.command, { method: "POST", body: ask("dial", { number: number.value }) }).catch(() => null))?.ok) number.value = "";
+  if ((await tell("dial", { number: number.value }))?.ok) number.value = "";
 });
 async function listDevices() {
   for (const [kind, id] of [["audioinput", "phone-input"], ["audiooutput", "phone-output"]]) {
