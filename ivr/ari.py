@@ -311,9 +311,6 @@ class Ari:
         self, channel: str, endpoint: str, args: str, originator: str, variables: Mapping[str, str]
     ) -> None:
         """A leg that is not dialled yet; it enters the application at once (StasisStart). 500 when the phone has no contact."""
-        _, outside, trunk = endpoint.partition("@trunk-")
-        if outside:  # the dialplan counts each trunk's channels by this
-            variables = {**variables, "GROUP(trunk)": trunk}
         query = {"endpoint": endpoint, "app": self.app, "appArgs": args, "channelId": channel}
         if originator:
             query["originator"] = originator
