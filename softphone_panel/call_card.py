@@ -92,6 +92,22 @@ def at_desk(session: Session, operator_id: int) -> tuple[str, str, str]:
     return row.call_id, row.ticket_id, row.state
 
 
+def ringing(session: Session, operator_id: int) -> tuple[object, ...] | None:
+    """What tells one showing of a card at a ringing desk from another; None when the desk does not ring.
+
+    It is the same for every desk that rings for the call: a RED call rings at all free ones in the same moment.
+    """
+    row = session.execute(
+        select(
+            OperatorPresence.call_id, OperatorPresence.state, Call.state, Call.acuity, Call.human_at, Ticket.id, Ticket.version,
+        )
+        .join(Call, Call.id == OperatorPresence.call_id)
+        .join(Ticket, Ticket.id == Call.ticket_id)
+        .where(OperatorPresence.operator_id == operator_id)
+    ).first()  # fmt: skip
+    return tuple(row) if row is not None and row[1] == Presence.RINGING else None
+
+
 def read(session: Session, operator_id: int) -> Card | None:
     """The card of the call at this operator's desk; None when there is none."""
     call_id, ticket_id, presence = at_desk(session, operator_id)

@@ -161,7 +161,11 @@ def taken_by_others(session: Session) -> set[str]:
 def fragment(template: str, values: Callable[[Session], dict[str, Any]]) -> Response:
     """The fragment, or 204 when it is what the page already shows (its digest comes as `seen`)."""
     with reading() as session:
-        text = render_template(template, **values(session))
+        return unless_seen(render_template(template, **values(session)))
+
+
+def unless_seen(text: str) -> Response:
+    """The text, or 204 when the page shows it already."""
     digest = hashlib.sha256(TOKEN.sub("", text).encode()).hexdigest()[:16]
     if request.args.get("seen") == digest:
         return Response(status=204)

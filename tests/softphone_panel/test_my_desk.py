@@ -64,6 +64,26 @@ def test_the_card_is_there_while_the_phone_rings(signed_in: SignedIn) -> None:
     assert "data-target" in page  # the wait so far, against the level's seconds
 
 
+def test_desks_that_ring_for_one_call_see_its_level_of_now(signed_in: SignedIn, who: dict[str, int]) -> None:
+    call_id = ticket_of("hoa", who).removeprefix("t-")
+    with transaction() as session:
+        other = e.OperatorChanged(operator_id=who["tuan"], state="ringing", phone="104", call_id=call_id)
+        apply(session, other, "calls")
+        ticket = session.get(Ticket, f"t-{call_id}")
+        assert ticket is not None
+        ticket.acuity, ticket.version = "ORANGE", ticket.version + 1
+    hoa, tuan = signed_in("hoa"), signed_in("tuan")
+    assert hoa.get("/my-desk/caller").text == tuan.get("/my-desk/caller").text
+    with transaction() as session:
+        apply(
+            session,
+            e.AcuityCorrected(call_id=call_id, before="ORANGE", acuity="RED", why="x", by="lan"),
+            "lan",
+        )
+    for client in (hoa, tuan):
+        assert "Đỏ – cấp cứu" in client.get("/my-desk/caller").text
+
+
 def test_an_operator_without_a_call_sees_none(signed_in: SignedIn) -> None:
     page = signed_in("tuan").get("/my-desk").text
     assert "Chưa có cuộc gọi ở máy của bạn" in page
