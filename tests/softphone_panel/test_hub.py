@@ -16,10 +16,8 @@ def told(**about: object) -> Message:
 def received(browser: Browser, *messages: Message) -> list[str]:
     for one in messages:
         browser.put(one)
-    return [
-        json.loads(browser.messages.get_nowait().data).get("event", "")
-        for _ in range(browser.messages.qsize())
-    ]  # type: ignore[union-attr]  # nobody ends this queue
+    got = [browser.messages.get_nowait() for _ in range(browser.messages.qsize())]
+    return [json.loads(one.data).get("event", "") for one in got if one is not None]
 
 
 RINGS = told(event="operator_changed", operator_id=7, call_id="n1-1.1")
