@@ -50,7 +50,7 @@
       now.forEach(read);
     }, Math.max(0, COALESCE_MS - (Date.now() - lastRead)));
   }
-  document.addEventListener("1022-asked", readAll);
+  document.addEventListener("1022-asked", () => readAll());
   document.addEventListener("focusout", (event) => {
     const part = event.target.closest("[data-live-from]");
     if (part && stale.delete(part.id)) setTimeout(() => read(part), 50);
