@@ -133,6 +133,28 @@ class CallWaitsAgain(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CallWatched(Event):
+    """A supervisor began to hear a talk in some mode, took it over, or hears it no more."""
+
+    call_id: str
+    by: str
+    """Their username."""
+    supervisor_id: int
+    mode: str
+    """listen, whisper, barge, take_over or end."""
+    operator_id: int | None = None
+    """Who talks with the caller."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallMovedToFront(Event):
+    """A supervisor put somebody who waits before the others of their level."""
+
+    call_id: str
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class CallLeftToDialplan(Event):
     call_id: str
     why: str
@@ -282,6 +304,7 @@ EVENTS: dict[str, type[Event]] = {
     c.__name__: c
     for c in (
         CallArrived, CallTriaged, CallQueued, AcuityRaised, AcuityCorrected, LegDialled, LegEnded, CallAnswered, CallWaitsAgain,
+        CallWatched, CallMovedToFront,
         CallLeftToDialplan, MessageStarted, UnitChosen, CallbackNumberGiven, CallEnded, RecallDue, RecallChanged,
         OperatorChanged, RecordingKept, RecordingMissing,
         TransferAsked, TransferMoved, StationTried, LegRecordingKept,

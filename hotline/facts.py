@@ -255,6 +255,19 @@ def _call_waits_again(book: Book, event: e.CallWaitsAgain) -> Row:
     return call
 
 
+def _call_watched(book: Book, event: e.CallWatched) -> Row:
+    call = _call(book, event)
+    body = {"by": event.by, "mode": event.mode, "operator_id": event.operator_id}
+    book.enter(call.hotline, "call_watched", call.id, body, event.at)
+    return call
+
+
+def _call_moved_to_front(book: Book, event: e.CallMovedToFront) -> Row:
+    call = _call(book, event)
+    book.enter(call.hotline, "call_moved", call.id, {"by": event.by}, event.at)
+    return call
+
+
 def _call_left_to_dialplan(book: Book, event: e.CallLeftToDialplan) -> Row:
     call = _call(book, event)
     _move(call, CallState.FALLBACK)
@@ -467,6 +480,8 @@ APPLY: dict[type[e.Event], Callable[[Book, Any], Row | None]] = {
     e.LegEnded: _leg_ended,
     e.CallAnswered: _call_answered,
     e.CallWaitsAgain: _call_waits_again,
+    e.CallWatched: _call_watched,
+    e.CallMovedToFront: _call_moved_to_front,
     e.CallLeftToDialplan: _call_left_to_dialplan,
     e.MessageStarted: _message_started,
     e.UnitChosen: _unit_chosen,

@@ -100,6 +100,10 @@ class Installation:
     reserve_share: float = 0.15
     """Share of a trunk's channels kept free for emergencies."""
     wrap_up_s: int = 30
+    operators_see_listening: bool = True
+    """Whether an operator is told that a supervisor listens to their call."""
+    supervisors_hear_consults: bool = False
+    """Whether a supervisor who listens hears what operator and station say to each other in private."""
     ring_s: int = 20
     """How long one operator's phone rings before the next."""
     dial_prefixes: tuple[str, ...] = ("02", "03", "05", "07", "08", "09")
@@ -179,6 +183,8 @@ def read(path: Path) -> Installation:
         ring_s=top.take("ring_s", int, 20),
         dial_prefixes=top.texts("dial_prefixes") or Installation.dial_prefixes,
         dial_roles=top.texts("dial_roles") or Installation.dial_roles,
+        operators_see_listening=top.take("operators_see_listening", bool, True),
+        supervisors_hear_consults=top.take("supervisors_hear_consults", bool, False),
         outbound=top.take("outbound", str, ""),
         aliases=_aliases(hotlines, faults),
     )

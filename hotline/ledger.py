@@ -31,7 +31,8 @@ class LedgerEntry(Base):
     seq: Mapped[int] = mapped_column()
     at: Mapped[datetime] = mapped_column(Moment)
     kind: Mapped[str] = mapped_column(String(24))
-    """call_opened, call_known (its arrival came late), call_closed, recording_kept, recording_missing."""
+    """call_opened, call_known (its arrival came late), call_closed, recording_kept, recording_missing;
+    call_watched, call_moved: what a supervisor did."""
     subject: Mapped[str] = mapped_column(String(72), index=True)
     """The call's id."""
     body: Mapped[dict[str, Any]] = mapped_column(JSON)

@@ -30,9 +30,9 @@ FOLLOWS: dict[Presence, frozenset[Presence]] = {
     Presence.RINGING: frozenset({Presence.TALKING, Presence.AVAILABLE, Presence.PAUSED, Presence.OFFLINE}),
     Presence.TALKING: frozenset({Presence.WRAP_UP, Presence.AVAILABLE, Presence.PAUSED, Presence.OFFLINE}),
     Presence.WRAP_UP: frozenset({Presence.AVAILABLE, Presence.RINGING, Presence.PAUSED, Presence.OFFLINE}),
-    Presence.PAUSED: frozenset({Presence.AVAILABLE, Presence.OFFLINE}),
+    Presence.PAUSED: frozenset({Presence.AVAILABLE, Presence.TALKING, Presence.OFFLINE}),
 }
-"""What may follow what. Wrap-up may be interrupted by a RED call (ringing)."""
+"""What may follow what. Wrap-up may be interrupted by a RED call (ringing); a supervisor who only listened may take the talk over."""
 
 
 class Operator(Base):

@@ -348,6 +348,11 @@ class Ari:
             "POST", f"bridges/{bridge}/addChannel", channel=channel, inhibitConnectedLineUpdates="true"
         )
 
+    async def snoop(self, channel: str, snoop: str, *, whisper: bool) -> None:
+        """A channel that hears what `channel` says and hears, and that speaks to it alone when it whispers."""
+        path, way = f"channels/{channel}/snoop/{snoop}", "out" if whisper else "none"
+        await self.request("POST", path, app=self.app, appArgs="snoop", spy="both", whisper=way)
+
     async def sound_of(self, channel: str) -> Sound:
         """What has gone to and come from a channel's far end since it began."""
         raw = await self.request("GET", f"channels/{channel}/rtp_statistics")

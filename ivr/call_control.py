@@ -40,6 +40,7 @@ from ivr.queue_members import Manager, QueueMembers
 from ivr.recall_dialler import RecallDialler
 from ivr.reconcile import end_vanished, is_caller, open_calls, reconcile
 from ivr.strangers import Strangers
+from ivr.supervision import Supervision
 from ivr.waiting_line import Waiting, in_order, reserve, to_cut_short, to_release, who_rings
 
 log = structlog.get_logger(__name__)
@@ -61,6 +62,7 @@ class CallControl:
         self.floor, self._recalls = floor, recalls
         self._run = var / "run"
         self._serve_soon = False
+        self.supervision = Supervision(floor)
         floor.serve = self.serve
 
     # -- events --
@@ -74,7 +76,7 @@ class CallControl:
             log.exception("an event failed", kind=event.kind, channel=event.channel and event.channel.id)
 
     def _route(self, event: AriEvent) -> None:
-        if event.channel is None:
+        if event.channel is None or self.supervision.heard(event):
             return
         call_id, role = call_and_role(event.channel.id)
         visit = self.floor.visits.get(call_id)
@@ -97,7 +99,13 @@ class CallControl:
         restarted = before not in ("", started_at)
         if restarted:
             log.warning("Asterisk was restarted", before=before, now=started_at)
-        await reconcile(self.floor, asterisk_restarted=restarted, take_over_recall=self._recalls.take_over)
+        await reconcile(
+            self.floor,
+            asterisk_restarted=restarted,
+            take_over_recall=self._recalls.take_over,
+            watching=self.supervision.channels,
+        )
+        self.supervision.without({channel.id for channel in await self.floor.ari.channels()})
         await asyncio.to_thread(note.write_text, started_at)
         await self._beat()
         self.serve()
@@ -172,6 +180,7 @@ class CallControl:
             await asyncio.sleep(TICK_S)
             if not self.floor.ari.connected:
                 continue
+            self.supervision.tick()
             if self.floor.desks.end_wrap_ups():
                 self.serve()
             for visit in list(self.floor.visits.values()):
@@ -301,8 +310,8 @@ async def run(given: Settings) -> None:
         )  # fmt: skip
         recalls = RecallDialler(floor, given.recordings)
         strangers = Strangers(ari, manager, [trunk.host for trunk in installation.trunks])
-        commands = DeskCommands(floor, given.redis, recalls)
         control = CallControl(floor, given.var, recalls)
+        commands = DeskCommands(floor, given.redis, recalls, control.supervision)
         works = [
             ari.run(control.reconcile, control.heard),
             control.tick_for_ever(),

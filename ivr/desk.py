@@ -55,6 +55,8 @@ class Desk:
     since_s: float = 0.0
     idle_since_s: float = 0.0
     """When the last talk or absence ended; rings that came to nothing do not count."""
+    pausing: str = ""
+    """Why they are to be paused when the present talk is over; empty: not at all."""
     signing_out: bool = False
     """Wants to leave when the present talk is over."""
 
@@ -111,6 +113,10 @@ class Desks:
         """Move a desk to another state, if the table allows it; False and logged when it does not."""
         if to is desk.state and reason == desk.reason and call_id == desk.call_id:
             return True
+        if to is P.AVAILABLE and desk.pausing:
+            to, reason, call_id = P.PAUSED, desk.pausing, ""
+        if to in (P.PAUSED, P.OFFLINE):
+            desk.pausing = ""
         if to is not desk.state and to not in FOLLOWS[desk.state]:
             log.warning("an operator cannot go there", operator=desk.username, at=desk.state, to=to)
             return False

@@ -20,13 +20,14 @@ from hotline.commands import DeskCommand
 from hotline.database import reading, transaction
 from hotline.operators import Operator, Presence
 from hotline.transfers import Happening
-from ivr import browser_phone
+from ivr import browser_phone, supervision
 from ivr.ari import AriError
 from ivr.caller import Caller
 from ivr.desk import Desk, NotPossible
 from ivr.dialled_call import number_to_dial
 from ivr.floor import Floor
 from ivr.recall_dialler import RecallDialler
+from ivr.supervision import Supervision
 from ivr.talk import Talk
 
 log = structlog.get_logger(__name__)
@@ -71,7 +72,14 @@ def _recall(recall_id: str) -> recalls.Recall | None:
 class DeskCommands:
     """Carries out; a command that cannot be marked as done is remembered and not done twice."""
 
-    def __init__(self, floor: Floor, redis_url: str, recalls: RecallDialler) -> None:
+    def __init__(
+        self,
+        floor: Floor,
+        redis_url: str,
+        recalls: RecallDialler,
+        supervision: Supervision | None = None,
+    ) -> None:
+        self._supervision = supervision
         self._floor, self._redis_url, self._recalls = floor, redis_url, recalls
         self._carried: dict[int, str] = {}
         self._woken = asyncio.Event()
@@ -176,6 +184,10 @@ class DeskCommands:
                     f"There is no phone {second}: choose one from the list.",
                 )
             desks.sign_in(desk, phone, online, second)
+        elif command.kind in supervision.KINDS and self._supervision is not None:
+            operator = await asyncio.to_thread(_operator, command.operator_id)
+            role = operator.role if operator is not None else ""
+            await self._supervision.carry_out(command.kind, body, desk, role)
         elif command.kind.startswith("transfer_"):
             await self._transfer(command.kind, body, desk)
         else:

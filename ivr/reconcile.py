@@ -7,7 +7,7 @@ phase that their bridges show, and calls that the database believes open but Ast
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,7 +22,7 @@ from hotline.database import reading
 from hotline.operators import Operator, OperatorPresence, Presence, Role
 from hotline.recalls import OWED, Recall
 from hotline.tickets import Ticket
-from ivr import adoption
+from ivr import adoption, supervision
 from ivr.ari import Bridge, Channel
 from ivr.caller import Caller
 from ivr.desk import Desk
@@ -93,12 +93,19 @@ async def reconcile(
     *,
     asterisk_restarted: bool,
     take_over_recall: Callable[[Channel, Channel | None], bool] = lambda citizen, operator: False,
+    watching: Collection[str] = (),
 ) -> None:
-    """Bring desks, calls and the database to what Asterisk has; a recall's talk goes on when `take_over_recall` says so."""
+    """Bring desks, calls and the database to what Asterisk has; a recall's talk goes on when `take_over_recall` says so.
+
+    `watching` are the channels of supervisors who listen in this process; those of an earlier one are let go.
+    """
     if not await learn_operators(floor):
         floor.spawn(_learn_later(floor))
     channels = {channel.id: channel for channel in await floor.ari.channels()}
     bridges = {bridge.id: bridge for bridge in await floor.ari.bridges()}
+    for stranger in supervision.strangers(channels, bridges) - set(watching):
+        del channels[stranger]
+        await floor.quietly(floor.ari.hang_up(stranger))
     try:
         known = await asyncio.wait_for(asyncio.to_thread(open_calls, floor.node), READ_WITHIN_S)
         handed = await asyncio.wait_for(asyncio.to_thread(adoption.running, floor.node), READ_WITHIN_S)
@@ -250,7 +257,8 @@ async def _clear_leftovers(
             await floor.quietly(floor.ari.hang_up(channel_id))
     for bridge_id in bridges:
         kind, dash, call_id = bridge_id.partition("-")
-        if dash and kind in ("call", "consult") and call_id not in floor.visits:
+        of_a_watch = kind == "watch" and call_id not in channels
+        if of_a_watch or (dash and kind in ("call", "consult") and call_id not in floor.visits):
             await floor.quietly(floor.ari.end_bridge(bridge_id))
 
 

@@ -25,6 +25,7 @@ from hotline.settings import settings
 from softphone_panel import (
     call_tasks,
     desk,
+    floor,
     handing_over,
     health,
     listening,
@@ -98,6 +99,7 @@ def create() -> Flask:
         tickets,
         listening,
         recalls,
+        floor,
         wallboard,
         reports,
         people,

@@ -13,13 +13,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
+from hotline.calls import Call
 from hotline.commands import KINDS, LANGUAGE, DeskCommand, ask
 from hotline.database import reading, transaction
 from hotline.installation import Installation
 from hotline.operators import OperatorPresence, Presence
 from hotline.wrap_ups import WrapUp
 from ivr import browser_phone
-from softphone_panel import live_state, shown, ticket_view, viewing
+from softphone_panel import live_state, shown, ticket_view, viewing, watching
 from softphone_panel.faults import InputFault
 from softphone_panel.words import is_htmx, language, say
 
@@ -211,12 +212,14 @@ def bar_values(session: Session) -> dict[str, Any]:
     taken = taken_by_others(session)
     return {
         "presence": presence,
+        "watchers": _watchers(session, presence),
         "state_now": presence.state if presence is not None else "offline",
         "last_command": last,
         "browser": BROWSER,
         "phone_is_mine": bool(
             presence and browser_phone.is_browser(presence.phone) and presence.state != "offline"
         ),
+        "watch_word": lambda mode: shown.word(shown.WATCHES, mode),
         "phones": [(p.name, p.name in taken) for p in province().phones],
         "pauses": shown.PAUSES,
         "command_word": lambda kind: shown.word(shown.COMMANDS, kind),
@@ -225,6 +228,14 @@ def bar_values(session: Session) -> dict[str, Any]:
         "pause_word": lambda key: shown.word(shown.PAUSE_REASONS, key),
         "click_of": lambda kind: click_id(kind, last.id if last is not None else 0),
     }
+
+
+def _watchers(session: Session, presence: OperatorPresence | None) -> tuple[watching.Watcher, ...]:
+    """Who listens to this operator's talk, where the installation says that they are told."""
+    if presence is None or presence.state != Presence.TALKING or not province().operators_see_listening:
+        return ()
+    found = watching.of_call(session, session.get(Call, presence.call_id))
+    return tuple(one for one in found if one.operator_id != current_user.id)
 
 
 def phone_word(phone: str) -> str:

@@ -120,6 +120,15 @@ def _waits_again(body: Body, names: Names) -> str:
     return say("Người dân chờ tiếp, ở đầu hàng: {why}.", why=body.get("why") or "?")
 
 
+def _watched(body: Body, names: Names) -> str:
+    who = names.get(int(body.get("supervisor_id") or 0)) or str(body.get("by") or "?")
+    return say("{name}: {mode}", name=who, mode=shown.word(shown.WATCHES, str(body.get("mode") or ""))) + "."
+
+
+def _to_front(body: Body, names: Names) -> str:
+    return say("Trưởng ca đưa lên đầu hàng chờ.")
+
+
 def _to_dialplan(body: Body, names: Names) -> str:
     return say("Cuộc gọi chuyển sang chế độ dự phòng: {why}.", why=body.get("why") or "?")
 
@@ -253,6 +262,8 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "leg_ended": _leg_ended,
     "call_answered": _answered,
     "call_waits_again": _waits_again,
+    "call_watched": _watched,
+    "call_moved_to_front": _to_front,
     "call_left_to_dialplan": _to_dialplan,
     "message_started": _message,
     "unit_chosen": _unit,

@@ -49,6 +49,8 @@ PAUSE_REASONS: Mapping[str, str] = {
     "busy": "Máy bận",
     "phone": "Mất kết nối máy",
     "wrap_up": "Quá giờ ghi phiếu",
+    "supervising": "Đang nghe cùng",
+    "supervisor": "Trưởng ca cho tạm nghỉ",
 }
 TICKET_STATES: Mapping[str, str] = {"open": "Mới", "in_progress": "Đang xử lý", "closed": "Đã đóng"}
 BRANCHES: Mapping[str, str] = {
@@ -159,12 +161,29 @@ COMMANDS: Mapping[str, str] = {
     "phone_ready": "bật điện thoại trên trang",
     "recall_now": "gọi lại ngay",
     "recall_cancel": "hủy gọi lại",
+    "listen": "nghe cùng",
+    "whisper": "nhắc riêng tổng đài viên",
+    "barge": "vào nói chung",
+    "take_over": "nhận thay cuộc gọi",
+    "stop_watching": "thôi nghe cùng",
+    "to_front": "đưa lên đầu hàng",
+    "force_pause": "cho tạm nghỉ",
+    "force_sign_out": "cho ra ca",
+    "force_wrap_up": "kết thúc ghi phiếu",
     "transfer_ask": "chuyển trạm",
     "transfer_toggle": "đổi bên nói chuyện",
     "transfer_merge": "nói ba bên",
     "transfer_leave": "giao cho trạm",
     "transfer_cancel": "hủy chuyển",
 }
+WATCHES: Mapping[str, str] = {
+    "listen": "Nghe cùng",
+    "whisper": "Nhắc riêng",
+    "barge": "Vào nói chung",
+    "take_over": "Nhận thay",
+    "end": "Thôi nghe",
+}
+"""How a supervisor takes part in a talk."""
 DISPOSITIONS: Mapping[str, str] = {
     "advised": "Đã tư vấn",
     "information_given": "Đã cung cấp thông tin",

@@ -41,6 +41,7 @@ PROMPT_HZ = 1480
 ANNOUNCED_HZ = 1240
 PHONES = ("101", "102", "103", "104")
 OPERATORS = ("lan", "minh", "hoa", "tuan", "nga", "vy")
+SUPERVISOR = "truongca"
 STATIONS = PROJECT / "installation" / "stations" / "demo.toml"
 
 
@@ -303,10 +304,11 @@ def calls_house(folder: Path, **changes: str) -> Iterator[CallsHouse]:
     _lay_prompts(given, switch)
     with database.transaction(engine) as session:
         station_files.load(session, [STATIONS], {h.key for h in switch.installation.hotlines})
-        for name in OPERATORS:
+        for name in (*OPERATORS, SUPERVISOR):
+            role = "supervisor" if name == SUPERVISOR else "operator"
             session.add(
                 Operator(
-                    username=name, full_name=name, role="operator", password_hash="x", language="vi", hotlines=[],
+                    username=name, full_name=name, role=role, password_hash="x", language="vi", hotlines=[],
                     skills=[], active=True, session_epoch=0,
                 )
             )  # fmt: skip

@@ -47,6 +47,8 @@ class FakeAri:
         """Channel → packets of sound that have come from its far end."""
         self.sound: dict[str, float] = {}
         """What else Asterisk says of every channel's sound."""
+        self.snoops: dict[str, tuple[str, str]] = {}
+        """Snoop → the channel it hears, and its whisper: none or out."""
         self.dialled = asyncio.Event()
         self.started = "2026-01-01T00:00:00.000+0000"
         self.slow_channels_s = 0.0
@@ -162,6 +164,13 @@ class FakeAri:
                 return 200, {"rxcount": self.packets.get(channel, 0), **self.sound}
             case ["POST", "channels", "create"]:
                 return await self._create(query)
+            case ["POST", "channels", channel, "snoop", snoop] if channel in self.channels:
+                self.channels[snoop] = made = FakeChannel(
+                    snoop, f"Snoop/{channel}-0001", app_data="hotline,snoop"
+                )
+                self.snoops[snoop] = (channel, query["whisper"])
+                await self.tell("StasisStart", args=["snoop"], channel=made.plain())
+                return 200, made.plain()
             case ["POST", "channels", leg, "dial"] if leg in self.channels:
                 self.channels[leg].state = "Ringing"
                 await self.tell("ChannelStateChange", channel=self.channels[leg].plain())
