@@ -16,6 +16,7 @@ from hotline.events import now
 from hotline.operators import Operator
 from hotline.recordings import Recording, RecordingPlay
 from hotline.settings import settings
+from hotline.tickets import Ticket, TicketEntry
 from softphone_panel import sounds, ticket_changes, ticket_view, tickets
 from softphone_panel.faults import InputFault
 from softphone_panel.words import say
@@ -28,17 +29,28 @@ def _pass() -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt="listening")
 
 
-def _kept(session: Session, call_id: str) -> Recording:
+def kept(session: Session, call_id: str) -> Recording:
+    """The recording, if this reader may hear it: 404 or 403 otherwise."""
     recording = session.get(Recording, call_id)
     if recording is None:
         abort(404)
     ticket = tickets.seen_ticket(session, recording.ticket_id)
-    if not ticket_view.may_listen(session, ticket):
+    if not ticket_view.may_listen(session, ticket) and not _is_shared(session, ticket):
         abort(403)
     return recording
 
 
-def _file(recording: Recording) -> Path:
+def _is_shared(session: Session, ticket: Ticket) -> bool:
+    """Whether somebody let this reader hear the ticket's recordings."""
+    asked = select(TicketEntry.id).where(
+        TicketEntry.ticket_id == ticket.id, TicketEntry.kind == "recording_shared",
+        TicketEntry.body["with"].as_string() == current_user.username,
+    )  # fmt: skip
+    return session.scalar(asked.limit(1)) is not None
+
+
+def file_of(recording: Recording) -> Path:
+    """Where its sound lies; InputFault when it is gone."""
     root = settings().recordings.resolve()
     path = (root / recording.path).resolve()
     if not path.is_relative_to(root) or not path.is_file():
@@ -57,8 +69,8 @@ def _file(recording: Recording) -> Path:
 def begin(call_id: str) -> str:
     """Write down who listens, and give the player with a pass for this playing."""
     with transaction() as session:
-        recording = _kept(session, call_id)
-        path = _file(recording)
+        recording = kept(session, call_id)
+        path = file_of(recording)
         ticket = tickets.held_ticket(session, recording.ticket_id)
         play = RecordingPlay(call_id=call_id, operator_id=current_user.id, at=now())
         session.add(play)
@@ -101,7 +113,7 @@ def sound(call_id: str) -> Response:
     if named != call_id or operator_id != current_user.id:
         abort(403)
     with reading() as session:
-        path = _file(_kept(session, call_id))
+        path = file_of(kept(session, call_id))
     size = sounds.size_bytes(path)
     common = {"Accept-Ranges": "bytes", "Content-Type": "audio/wav", "Cache-Control": "private, no-store"}
     try:
@@ -121,7 +133,7 @@ def sound(call_id: str) -> Response:
 def listeners(call_id: str) -> str:
     """Who listened, when."""
     with reading() as session:
-        recording = _kept(session, call_id)
+        recording = kept(session, call_id)
         rows = session.execute(
             select(RecordingPlay, Operator.full_name)
             .join(Operator, Operator.id == RecordingPlay.operator_id)

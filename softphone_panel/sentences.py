@@ -223,6 +223,18 @@ def _played(body: Body, names: Names) -> str:
     return say("Nghe lại ghi âm.")
 
 
+def _commented(body: Body, names: Names) -> str:
+    return say("Ghi chú tại {at} của ghi âm:", at=length(float(body.get("at_s") or 0)))
+
+
+def _exported(body: Body, names: Names) -> str:
+    return say("Tải ghi âm về. Lý do:")
+
+
+def _shared(body: Body, names: Names) -> str:
+    return say("Cho {name} nghe ghi âm. Lý do:", name=body.get("with") or "?")
+
+
 def _unmasked(body: Body, names: Names) -> str:
     return say("Xem số điện thoại đầy đủ. Lý do: {reason}", reason=body.get("reason") or "?")
 
@@ -281,6 +293,9 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "disposition": _disposition,
     "ticket_viewed": _viewed,
     "recording_played": _played,
+    "recording_comment": _commented,
+    "recording_exported": _exported,
+    "recording_shared": _shared,
     "number_unmasked": _unmasked,
     "fields_filled": _filled,
     "wrapped_up": _wrapped_up,

@@ -121,19 +121,20 @@ def _conditions(wanted: Wanted, province: Installation, reader: SignedIn) -> lis
         if value:
             found.append(column == value)
     if wanted.since:
-        found.append(Ticket.opened_at >= _midnight(wanted.since))
+        found.append(Ticket.opened_at >= midnight_of(wanted.since))
     if wanted.until:
-        found.append(Ticket.opened_at < _midnight(wanted.until + timedelta(days=1)))
+        found.append(Ticket.opened_at < midnight_of(wanted.until + timedelta(days=1)))
     if wanted.text:
-        found.append(or_(*_text(wanted.text, province, reader)))
+        found.append(or_(*of_text(wanted.text, province, reader)))
     return found
 
 
-def _midnight(day: date) -> datetime:
+def midnight_of(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=VIETNAM)
 
 
-def _text(text: str, province: Installation, reader: SignedIn) -> list[ColumnElement[bool]]:
+def of_text(text: str, province: Installation, reader: SignedIn) -> list[ColumnElement[bool]]:
+    """The ways in which a ticket may be meant by these words: its number, a telephone number, a note."""
     ways: list[ColumnElement[bool]] = [_in_notes(text)]
     numbered = NUMBERED.fullmatch(text)
     if numbered:

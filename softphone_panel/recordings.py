@@ -1,0 +1,296 @@
+"""Recordings: found by time, number, operator, level, hotline or words; heard with marks and comments, shared, taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask_login import current_user
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
+
+from hotline.acuity import Acuity
+from hotline.calls import Call
+from hotline.database import reading, transaction
+from hotline.operators import Operator
+from hotline.recordings import Recording
+from hotline.tickets import Ticket, TicketEntry
+from softphone_panel import (
+    desk,
+    listening,
+    sentences,
+    shown,
+    sounds,
+    ticket_changes,
+    ticket_search,
+    ticket_view,
+    tickets,
+)
+from softphone_panel.faults import InputFault
+from softphone_panel.words import length, say
+
+room = Blueprint("recordings", __name__, url_prefix="/recordings")
+
+PAGE = 25
+COMMENT, EXPORT, SHARE = "recording_comment", "recording_exported", "recording_shared"
+COMMENT_CHARACTERS = 500
+REASON_CHARACTERS = 5
+"""At least so many, as for every reason."""
+MARKED: Mapping[str, str] = {
+    "call_queued": "▸",
+    "acuity_raised": "▲",
+    "call_answered": "☎",
+    "call_waits_again": "↺",
+    "call_watched": "☊",
+    "transfer_changed": "⇄",
+    "call_ended": "■",
+}
+"""Entries that are marks on the waveform, and their signs."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the reader asked for."""
+
+    since: date | None = None
+    until: date | None = None
+    hotline: str = ""
+    acuity: str = ""
+    operator_id: int | None = None
+    text: str = ""
+    page: int = 1
+    faults: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, given: Mapping[str, str]) -> Wanted:
+        known = ticket_search.Wanted.of(given)
+        operator = given.get("operator", "")
+        return cls(
+            known.since, known.until, known.hotline, known.acuity,
+            int(operator) if operator.isdecimal() and len(operator) < 9 else None, known.text, known.page, known.faults,
+        )  # fmt: skip
+
+    def query(self, page: int) -> dict[str, Any]:
+        """The address of another page of the same list."""
+        values = {
+            "since": self.since, "until": self.until, "hotline": self.hotline, "acuity": self.acuity,
+            "operator": self.operator_id, "text": self.text, "page": page,
+        }  # fmt: skip
+        return {key: value for key, value in values.items() if value}
+
+
+@dataclass(frozen=True)
+class Found:
+    rows: tuple[tuple[Recording, Call, Ticket], ...]
+    total: int
+    pages: int
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something that happened at a second of the recording."""
+
+    at_s: float
+    sign: str
+    text: str
+    kind: str
+    actor: str = ""
+
+
+def search(session: Session, wanted: Wanted) -> Found:
+    """One page of the recordings that this reader may hear, newest first."""
+    conditions = _conditions(wanted)
+    joined = (
+        select(Recording, Call, Ticket)
+        .join(Call, Call.id == Recording.call_id)
+        .join(Ticket, Ticket.id == Recording.ticket_id)
+        .where(*conditions)
+    )
+    total = session.scalar(select(func.count()).select_from(joined.subquery())) or 0
+    rows = session.execute(
+        joined.order_by(Call.arrived_at.desc(), Call.id).offset((wanted.page - 1) * PAGE).limit(PAGE)
+    ).all()
+    return Found(tuple((r, c, t) for r, c, t in rows), total, max(1, -(-total // PAGE)))
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if not current_user.supervises:
+        found.append(or_(Call.operator_id == current_user.id, Recording.ticket_id.in_(_shared_with_me())))
+    if wanted.since:
+        found.append(Call.arrived_at >= ticket_search.midnight_of(wanted.since))
+    if wanted.until:
+        found.append(Call.arrived_at < ticket_search.midnight_of(wanted.until + timedelta(days=1)))
+    if wanted.hotline:
+        found.append(Call.hotline == wanted.hotline)
+    if wanted.acuity:
+        found.append(or_(Call.acuity == wanted.acuity, Ticket.acuity == wanted.acuity))
+    if wanted.operator_id is not None:
+        found.append(Call.operator_id == wanted.operator_id)
+    if wanted.text:
+        found.append(or_(*ticket_search.of_text(wanted.text, desk.province(), current_user)))
+    return found
+
+
+def _shared_with_me() -> Any:
+    return select(TicketEntry.ticket_id).where(
+        TicketEntry.kind == SHARE, TicketEntry.body["with"].as_string() == current_user.username
+    )
+
+
+def marks(session: Session, recording: Recording, call: Call) -> tuple[list[Mark], list[Mark]]:
+    """(events, comments) of the recording, by their seconds; its sound begins when the call arrived."""
+    people = ticket_view.people_names(session)
+    names = {row.id: row.full_name for row in session.execute(select(Operator.id, Operator.full_name))}
+    entries = session.scalars(
+        select(TicketEntry)
+        .where(TicketEntry.ticket_id == recording.ticket_id, TicketEntry.kind.in_((*MARKED, COMMENT)))
+        .order_by(TicketEntry.at, TicketEntry.id)
+    )
+    events, comments = _questions(session, recording, call), []
+    for entry in entries:
+        if entry.kind == COMMENT:
+            if entry.body.get("call_id") == call.id:
+                who = sentences.actor(entry.actor, people)
+                comments.append(Mark(float(entry.body.get("at_s") or 0), "✎", entry.text, entry.kind, who))
+            continue
+        at_s = (entry.at - call.arrived_at).total_seconds()
+        if -1 <= at_s <= recording.length_s + 1:
+            text = sentences.of(entry, names, people)
+            events.append(Mark(_inside(at_s, recording), MARKED[entry.kind], text, entry.kind))
+    return sorted(events, key=lambda m: m.at_s), sorted(comments, key=lambda m: m.at_s)
+
+
+def _questions(session: Session, recording: Recording, call: Call) -> list[Mark]:
+    """What the machine asked and the caller answered, when this call opened the ticket."""
+    ticket = session.get(Ticket, recording.ticket_id)
+    if ticket is None or ticket.call_id != call.id:
+        return []
+    found = []
+    for step, asked in zip(ticket_view.steps(session, ticket), ticket.path or (), strict=True):
+        try:
+            at = datetime.fromisoformat(str(asked.get("at")))
+        except ValueError:
+            continue
+        at_s = _inside((at - call.arrived_at).total_seconds(), recording)
+        found.append(Mark(at_s, step.key, f"{step.question}: {step.said}", "question"))
+    return found
+
+
+def _inside(at_s: float, recording: Recording) -> float:
+    return round(min(max(0.0, at_s), recording.length_s), 1)
+
+
+# --- pages -------------------------------------------------------------------------------------------------
+
+
+@room.get("")
+def index() -> str:
+    wanted = Wanted.of(request.args)
+    with reading() as session:
+        found = search(session, wanted)
+        people = session.execute(select(Operator.id, Operator.full_name).order_by(Operator.full_name)).all()
+        names = ticket_view.people_names(session)
+        return render_template(
+            "recordings.html", found=found, wanted=wanted, people=people, label=ticket_view.label,
+            number_of=lambda call: ticket_view.number_shown(call.caller_number, own=call.operator_id == current_user.id),
+            who=lambda call: sentences.who_answered(call.answered_by, names),
+            end_word=lambda key: shown.word(shown.END_REASONS, key), levels=list(Acuity),
+        )  # fmt: skip
+
+
+@room.get("/<call_id>")
+def one(call_id: str) -> str:
+    """A recording with its marks and comments; the sound itself is asked for by a click, and that is written down."""
+    with reading() as session:
+        recording = listening.kept(session, call_id)
+        call = session.get(Call, call_id)
+        ticket = session.get(Ticket, recording.ticket_id)
+        if call is None or ticket is None:
+            abort(404)
+        events, comments = marks(session, recording, call)
+        names = ticket_view.people_names(session)
+        colleagues = session.execute(
+            select(Operator.username, Operator.full_name).where(Operator.active).order_by(Operator.full_name)
+        ).all()
+        return render_template(
+            "recording.html", recording=recording, call=call, ticket=ticket, events=events, comments=comments,
+            label=ticket_view.label(ticket.hotline, ticket.number), length=length, colleagues=colleagues,
+            number=ticket_view.number_shown(call.caller_number, own=call.operator_id == current_user.id),
+            who=sentences.who_answered(call.answered_by, names),
+        )  # fmt: skip
+
+
+@room.post("/<call_id>/comments")
+def comment(call_id: str) -> AnyResponse:
+    text = request.form.get("text", "").replace("\x00", "").strip()
+    if not 0 < len(text) <= COMMENT_CHARACTERS:
+        raise InputFault("text", say("Ô “Ghi chú”: hãy viết từ 1 đến {most} ký tự.", most=COMMENT_CHARACTERS))
+    at_s = seconds(request.form.get("at", ""))
+    with transaction() as session:
+        recording = listening.kept(session, call_id)
+        if at_s > recording.length_s:
+            raise InputFault(
+                "at", say("Ô “Tại”: ghi âm chỉ dài {length}.", length=length(recording.length_s))
+            )
+        _enter(session, recording, COMMENT, text, {"at_s": at_s})
+    return redirect(url_for("recordings.one", call_id=call_id), 303)
+
+
+def seconds(written: str) -> float:
+    """1:05 or 65 as seconds; InputFault for what is no time."""
+    minutes, _, rest = written.strip().rpartition(":")
+    if not rest.replace(".", "", 1).isdecimal() or not (minutes or "0").isdecimal() or len(written) > 9:
+        raise InputFault("at", say("Ô “Tại”: hãy viết phút và giây như 1:05."))
+    return 60 * int(minutes or 0) + float(rest)
+
+
+@room.post("/<call_id>/share")
+def share(call_id: str) -> AnyResponse:
+    """A colleague may hear it from now on; why is written on the ticket."""
+    reason = _reason()
+    with transaction() as session:
+        recording = listening.kept(session, call_id)
+        other = session.scalar(
+            select(Operator).where(Operator.username == request.form.get("with", ""), Operator.active)
+        )
+        if other is None:
+            raise InputFault("with", say("Ô “Cho ai nghe”: hãy chọn một người trong danh sách."))
+        _enter(session, recording, SHARE, reason, {"with": other.username})
+        flash(say("{name} nghe được ghi âm này từ bây giờ.", name=other.full_name))
+    return redirect(url_for("recordings.one", call_id=call_id), 303)
+
+
+@room.post("/<call_id>/export")
+def export(call_id: str) -> Response:
+    """The whole sound as a file to take away; who took it and why is on the ticket before its first byte is sent."""
+    reason = _reason()
+    with transaction() as session:
+        recording = listening.kept(session, call_id)
+        path = listening.file_of(recording)
+        _enter(session, recording, EXPORT, reason, {"sha256": recording.sha256})
+    size = sounds.size_bytes(path)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{path.stem}.wav"',
+        "Content-Length": str(size),
+        "Cache-Control": "private, no-store",
+    }
+    return Response(sounds.wav(path, sounds.Span(0, size - 1)), 200, headers, content_type="audio/wav")
+
+
+def _reason() -> str:
+    reason = request.form.get("reason", "").replace("\x00", "").strip()[:200]
+    if len(reason) < REASON_CHARACTERS:
+        raise InputFault("reason", say("Ô “Lý do”: hãy viết ít nhất 5 ký tự."))
+    return reason
+
+
+def _enter(session: Session, recording: Recording, kind: str, text: str, body: dict[str, Any]) -> None:
+    ticket = tickets.held_ticket(session, recording.ticket_id)
+    ticket_changes.add_entry(
+        session, ticket, kind, current_user.username, text, {"call_id": recording.call_id, **body}
+    )

@@ -1,0 +1,30 @@
+// A recording by keyboard: space, arrows, a click on a mark; the comment's second follows the sound.
+"use strict";
+(() => {
+  const audio = () => document.querySelector("#recording audio");
+  const clock = (s) => Math.floor(s / 60) + ":" + String(Math.floor(s % 60)).padStart(2, "0");
+  const typing = (target) => target.matches("input, textarea, select, button, audio, a, summary");
+  document.addEventListener("click", (event) => {
+    const mark = event.target.closest("[data-seek]");
+    if (!mark) return;
+    document.getElementById("at").value = clock(Number(mark.dataset.seek));
+    if (audio()) { audio().currentTime = Number(mark.dataset.seek); audio().play().catch(() => {}); }
+  });
+  document.addEventListener("keydown", (event) => {
+    if (!audio() || typing(event.target) || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.key === " ") { event.preventDefault(); if (audio().paused) audio().play(); else audio().pause(); }
+    if (event.key === "ArrowLeft") audio().currentTime -= 5;
+    if (event.key === "ArrowRight") audio().currentTime += 5;
+  });
+  const speed = () => { if (audio()) audio().playbackRate = Number(document.getElementById("speed").value); };
+  document.getElementById("speed").addEventListener("change", speed);
+  document.addEventListener("htmx:afterSwap", () => {
+    if (!audio() || audio().dataset.wired) return;
+    audio().dataset.wired = "1";
+    speed();
+    audio().addEventListener("timeupdate", () => {
+      const at = document.getElementById("at");
+      if (document.activeElement !== at) at.value = clock(audio().currentTime);
+    });
+  });
+})();

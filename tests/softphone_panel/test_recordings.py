@@ -1,0 +1,118 @@
+"""The search of recordings, their marks and comments, and who may hear, share and take them away."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from sqlalchemy import select
+
+from hotline.calls import Call
+from hotline.database import reading
+from hotline.recordings import Recording
+from hotline.tickets import TicketEntry
+from softphone_panel import recordings
+from softphone_panel.faults import InputFault
+from tests.softphone_panel.conftest import Client, SignedIn
+
+LINK = re.compile(r'href="/recordings/(n1-[\d.]+)"')
+
+
+def found(client: Client, query: str = "") -> list[str]:
+    return LINK.findall(client.get(f"/recordings?{query}").text)
+
+
+def kept() -> dict[str, str]:
+    """Level of each kept call → its id (the latest of a level)."""
+    with reading() as session:
+        rows = session.execute(
+            select(Call.acuity, Call.id)
+            .join(Recording, Recording.call_id == Call.id)
+            .order_by(Call.arrived_at)
+        )
+        return dict(rows.tuples().all())
+
+
+def entries(kind: str) -> list[TicketEntry]:
+    with reading() as session:
+        return list(session.scalars(select(TicketEntry).where(TicketEntry.kind == kind)))
+
+
+def test_recordings_are_found_by_level_operator_number_hotline_day_and_note(
+    signed_in: SignedIn, who: dict[str, int]
+) -> None:
+    client, calls = signed_in("truongca"), kept()
+    assert len(found(client)) == 4
+    assert found(client, "acuity=ORANGE") == [calls["ORANGE"]]
+    assert len(found(client, f"operator={who['lan']}")) == 2
+    assert found(client, "text=0388123456") == [calls["ORANGE"]]
+    assert found(client, "hotline=binhduong") == []
+    assert found(client, "until=2001-01-01") == []
+    assert len(found(client, "since=2001-01-01")) == 4
+    ticket = f"t-{calls['YELLOW']}"
+    client.post(f"/tickets/{ticket}/note", data={"note": "Đã dặn uống nước cam", "click_id": "d" * 32})
+    assert found(client, "text=nuoc cam") == [calls["YELLOW"]]
+
+
+def test_an_operator_finds_their_own_calls_and_what_was_shared_with_them(signed_in: SignedIn) -> None:
+    calls, lan, chief = kept(), signed_in("lan"), signed_in("truongca")
+    foreign = calls["NONMED"]
+    assert len(found(lan)) == 2
+    assert lan.get(f"/recordings/{foreign}").status_code == 403
+    assert lan.post(f"/recordings/{foreign}/share", data={"with": "lan"}).status_code == 403
+    sent = {"with": "lan", "reason": "mẫu cho tập huấn"}
+    assert chief.post(f"/recordings/{foreign}/share", data=sent).status_code == 303
+    assert foreign in found(lan)
+    assert lan.get(f"/recordings/{foreign}").status_code == 200
+    assert 'class="player"' in lan.post(f"/recordings/{foreign}/listen").text
+    assert foreign not in found(signed_in("tuan"))
+    (entry,) = entries("recording_shared")
+    assert (entry.actor, entry.text, entry.body["with"]) == ("truongca", "mẫu cho tập huấn", "lan")
+
+
+def test_a_recording_leaves_the_house_only_with_a_reason_on_the_ticket(signed_in: SignedIn) -> None:
+    call_id = kept()["ORANGE"]
+    client = signed_in("truongca")
+    assert client.post(f"/recordings/{call_id}/export", data={"reason": "x"}).status_code == 422
+    assert entries("recording_exported") == []
+    answer = client.post(f"/recordings/{call_id}/export", data={"reason": "Công an tỉnh yêu cầu"})
+    assert answer.data[:4] == b"RIFF"
+    assert len(answer.data) == int(answer.headers["Content-Length"])
+    assert call_id in answer.headers["Content-Disposition"]
+    (entry,) = entries("recording_exported")
+    assert (entry.actor, entry.text, entry.body["call_id"]) == ("truongca", "Công an tỉnh yêu cầu", call_id)
+    page = client.get(f"/tickets/t-{call_id}").text
+    assert "Tải ghi âm về. Lý do: Công an tỉnh yêu cầu" in page
+    assert (
+        signed_in("lan").post(f"/recordings/{call_id}/export", data={"reason": "cho vui"}).status_code == 403
+    )
+
+
+def test_marks_stand_at_the_seconds_at_which_things_happened(signed_in: SignedIn) -> None:
+    page = signed_in("truongca").get(f"/recordings/{kept()['ORANGE']}").text
+    marks = re.findall(r'<li class="(\w+)"><button[^>]*data-seek="([\d.]+)"', page)
+    assert [kind for kind, _ in marks if kind == "question"] == ["question"] * 4
+    seconds = [float(at) for _, at in marks]
+    assert seconds == sorted(seconds)
+    assert all(0 <= at <= 12 for at in seconds)
+
+
+def test_a_comment_is_kept_at_its_second_and_shown_with_its_writer(signed_in: SignedIn) -> None:
+    call_id, client = kept()["ORANGE"], signed_in("lan")
+    sent = {"at": "0:07", "text": "Nên hỏi SpO2 ở đây"}
+    assert client.post(f"/recordings/{call_id}/comments", data=sent).status_code == 303
+    page = client.get(f"/recordings/{call_id}").text
+    assert re.search(r'data-seek="7.0">0:07</button> <span><b>Lê Thị Lan</b>: Nên hỏi SpO2 ở đây', page)
+    assert client.post(f"/recordings/{call_id}/comments", data={"at": "9:99", "text": "x"}).status_code == 422
+    assert client.post(f"/recordings/{call_id}/comments", data={"at": "0:01", "text": " "}).status_code == 422
+
+
+@pytest.mark.parametrize(("written", "at_s"), [("0:07", 7), ("1:05", 65), ("65", 65), ("2:03.5", 123.5)])
+def test_a_second_is_written_as_people_write_it(written: str, at_s: float) -> None:
+    assert recordings.seconds(written) == at_s
+
+
+@pytest.mark.parametrize("written", ["", "x", "1:x", "-1:05", "1::", "１：５", "1:05:00:00"])
+def test_what_is_no_second_is_refused(written: str) -> None:
+    with pytest.raises(InputFault, match="1:05"):
+        recordings.seconds(written)
