@@ -88,8 +88,20 @@ def plan(given: Settings, desks: int) -> Plan:
             Desk(phone.name, secret(given.var, f"phone:{phone.name}"))
             for phone in installation.phones[:desks]
         ),
-        duty_numbers=tuple(sorted({step.number for one in installation.hotlines for step in one.chain})),
+        duty_numbers=tuple(sorted(_duty_numbers(installation))),
     )
+
+
+def _duty_numbers(installation: Any) -> set[str]:
+    """The hotlines' own chains, and every station's numbers and people on duty."""
+    from hotline import station_files
+
+    hotlines = {one.key for one in installation.hotlines}
+    phones = {phone.name for phone in installation.phones}
+    found = {step.number for one in installation.hotlines for step in one.chain}
+    for station in station_files.read(installation.stations, hotlines, phones):
+        found |= {*station.numbers, *(shift.number for shift in station.shifts)}
+    return found
 
 
 def _numbers(installation: Any, trunk: Any) -> tuple[str, ...]:

@@ -31,10 +31,10 @@ class LedgerEntry(Base):
     seq: Mapped[int] = mapped_column()
     at: Mapped[datetime] = mapped_column(Moment)
     kind: Mapped[str] = mapped_column(String(24))
-    """call_opened, call_known (its arrival came late), call_closed, recording_kept, recording_missing;
+    """call_opened, call_known (its arrival came late), call_closed, recording_kept, recording_missing, leg_recorded;
     call_watched, call_moved: what a supervisor did."""
     subject: Mapped[str] = mapped_column(String(72), index=True)
-    """The call's id."""
+    """The call's id; of leg_recorded the leg's."""
     body: Mapped[dict[str, Any]] = mapped_column(JSON)
     hash: Mapped[str] = mapped_column(String(64))
 
@@ -137,6 +137,8 @@ class _Told:
     closed: set[str] = field(default_factory=set)
     kept: dict[str, LedgerEntry] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
+    legs: dict[str, LedgerEntry] = field(default_factory=dict)
+    """The recordings of stations' legs, by leg."""
 
 
 def verify(session: Session, recordings: Path, now_at: datetime, settle_s: float = 60.0) -> Iterator[str]:
@@ -195,6 +197,8 @@ def verify(session: Session, recordings: Path, now_at: datetime, settle_s: float
         yield from _sound_faults(call_id, line, recordings)
     for call_id in stored.keys() - told.kept.keys():
         yield f"The recording of call {call_id} is not in the ledger."
+    for leg_id, line in told.legs.items():
+        yield from _sound_faults(leg_id, line, recordings)
 
 
 def _chain_faults(session: Session, told: _Told) -> Iterator[str]:
@@ -223,6 +227,8 @@ def _chain_faults(session: Session, told: _Told) -> Iterator[str]:
             told.kept[line.subject] = line
         elif line.kind == "recording_missing":
             told.missing.add(line.subject)
+        elif line.kind == "leg_recorded":
+            told.legs[line.subject] = line
     for hotline in heads.keys() | last.keys():
         there = last.get(hotline, (0, FIRST))
         head = heads.get(hotline)

@@ -44,6 +44,8 @@ class TransferState(StrEnum):
 
 
 S = TransferState
+ACCEPT_WITHIN_S = 30.0
+"""From the first ring to a station's yes: what a hand-over is measured by."""
 LIVE = frozenset({S.RINGING, S.RINGING_BACK, S.PRIVATE, S.BACK, S.TOGETHER, S.BLIND, S.DIRECT})
 """States in which the saga goes on."""
 RINGS = frozenset({S.RINGING, S.RINGING_BACK, S.BLIND, S.DIRECT})

@@ -23,10 +23,14 @@ PING_S = 5.0
 UNWANTED = ("ChannelVarset", "ChannelDialplan", "ChannelConnectedLine", "ChannelCallerId")
 """More than half of all events, and nothing is decided by them."""
 
+RINGING_TONE = "425/1000|0/4000"
+"""Vietnam's: 425 Hz, one second in five."""
+
 ALREADY_GONE = frozenset({400, 404, 409, 412, 422})
 """What Asterisk answers about a channel or bridge that is ending: an outcome, not a fault."""
 NOT_THERE, ELSEWHERE = 404, 409
 """No such bridge or channel; a channel that is in the dialplan, not in our application."""
+THERE_ALREADY = 409
 UNREACHABLE = 0
 """AriError.code when Asterisk did not answer in time or is not there."""
 
@@ -338,7 +342,11 @@ class Ari:
 
     async def make_bridge(self, bridge: str) -> None:
         """A bridge in which keys are heard; making it twice is one."""
-        await self.request("POST", f"bridges/{bridge}", type="mixing,dtmf_events")
+        try:
+            await self.request("POST", f"bridges/{bridge}", type="mixing,dtmf_events")
+        except AriError as error:
+            if error.code != THERE_ALREADY:
+                raise
 
     async def end_bridge(self, bridge: str) -> None:
         await self.request("DELETE", f"bridges/{bridge}")
@@ -359,11 +367,14 @@ class Ari:
         return Sound(**{one.name: float(raw.get(one.name) or 0) for one in fields(Sound)})
 
     async def ring(self, channel: str) -> None:
-        """A party who is up hears the ringing tone until `stop_ring`, in a bridge too."""
-        await self.request("POST", f"channels/{channel}/ring")
+        """A party who is up, alone in a bridge, hears the ringing tone until `stop_ring`.
+
+        A playback, because a ringing indication is not taken back inside a bridge.
+        """
+        await self.request("POST", f"channels/{channel}/play/ring-{channel}", media=f"tone:{RINGING_TONE}")
 
     async def stop_ring(self, channel: str) -> None:
-        await self.request("DELETE", f"channels/{channel}/ring")
+        await self.request("DELETE", f"playbacks/ring-{channel}")
 
     async def start_music(self, channel: str) -> None:
         """Music for one channel; inside a bridge it hears nothing else until `stop_music`."""

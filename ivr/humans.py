@@ -231,7 +231,8 @@ class Humans:
             return
         if not was_talking or self._caller.over:
             return
-        if left_by_itself(cause) and not self._caller.talk.is_lost:
+        too_soon = transfer is not None and transfer.left_too_soon(leg)
+        if left_by_itself(cause) and not self._caller.talk.is_lost and not too_soon:
             self._caller.end(EndReason.SERVED)
             return
         self.wait_again(f"line lost, cause {cause}")

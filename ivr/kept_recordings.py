@@ -64,7 +64,7 @@ class KeptRecordings:
             if kept == AT_ONCE:
                 break
             path = self.folder / relative_path(ended.call_id)
-            state = _state(path)
+            state = state_of(path)
             if state == "closed":
                 told.append(_kept(ended, path, self.folder))
                 kept += 1
@@ -110,7 +110,7 @@ class KeptRecordings:
             self._open.setdefault(call_id, Ended(call_id, node, ended_at, answered))
 
 
-def _state(path: Path) -> str:
+def state_of(path: Path) -> str:
     """closed, growing or absent."""
     try:
         found = path.stat()

@@ -6,6 +6,7 @@ thing: bring Asterisk's bridges to the table.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -26,6 +27,7 @@ from hotline.transfers import (
     follows,
 )
 from hotline.transfers import TransferState as S
+from ivr.ari import AriError
 from ivr.briefing import of_card
 from ivr.chain import Chain
 from ivr.desk import NotPossible
@@ -38,6 +40,10 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 COMFORT_EVERY_S = 20.0
+TOO_SOON_S = 2.0
+"""A station that is gone so soon after the hand-over has not helped anybody: the caller is first in line again."""
+JOIN_TRIES = 4
+JOIN_AGAIN_S = 0.1
 
 
 CHANGED = NotPossible(
@@ -64,6 +70,7 @@ class Transfer:
         self.station: Leg | None = None
         """Who accepted."""
         self.chain = Chain(floor, caller, self)
+        self._handed_over_s: float | None = None
 
     @property
     def live(self) -> bool:
@@ -133,6 +140,8 @@ class Transfer:
         if not isinstance(to, TransferState) or to is self.state:
             return
         before, self.state = self.state, to
+        if to is S.HANDED_OVER and before in HAS_STATION:
+            self._handed_over_s = self._floor.clock()
         parting = self._parting(before, to)
         self._caller.do(self._carry_out(before, to, happening, parting))
         if before in RINGS and to not in RINGS:
@@ -205,6 +214,11 @@ class Transfer:
         self.rearrange()
         return True
 
+    def left_too_soon(self, leg: Leg) -> bool:
+        """Whether a station that had just taken the caller over is gone already."""
+        since_s = self._handed_over_s
+        return leg is self.station and since_s is not None and self._floor.clock() - since_s < TOO_SOON_S
+
     def round_over(self) -> bool:
         """Every number was tried; whether to begin again. Urgent callers whom no operator has are never given up."""
         if self.state is S.DIRECT and self._caller.acuity.urgent:
@@ -261,7 +275,7 @@ class Transfer:
         if Party.OPERATOR in channels and Party.OPERATOR not in places.ringing:
             quiet.append(ari.stop_ring(channels[Party.OPERATOR]))
         joins = [
-            ari.join(caller.bridge if party in places.with_caller else consult_of(caller.id), channel)
+            self._bring(caller.bridge if party in places.with_caller else consult_of(caller.id), channel)
             for party, channel in channels.items()
             if party is not Party.CALLER and party in places.with_caller | places.consult
         ]
@@ -269,8 +283,24 @@ class Transfer:
         await self._floor.quietly(*joins, *quiet, *music)
         if Party.OPERATOR in channels and Party.OPERATOR in places.ringing:
             await self._floor.quietly(ari.ring(channels[Party.OPERATOR]))
-        if not places.consult:
+        if (
+            state not in LIVE
+        ):  # not between two states: a bridge of the same name could not be made again at once
             await self._floor.quietly(ari.end_bridge(consult_of(caller.id)))
+
+    async def _bring(self, bridge: str, channel: str) -> None:
+        """Put a party into a bridge; tried again, because a refusal would leave them with the wrong people."""
+        for tries_left in reversed(range(JOIN_TRIES)):
+            try:
+                await self._floor.ari.join(bridge, channel)
+                return
+            except AriError as error:
+                log.warning(
+                    "a party could not be moved", call_id=self._caller.id, bridge=bridge, error=str(error)
+                )
+                if not tries_left or channel not in self._caller.humans.legs:
+                    return
+            await asyncio.sleep(JOIN_AGAIN_S)
 
 
 def _state(text: str) -> TransferState:

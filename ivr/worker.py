@@ -20,6 +20,7 @@ from hotline.journal import Journal
 from hotline.record import Record
 from hotline.settings import Settings, settings
 from ivr.dialplan_calls import DialplanCalls
+from ivr.kept_leg_recordings import KeptLegRecordings
 from ivr.kept_recordings import KeptRecordings
 
 log = structlog.get_logger(__name__)
@@ -41,10 +42,12 @@ def main() -> None:
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
     )
     recordings = KeptRecordings(engine, record, given.recordings, given.node)
+    legs = KeptLegRecordings(engine, record, given.recordings, given.node)
     for name, work, every_s in (
         ("sweep", partial(bus.sweep, engine), 1),
         ("trim", partial(bus.trim, engine), 3600),
         ("recordings", recordings.look, 1),
+        ("recordings of legs", legs.look, 5),
         ("dialplan calls", _dialplan_calls(given, dialplan).look, 1),
     ):
         scheduler.add_job(_survives, "interval", [name, work], seconds=every_s, id=name)

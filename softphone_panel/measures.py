@@ -19,6 +19,7 @@ from hotline.installation import Installation
 from hotline.operators import Operator, OperatorPresence, Presence, Role
 from hotline.recalls import Recall, RecallState
 from hotline.tickets import Ticket, TicketEntry
+from hotline.transfers import ACCEPT_WITHIN_S, Transfer
 from softphone_panel.live_state import (
     LOST,
     STALE_AFTER,
@@ -48,6 +49,7 @@ class Measures(Collector):
             yield from self._people(session)
             yield from self._recalls(session, at)
             yield self._corrected(session, at)
+            yield from self._handed_over(session, at)
             missing = GaugeMetricFamily(
                 "hotline_protocols_unapproved", "Hotlines that answer without an approved protocol"
             )
@@ -138,6 +140,35 @@ class Measures(Collector):
         for of, number in sorted(counted.items()):
             family.add_metric(list(of), number)
         return family
+
+    def _handed_over(self, session: Session, at: datetime) -> Iterator[GaugeMetricFamily]:
+        """How today's hand-overs ended, and how many stations accepted in time."""
+        rows = session.execute(
+            select(Ticket.hotline, Transfer.kind, Transfer.state, Transfer.rung_at, Transfer.accepted_at)
+            .join(Ticket, Ticket.id == Transfer.ticket_id)
+            .where(Transfer.asked_at >= midnight(at))
+        ).all()
+        ends = Counter((hotline, kind, state) for hotline, kind, state, _, _ in rows)
+        family = GaugeMetricFamily(
+            "hotline_today_hand_overs", "Hand-overs since midnight", labels=["hotline", "kind", "state"]
+        )
+        for of, number in sorted(ends.items()):
+            family.add_metric(list(of), number)
+        yield family
+        accepted: Counter[tuple[str, str]] = Counter()
+        in_target: Counter[tuple[str, str]] = Counter()
+        for hotline, kind, _, rung_at, accepted_at in rows:
+            if rung_at is not None and accepted_at is not None:
+                accepted[hotline, kind] += 1
+                in_target[hotline, kind] += (accepted_at - rung_at).total_seconds() <= ACCEPT_WITHIN_S
+        for name, meaning, counted in (
+            ("hotline_today_accepted", "Hand-overs that a station accepted", accepted),
+            ("hotline_today_accepted_in_target", "Of these, within 30 s of the first ring", in_target),
+        ):
+            family = GaugeMetricFamily(name, meaning, labels=["hotline", "kind"])
+            for pair in sorted(accepted):
+                family.add_metric(list(pair), counted[pair])
+            yield family
 
     def _recalls(self, session: Session, at: datetime) -> Iterator[GaugeMetricFamily]:
         due: Counter[tuple[str, str]] = Counter()

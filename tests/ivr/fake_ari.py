@@ -180,6 +180,9 @@ class FakeAri:
                 known = channel in self.channels
                 await self.gone(channel, 26 if query.get("reason") == "answered_elsewhere" else 16)
                 return (204, None) if known else (404, {"message": "Channel not found"})
+            case ["POST", "channels", channel, "play", playback] if playback == f"ring-{channel}":
+                self.ringing_tone.add(channel)
+                return 201, {"id": playback}
             case ["POST", "channels", channel, "play", playback] if channel in self.channels:
                 fields = {"id": playback, "target_uri": f"channel:{channel}"}
                 asyncio.get_running_loop().call_later(
@@ -187,12 +190,17 @@ class FakeAri:
                     lambda: asyncio.ensure_future(self.tell("PlaybackFinished", playback=fields)),
                 )
                 return 201, fields
-            case ["POST" | "DELETE", "channels", channel, "moh" | "ring" as what] if channel in self.channels:
-                hearing = self.music if what == "moh" else self.ringing_tone
-                (hearing.add if method == "POST" else hearing.discard)(channel)
+            case ["POST" | "DELETE", "channels", channel, "moh"] if channel in self.channels:
+                (self.music.add if method == "POST" else self.music.discard)(channel)
                 return 204, None
+            case ["DELETE", "playbacks", playback] if playback.startswith("ring-"):
+                known = playback.removeprefix("ring-") in self.ringing_tone
+                self.ringing_tone.discard(playback.removeprefix("ring-"))
+                return (204, None) if known else (404, {"message": "Playback not found"})
             case ["POST", "bridges", bridge]:
-                self.bridges.setdefault(bridge, set())
+                if bridge in self.bridges:
+                    return 409, {"message": f"Bridge with id '{bridge}' already exists"}
+                self.bridges[bridge] = set()
                 return 200, {"id": bridge}
             case ["POST", "bridges", bridge, "addChannel"]:
                 if bridge not in self.bridges:

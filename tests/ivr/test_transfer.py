@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from ivr import adoption
 from ivr.adoption import running
 from ivr.caller import Caller
 from ivr.desk import Desk, NotPossible
+from tests.faults.transfer_table import EXPECTED, STATES, Fault
 from tests.ivr.test_call_control import Stage, _no_database, played  # noqa: F401 - the fixture is used by its name
 
 CALL = "n1-1.1"
@@ -163,79 +163,7 @@ def played_scene(folder: Path, acts: Callable[[Scene], Any], acuity: str = "YELL
 
 # -- every state and every fault --
 
-
-class Fault(StrEnum):
-    CALLS_KILLED = "calls killed"
-    CALLS_KILLED_WITHOUT_DATABASE = "calls killed, database away"
-    OPERATOR_LOST = "operator's line lost"
-    STATION_LOST = "station's line lost"
-    LOST_WHILE_DEAD = "calls killed, operator's line lost meanwhile"
-    STATION_LOST_WHILE_DEAD = "calls killed, station's line lost meanwhile"
-    CALLER_GONE = "caller hangs up"
-
-
-STATES = (*sorted(LIVE), S.HANDED_OVER)
-OPERATOR, STATION_, BOTH, MUSIC, LINE = (
-    ("operator",),
-    ("station",),
-    ("operator", "station"),
-    ("music",),
-    ("music", "line"),
-)
-NOTHING: tuple[str, ...] = ()
 F = Fault
-EXPECTED: dict[tuple[Fault, TransferState], tuple[str, ...]] = {
-    **{(F.CALLER_GONE, state): NOTHING for state in STATES},
-    (F.CALLS_KILLED, S.RINGING): MUSIC,
-    (F.CALLS_KILLED, S.RINGING_BACK): OPERATOR,
-    (F.CALLS_KILLED, S.PRIVATE): MUSIC,
-    (F.CALLS_KILLED, S.BACK): OPERATOR,
-    (F.CALLS_KILLED, S.TOGETHER): BOTH,
-    (F.CALLS_KILLED, S.BLIND): MUSIC,
-    (F.CALLS_KILLED, S.DIRECT): LINE,
-    (F.CALLS_KILLED, S.HANDED_OVER): STATION_,
-    (F.CALLS_KILLED_WITHOUT_DATABASE, S.RINGING): MUSIC,
-    (F.CALLS_KILLED_WITHOUT_DATABASE, S.RINGING_BACK): OPERATOR,
-    (F.CALLS_KILLED_WITHOUT_DATABASE, S.PRIVATE): MUSIC,
-    (F.CALLS_KILLED_WITHOUT_DATABASE, S.BACK): OPERATOR,
-    (F.CALLS_KILLED_WITHOUT_DATABASE, S.TOGETHER): BOTH,
-    (F.CALLS_KILLED_WITHOUT_DATABASE, S.BLIND): LINE,
-    (F.CALLS_KILLED_WITHOUT_DATABASE, S.DIRECT): LINE,
-    (F.CALLS_KILLED_WITHOUT_DATABASE, S.HANDED_OVER): STATION_,
-    (F.OPERATOR_LOST, S.RINGING): LINE,
-    (F.OPERATOR_LOST, S.RINGING_BACK): LINE,
-    (F.OPERATOR_LOST, S.PRIVATE): STATION_,
-    (F.OPERATOR_LOST, S.BACK): STATION_,
-    (F.OPERATOR_LOST, S.TOGETHER): STATION_,
-    (F.OPERATOR_LOST, S.BLIND): MUSIC,
-    (F.OPERATOR_LOST, S.DIRECT): LINE,
-    (F.OPERATOR_LOST, S.HANDED_OVER): STATION_,
-    (F.STATION_LOST, S.RINGING): MUSIC,
-    (F.STATION_LOST, S.RINGING_BACK): OPERATOR,
-    (F.STATION_LOST, S.PRIVATE): OPERATOR,
-    (F.STATION_LOST, S.BACK): OPERATOR,
-    (F.STATION_LOST, S.TOGETHER): OPERATOR,
-    (F.STATION_LOST, S.BLIND): MUSIC,
-    (F.STATION_LOST, S.DIRECT): LINE,
-    (F.STATION_LOST, S.HANDED_OVER): LINE,
-    (F.LOST_WHILE_DEAD, S.RINGING): LINE,
-    (F.LOST_WHILE_DEAD, S.RINGING_BACK): LINE,
-    (F.LOST_WHILE_DEAD, S.PRIVATE): STATION_,
-    (F.LOST_WHILE_DEAD, S.BACK): STATION_,
-    (F.LOST_WHILE_DEAD, S.TOGETHER): STATION_,
-    (F.LOST_WHILE_DEAD, S.BLIND): MUSIC,
-    (F.LOST_WHILE_DEAD, S.DIRECT): LINE,
-    (F.LOST_WHILE_DEAD, S.HANDED_OVER): STATION_,
-    (F.STATION_LOST_WHILE_DEAD, S.RINGING): MUSIC,
-    (F.STATION_LOST_WHILE_DEAD, S.RINGING_BACK): OPERATOR,
-    (F.STATION_LOST_WHILE_DEAD, S.PRIVATE): OPERATOR,
-    (F.STATION_LOST_WHILE_DEAD, S.BACK): OPERATOR,
-    (F.STATION_LOST_WHILE_DEAD, S.TOGETHER): OPERATOR,
-    (F.STATION_LOST_WHILE_DEAD, S.BLIND): MUSIC,
-    (F.STATION_LOST_WHILE_DEAD, S.DIRECT): LINE,
-    (F.STATION_LOST_WHILE_DEAD, S.HANDED_OVER): LINE,
-}  # fmt: skip
-"""What the caller hears after the fault; "line": music, and operators are rung for them."""
 
 
 def test_every_state_meets_every_fault_in_the_table() -> None:
@@ -407,6 +335,7 @@ def test_leaving_frees_the_desk_and_the_call_ends_with_the_station(tmp_path: Pat
         leg = await scene.reach(S.HANDED_OVER)
         await scene.until_caller_hears("station")
         await scene.s.until(lambda: scene.desk.state is Presence.WRAP_UP, "wrap-up")
+        await scene.s.later(6.0)
         await scene.s.asterisk.gone(leg)
         await scene.s.until(lambda: CALL not in scene.s.asterisk.channels, "the caller is let go")
         assert scene.s.told.of(e.CallEnded)[0].reason == "served"
@@ -460,12 +389,48 @@ def test_music_and_ringing_are_where_the_places_say_in_every_state(tmp_path: Pat
 
         async def acts(scene: Scene, state: TransferState = state) -> None:
             leg = await scene.reach(state)
-            await asyncio.sleep(0.1)
             ids = {Party.CALLER: CALL, Party.OPERATOR: scene.operator, Party.STATION: leg}
             asterisk, places = scene.s.asterisk, PLACES[state]
-            assert asterisk.music & set(asterisk.channels) == {ids[p] for p in places.music}, state
-            assert asterisk.ringing_tone & set(asterisk.channels) == {ids[p] for p in places.ringing}, state
-            assert asterisk.bridges[f"call-{CALL}"] == {ids[p] for p in places.with_caller}, state
+
+            def as_wanted() -> bool:
+                here = set(asterisk.channels)
+                return (
+                    asterisk.music & here == {ids[p] for p in places.music}
+                    and asterisk.ringing_tone & here == {ids[p] for p in places.ringing}
+                    and asterisk.bridges[f"call-{CALL}"] == {ids[p] for p in places.with_caller}
+                )
+
+            await scene.s.until(as_wanted, f"the places of {state}")
 
         (tmp_path / str(n)).mkdir()
         played_scene(tmp_path / str(n), acts)
+
+
+@pytest.mark.parametrize(
+    ("who", "hears"),
+    [("operator", "station"), ("station", "operator"), ("caller", "")],
+    ids=lambda v: v or "-",
+)
+@pytest.mark.parametrize("wish", ["merge", "toggle", "leave", "cancel"])
+def test_a_hang_up_at_the_very_moment_of_a_click_leaves_nobody_alone(
+    tmp_path: Path, wish: str, who: str, hears: str
+) -> None:
+    async def acts(scene: Scene) -> None:
+        leg = await scene.reach(S.PRIVATE)
+        channel = {"operator": scene.operator, "station": leg, "caller": CALL}[who]
+        await asyncio.gather(scene.wish(wish), scene.s.asterisk.gone(channel))
+        if who == "caller":
+            await scene.s.until(lambda: CALL not in scene.s.floor.visits, "the visit is over")
+            await scene.s.until(lambda: not scene.s.asterisk.legs(CALL), "nobody is left")
+        elif wish == "leave" and who == "station":
+            await scene.until_caller_hears("music")  # handed over to nobody: first in line
+            assert scene.visit.in_line() is not None
+        elif wish == "cancel" and who == "operator":
+            await scene.s.until(
+                lambda: CALL not in scene.s.floor.visits or scene.heard_by_caller() == {"music"},
+                "in the line",
+            )
+        else:
+            await scene.until_caller_hears(hears)
+
+    played_scene(tmp_path, acts)

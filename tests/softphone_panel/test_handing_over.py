@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -174,3 +175,24 @@ def test_the_tickets_story_tells_the_hand_over(talking: tuple[Client, str]) -> N
     assert "Trạm A: đã nhận." in story
     assert "người dân nghe nhạc" in story
     assert rows.PASSWORD not in story
+
+
+def test_the_time_from_the_first_ring_to_the_yes_is_measured(talking: tuple[Client, str]) -> None:
+    client, call_id = talking
+    in_state(call_id, operator_of(call_id), "ringing")
+    at = e.now()
+
+    def tried(state: str, after_s: float) -> e.StationTried:
+        return e.StationTried(
+            call_id=call_id, transfer_id=f"x-{call_id}-1", leg_id="chain-1", name="Trạm A", number="1", place=0,
+            state=state, at=at + timedelta(seconds=after_s),
+        )  # fmt: skip
+
+    with transaction() as session:
+        for fact in (tried("ringing", 0), tried("briefing", 5), tried("accepted", 29)):
+            apply(session, fact)
+    measured = client.get("/metrics").text
+    assert re.search(r'hotline_today_accepted_in_target\{hotline="\w+",kind="warm"\} 1\.0', measured), (
+        measured
+    )
+    assert re.search(r'hotline_today_hand_overs\{hotline="\w+",kind="warm",state="ringing"\} 1\.0', measured)

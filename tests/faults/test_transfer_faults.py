@@ -1,0 +1,244 @@
+"""Every fault strikes callers in each state of a hand-over at once, on a real Asterisk; what each then hears is measured at their ear.
+
+Neither Redis nor the worker runs in this house at all: their loss is part of every scene.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from hotline.settings import PROJECT
+from hotline.transfers import Transfer, TransferState
+from hotline.transfers import TransferState as S
+from tests.faults.transfer_table import EXPECTED, Fault
+from tests.ivr.calls_house import OPERATORS, TRUNK_PORTS, CallsHouse, Decided, calls_house
+from tests.world import Answering, Carrier, Citizen, Phone
+from tests.world.leg import Leg
+from tests.world.party import Station
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(150)]
+
+BRIEFING = "briefing"
+"""Ringing, and somebody has picked up and hears the briefing."""
+GROUPS: dict[str, tuple[str, ...]] = {
+    "first": (S.PRIVATE, S.BACK, BRIEFING, S.RINGING),
+    "second": (S.HANDED_OVER, S.TOGETHER, S.RINGING_BACK, S.BLIND),
+    "third": (S.DIRECT,),
+}
+STRIKES: dict[str, Fault] = {
+    "calls killed": Fault.CALLS_KILLED,
+    "calls killed while the database is locked": Fault.CALLS_KILLED_WITHOUT_DATABASE,
+    "operator hangs up": Fault.OPERATOR_LOST,
+    "station hangs up": Fault.STATION_LOST,
+}
+TALKS_AGAIN_WITHIN_S = 3.0
+WATCHED_S = 8.0
+CALLER_HZ, OPERATOR_HZ, STATION_HZ = 440, 620, 1900
+PHONES = ("101", "102", "103", "104")
+NUMBERS = ("02713568021", "02713568041", "02713568061", "02713568081")
+"""Of stations without a roster: on duty at every hour."""
+
+
+def test_every_state_meets_every_strike() -> None:
+    states = {state for group in GROUPS.values() for state in group} - {BRIEFING}
+    wanted = {(fault, TransferState(state)) for fault, state in product(STRIKES.values(), states)}
+    assert wanted <= set(EXPECTED)
+    assert {state for _, state in EXPECTED} == states
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CallsHouse]:
+    with calls_house(tmp_path_factory.mktemp("house"), wrap_up_s="3", ring_s="60") as running:
+        yield running
+
+
+@dataclass
+class Party:
+    """One caller with their operator and station, in the state that was asked for."""
+
+    state: str
+    number: str
+    username: str
+    caller: Leg
+    desk: Phone
+    station: Station
+    operator: Leg
+    told: dict[str, object] = field(default_factory=dict)
+
+    def expected(self, fault: Fault) -> set[int]:
+        """Tones that the caller must hear; none means music."""
+        state = S.RINGING if self.state == BRIEFING else S(self.state)
+        tones = {"operator": OPERATOR_HZ, "station": STATION_HZ}
+        return {tones[one] for one in EXPECTED[fault, state] if one in tones}
+
+
+def state_of(house: CallsHouse, number: str) -> str:
+    call = house.call_of(number)
+    rows = house.rows(Transfer, Transfer.call_id == call.id) if call else []
+    return max(rows, key=lambda t: t.asked_at).state if rows else ""
+
+
+async def ask(house: CallsHouse, username: str, caller: str, kind: str, **body: str) -> None:
+    call = house.call_of(caller)
+    assert call is not None
+    refused = await asyncio.to_thread(house.ask, username, f"transfer_{kind}", call_id=call.id, **body)
+    assert refused == "", refused
+
+
+async def until(house: CallsHouse, number: str, state: str, within_s: float = 12.0) -> None:
+    await asyncio.to_thread(
+        house.until, lambda: state_of(house, number) == state, within_s, f"{number} is {state}"
+    )
+
+
+WISHES: dict[str, tuple[str, ...]] = {
+    S.PRIVATE: (), S.BACK: ("toggle",), S.TOGETHER: ("merge",), S.HANDED_OVER: ("leave",), BRIEFING: (), S.RINGING: (),
+    S.RINGING_BACK: ("toggle",), S.BLIND: ("leave",), S.DIRECT: (),
+}  # fmt: skip
+ACCEPTED = (S.PRIVATE, S.BACK, S.TOGETHER, S.HANDED_OVER)
+
+
+@contextlib.asynccontextmanager
+async def scene(house: CallsHouse, group: tuple[str, ...], round_: int) -> AsyncIterator[list[Party]]:
+    """Each state of the group with a caller of its own; those that last shortest come last."""
+    async with contextlib.AsyncExitStack() as stack:
+        carrier = Carrier(house.address, "127.0.0.2", TRUNK_PORTS["vnpt"])
+        trunk = await stack.enter_async_context(carrier)
+        trunk.anybody = Station("the rest of the chain", Answering.rings_on())
+        trunk.anybody.one_call_only = False
+        parties = []
+        for n, state in enumerate(group):
+            phone = Phone(
+                PHONES[n], house.switch.password(PHONES[n]), house.address, tone_hz=OPERATOR_HZ,
+                answering=Answering.answers(0.2),
+            )  # fmt: skip
+            desk = await stack.enter_async_context(phone)
+            parties.append(await _party(house, trunk, desk, state, n, f"09120{round_:03d}{n:02d}"))
+        yield parties
+        # Off duty first: nobody is rung for the recalls of those who leave now.
+        for username in OPERATORS[: len(group)]:
+            await asyncio.to_thread(house.ask, username, "sign_out")
+        for party in parties:
+            for leg in (party.caller, party.station.leg, party.desk.leg):
+                if leg is not None and leg.ended_s is None:
+                    leg.hang_up()
+        for party in parties:
+            await asyncio.to_thread(house.until, partial(house.ended, party.number), 10, "ended")
+        for username in OPERATORS[: len(group)]:
+            await asyncio.to_thread(house.until_presence, username, "offline", 10)
+        await asyncio.to_thread(house.forget_recalls)
+
+
+async def _party(house: CallsHouse, trunk: Carrier, desk: Phone, state: str, n: int, number: str) -> Party:
+    username = OPERATORS[n]
+    if state in ACCEPTED:
+        answering = Answering.answers(0.2, keys="1", key_after_s=0.3)
+    else:
+        answering = Answering.answers(0.2) if state == BRIEFING else Answering.rings_on()
+    station = trunk.route(NUMBERS[n], answering, tone_hz=STATION_HZ)
+    house.decided[number] = Decided("YELLOW")
+    refused = await asyncio.to_thread(house.ask, username, "sign_in", phone=desk.user)
+    assert refused == "", refused
+    caller = await Citizen(trunk, number, tone_hz=CALLER_HZ).call("1022")
+    await caller.until_hears(OPERATOR_HZ, within_s=10)
+    operator = desk.leg
+    assert operator is not None
+    desk.answering = Answering.rings_on()
+    await ask(house, username, number, "ask", number=NUMBERS[n])
+    if state in ACCEPTED:
+        await until(house, number, S.PRIVATE)
+    else:
+        await station.until_rung(6)
+    for wish in WISHES[state]:
+        await ask(house, username, number, wish)
+    if state in (S.HANDED_OVER, S.BLIND):
+        await asyncio.to_thread(house.until_presence, username, "wrap_up", 4)
+        await asyncio.to_thread(house.ask, username, "pause", reason="meal")  # the next caller is another's
+    if state == S.DIRECT:
+        operator.hang_up()
+    await until(house, number, S.RINGING if state == BRIEFING else state)
+    return Party(state, number, username, caller, desk, station, operator)
+
+
+@contextlib.contextmanager
+def struck(house: CallsHouse, strike: str, parties: list[Party]) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        if strike == "calls killed while the database is locked":
+            other = sqlite3.connect(Path(house.settings.var) / "hotline.db", isolation_level=None)
+            other.execute("BEGIN EXCLUSIVE")
+            stack.callback(other.close)
+            stack.callback(other.execute, "ROLLBACK")
+        if strike.startswith("calls killed"):
+            house.kill_calls()
+            house.begin_calls()
+        for party in parties:
+            leg = {"operator hangs up": party.operator, "station hangs up": party.station.leg}.get(strike)
+            if leg is not None and leg.ended_s is None:
+                leg.hang_up()
+        yield
+
+
+@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("strike", STRIKES, ids=lambda strike: strike.replace(" ", "-"))
+def test_the_caller_of_a_hand_over_is_never_left(house: CallsHouse, strike: str, group: str) -> None:
+    round_ = list(STRIKES).index(strike) * len(GROUPS) + list(GROUPS).index(group)
+    faults = asyncio.run(_measure(house, strike, GROUPS[group], round_))
+    assert not faults, "\n".join(faults)
+
+
+async def _measure(house: CallsHouse, strike: str, group: tuple[str, ...], round_: int) -> list[str]:
+    fault = STRIKES[strike]
+    async with scene(house, group, round_) as parties:
+        await asyncio.sleep(2.5)
+        struck_s = time.monotonic()
+        with struck(house, strike, parties):
+            await asyncio.sleep(WATCHED_S - (time.monotonic() - struck_s))
+        now_s = time.monotonic()
+        faults = []
+        for party in parties:
+            said = _judged(party, fault, struck_s, now_s)
+            _keep(strike, party.state, said)
+            if said["wrong"]:
+                faults.append(f"{strike}, {party.state}: {said}")
+        if strike.startswith("calls killed"):
+            await asyncio.to_thread(house.until, lambda: house.beat_age_s() < 1.5, 12, "a heartbeat")
+    return faults
+
+
+def _judged(party: Party, fault: Fault, struck_s: float, now_s: float) -> dict[str, object]:
+    caller, tones = party.caller, party.expected(fault)
+    silence_s = round(caller.longest_gap_s(struck_s, now_s), 2)
+    since_s = struck_s + TALKS_AGAIN_WITHIN_S
+    heard = caller.stream.received.heard(since_s, now_s, [OPERATOR_HZ, STATION_HZ, CALLER_HZ])
+    shares = {hz: round(heard.get(hz, 0.0), 2) for hz in (OPERATOR_HZ, STATION_HZ)}
+    wrong = ""
+    if fault is Fault.STATION_LOST and party.state == S.HANDED_OVER:
+        # A station that hangs up after a talk has ended the call; only one whose line dies leaves the caller to us.
+        wrong = "" if caller.ended_s is not None else "goes on with nobody"
+    elif caller.ended_s is not None:
+        wrong = "was hung up"
+    elif silence_s > TALKS_AGAIN_WITHIN_S:
+        wrong = "met silence"
+    elif any(shares[hz] < 0.8 for hz in tones) or any(shares[hz] > 0.1 for hz in set(shares) - tones):
+        wrong = f"does not hear {sorted(tones) or 'music alone'}"
+    return {"silence_s": silence_s, "shares": shares, "wrong": wrong}
+
+
+def _keep(strike: str, state: str, said: dict[str, object]) -> None:
+    """The measured table, for people: var/measured/transfer-faults.json."""
+    path = PROJECT / "var" / "measured" / "transfer-faults.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table = json.loads(path.read_text()) if path.exists() else {}
+    table.setdefault(strike, {})[state] = said
+    path.write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n")

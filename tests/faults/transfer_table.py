@@ -1,0 +1,80 @@
+"""Hand-overs and faults as data: what the caller hears after each fault in each state, for the fake wire and for real phones."""
+
+from enum import StrEnum
+
+from hotline.transfers import LIVE, TransferState
+from hotline.transfers import TransferState as S
+
+
+class Fault(StrEnum):
+    CALLS_KILLED = "calls killed"
+    CALLS_KILLED_WITHOUT_DATABASE = "calls killed, database away"
+    OPERATOR_LOST = "operator's line lost"
+    STATION_LOST = "station's line lost"
+    LOST_WHILE_DEAD = "calls killed, operator's line lost meanwhile"
+    STATION_LOST_WHILE_DEAD = "calls killed, station's line lost meanwhile"
+    CALLER_GONE = "caller hangs up"
+
+
+STATES = (*sorted(LIVE), S.HANDED_OVER)
+OPERATOR, STATION_, BOTH, MUSIC, LINE = (
+    ("operator",),
+    ("station",),
+    ("operator", "station"),
+    ("music",),
+    ("music", "line"),
+)
+NOTHING: tuple[str, ...] = ()
+F = Fault
+EXPECTED: dict[tuple[Fault, TransferState], tuple[str, ...]] = {
+    **{(F.CALLER_GONE, state): NOTHING for state in STATES},
+    (F.CALLS_KILLED, S.RINGING): MUSIC,
+    (F.CALLS_KILLED, S.RINGING_BACK): OPERATOR,
+    (F.CALLS_KILLED, S.PRIVATE): MUSIC,
+    (F.CALLS_KILLED, S.BACK): OPERATOR,
+    (F.CALLS_KILLED, S.TOGETHER): BOTH,
+    (F.CALLS_KILLED, S.BLIND): MUSIC,
+    (F.CALLS_KILLED, S.DIRECT): LINE,
+    (F.CALLS_KILLED, S.HANDED_OVER): STATION_,
+    (F.CALLS_KILLED_WITHOUT_DATABASE, S.RINGING): MUSIC,
+    (F.CALLS_KILLED_WITHOUT_DATABASE, S.RINGING_BACK): OPERATOR,
+    (F.CALLS_KILLED_WITHOUT_DATABASE, S.PRIVATE): MUSIC,
+    (F.CALLS_KILLED_WITHOUT_DATABASE, S.BACK): OPERATOR,
+    (F.CALLS_KILLED_WITHOUT_DATABASE, S.TOGETHER): BOTH,
+    (F.CALLS_KILLED_WITHOUT_DATABASE, S.BLIND): LINE,
+    (F.CALLS_KILLED_WITHOUT_DATABASE, S.DIRECT): LINE,
+    (F.CALLS_KILLED_WITHOUT_DATABASE, S.HANDED_OVER): STATION_,
+    (F.OPERATOR_LOST, S.RINGING): LINE,
+    (F.OPERATOR_LOST, S.RINGING_BACK): LINE,
+    (F.OPERATOR_LOST, S.PRIVATE): STATION_,
+    (F.OPERATOR_LOST, S.BACK): STATION_,
+    (F.OPERATOR_LOST, S.TOGETHER): STATION_,
+    (F.OPERATOR_LOST, S.BLIND): MUSIC,
+    (F.OPERATOR_LOST, S.DIRECT): LINE,
+    (F.OPERATOR_LOST, S.HANDED_OVER): STATION_,
+    (F.STATION_LOST, S.RINGING): MUSIC,
+    (F.STATION_LOST, S.RINGING_BACK): OPERATOR,
+    (F.STATION_LOST, S.PRIVATE): OPERATOR,
+    (F.STATION_LOST, S.BACK): OPERATOR,
+    (F.STATION_LOST, S.TOGETHER): OPERATOR,
+    (F.STATION_LOST, S.BLIND): MUSIC,
+    (F.STATION_LOST, S.DIRECT): LINE,
+    (F.STATION_LOST, S.HANDED_OVER): LINE,
+    (F.LOST_WHILE_DEAD, S.RINGING): LINE,
+    (F.LOST_WHILE_DEAD, S.RINGING_BACK): LINE,
+    (F.LOST_WHILE_DEAD, S.PRIVATE): STATION_,
+    (F.LOST_WHILE_DEAD, S.BACK): STATION_,
+    (F.LOST_WHILE_DEAD, S.TOGETHER): STATION_,
+    (F.LOST_WHILE_DEAD, S.BLIND): MUSIC,
+    (F.LOST_WHILE_DEAD, S.DIRECT): LINE,
+    (F.LOST_WHILE_DEAD, S.HANDED_OVER): STATION_,
+    (F.STATION_LOST_WHILE_DEAD, S.RINGING): MUSIC,
+    (F.STATION_LOST_WHILE_DEAD, S.RINGING_BACK): OPERATOR,
+    (F.STATION_LOST_WHILE_DEAD, S.PRIVATE): OPERATOR,
+    (F.STATION_LOST_WHILE_DEAD, S.BACK): OPERATOR,
+    (F.STATION_LOST_WHILE_DEAD, S.TOGETHER): OPERATOR,
+    (F.STATION_LOST_WHILE_DEAD, S.BLIND): MUSIC,
+    (F.STATION_LOST_WHILE_DEAD, S.DIRECT): LINE,
+    (F.STATION_LOST_WHILE_DEAD, S.HANDED_OVER): LINE,
+}  # fmt: skip
+"""What the caller hears after the fault; "line": music, and operators are rung for them."""
