@@ -140,6 +140,17 @@
     return [about.call_id, about.ticket_id].some(
       (id) => id && (ids.includes(id) || id === shown?.call || id === shown?.ticket));
   }
+  function readOwn() {
+    clearTimeout(soon.timer);
+    soon.timer = 0;
+    const now = [...soon.own];
+    soon.own.clear();
+    now.forEach(read);
+  }
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const { target } = event.detail;
+    if (soon.timer && "liveFirst" in (target?.dataset || {}) && !target.querySelector("[data-state=ringing]")) readOwn();
+  });
   function changed(about) {
     document.dispatchEvent(new CustomEvent("1022-change", { detail: about }));
     const parts = fragments().filter((part) => concerns(part, about));
@@ -150,8 +161,7 @@
     const own = parts.filter((part) => part.dataset.liveOperator && !first.includes(part));
     own.forEach((part) => soon.own.add(part));
     if (own.length && !soon.timer) {        // a RED call rings everywhere: the card goes before all else
-      soon.timer = setTimeout(() => { soon.timer = 0; const now = [...soon.own]; soon.own.clear(); now.forEach(read); },
-        AFTER_CARD_MS * (1 + 3 * Math.random()));
+      soon.timer = setTimeout(readOwn, AFTER_CARD_MS * (1 + 3 * Math.random()));
     }
     const rest = parts.filter((part) => !first.includes(part) && !own.includes(part));
     if (rest.length) readAll(rest);

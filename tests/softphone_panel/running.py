@@ -35,6 +35,7 @@ class Running:
             "panel": [sys.executable, str(PROJECT / "app.py"), "panel"],
             "live": [sys.executable, str(PROJECT / "app.py"), "live"],
         }
+        assert not self._answers(name), f"an earlier run's {name} still listens: end it first"
         with (self.house / f"{name}.log").open("ab") as log:
             self._children[name] = subprocess.Popen(
                 words[name],
