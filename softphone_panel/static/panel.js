@@ -58,7 +58,21 @@
   document.addEventListener("htmx:afterRequest", (event) => {
     const { xhr, target } = event.detail;
     const digest = xhr?.getResponseHeader?.("X-Seen");
-    if (digest && target?.id) seen.set(target.id, digest);
+    if (digest && target?.id && target !== pressed) seen.set(target.id, digest);
+  });
+  let pressed = null;           // nor under somebody's finger: a click needs its button from down to up
+  document.addEventListener("pointerdown", (event) => { pressed = event.target.closest?.("[data-live-from]") || null; });
+  for (const over of ["pointerup", "pointercancel"]) {
+    document.addEventListener(over, () => setTimeout(() => {
+      const part = pressed;
+      pressed = null;
+      if (part && stale.delete(part.id)) read(part);
+    }));
+  }
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (!pressed || event.detail.target !== pressed || event.detail.requestConfig?.verb !== "get") return;
+    event.detail.shouldSwap = false;
+    stale.add(pressed.id);
   });
   document.addEventListener("htmx:afterSwap", () => { tick(); freshClicks(); });
 
