@@ -24,6 +24,9 @@ from ivr.transfer import Transfer, consult_of
 
 log = structlog.get_logger(__name__)
 
+BRIEFED_BEFORE = 3
+"""How often an earlier process may have briefed a station, so that ours has another name."""
+
 
 @dataclass(frozen=True)
 class Running:
@@ -122,8 +125,11 @@ def _take_up_tries(caller: Caller, transfer: Transfer, row: Running | None, legs
         place = places.get(leg.id, 0)
         if leg.role != "chain" or leg is transfer.station or leg.ending or place >= len(chain.lines):
             continue
-        chain.tries[leg.id] = Try(chain.lines[place], place, now_s)
+        # What the earlier process began to say is stopped, or an accepted caller would not be heard before its end.
+        chain.tries[leg.id] = Try(chain.lines[place], place, now_s, briefings=BRIEFED_BEFORE)
         if leg.up:
+            said = [f"why-{leg.id}-{n}" for n in range(1, BRIEFED_BEFORE + 1)]
+            caller.floor.spawn(caller.floor.quietly(*map(caller.floor.ari.stop_playing, said)))
             chain.answered(leg)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hotline.acuity import Acuity
 from ivr.ari import AriError
+from ivr.leg import sayings_of
 from ivr.speech.prompts import say_position
 from ivr.waiting_line import position
 
@@ -47,8 +48,9 @@ class Announcer:
         self._aside = aside
         caller = self._caller
         before, sounds = self._playback, self._floor.sounds(prompts, caller.language, caller.hotline)
+        names = sayings_of(caller.id)
+        self._playback = names[self._count % len(names)] if sounds else ""
         self._count += 1
-        self._playback = f"say-{caller.id}-{self._count}" if sounds else ""
         self._then = then
         caller.do(self._play(before, self._playback, sounds))
         if not sounds:
@@ -72,10 +74,21 @@ class Announcer:
         if playback == self._playback:
             self._over()
 
-    def may_have_ended(self) -> None:
-        """Nobody listened to Asterisk for a while: what played then counts as heard, or the caller would wait for its end for ever."""
-        if self._playback:
+    def found(self, playing: list[str]) -> None:
+        """Nobody listened to Asterisk for a while, and this plays to the caller now; an earlier process may have begun it.
+
+        What is there no more counts as heard, or the caller would wait for its end for ever.
+        """
+        names, others = sayings_of(self._caller.id), list(playing)
+        if self._playback in others:
+            others.remove(self._playback)
+        elif self._playback:
             self._over()
+        elif others:
+            self._playback = others.pop()
+            self._count = names.index(self._playback) + 1
+        for name in others:
+            self._caller.do(self._stop(name))
 
     def _over(self) -> None:
         then, self._then, self._playback = self._then, None, ""

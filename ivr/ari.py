@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from types import TracebackType
@@ -336,6 +336,12 @@ class Ari:
         """Play files (absolute, without extension) one after the other; PlaybackFinished tells the end."""
         media = ",".join(f"sound:{path}" for path in sounds)
         await self.request("POST", f"channels/{channel}/play/{playback}", media=media)
+
+    async def playing(self, playbacks: Sequence[str]) -> list[str]:
+        """Those that have begun or are about to; none when Asterisk does not say."""
+        asked = (self.request("GET", f"playbacks/{playback}") for playback in playbacks)
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        return [p for p, said in zip(playbacks, answers, strict=True) if not isinstance(said, BaseException)]
 
     async def stop_playing(self, playback: str) -> None:
         await self.request("DELETE", f"playbacks/{playback}")

@@ -382,6 +382,7 @@ class Caller:
         self.do(self._leave_to(context))
 
     async def _leave_to(self, context: str) -> None:
+        await self.announcer.hush()  # the dialplan would begin after its end
         while self.going == context and not self.over:
             try:
                 await self.floor.ari.go_on_in_dialplan(self.id, context, "s")

@@ -63,6 +63,15 @@ def bridge_of(call_id: str) -> str:
     return f"call-{call_id}"
 
 
+def sayings_of(call_id: str) -> tuple[str, ...]:
+    """Every name that what plays to a caller may have, taken in turn.
+
+    Few, so that whoever takes the caller over can find it: until it ends or is stopped, Asterisk begins nothing else for them,
+    and an operator who answers is not heard.
+    """
+    return tuple(f"say-{call_id}-{n}" for n in range(1, 7))
+
+
 def outcome(leg: Leg, cause: int, tech_cause: int) -> str:
     """How a leg ended, as `hotline.calls.Leg.outcome` has it."""
     if leg.ending:

@@ -27,7 +27,7 @@ from ivr.ari import Bridge, Channel
 from ivr.caller import Caller
 from ivr.desk import Desk
 from ivr.floor import Floor
-from ivr.leg import Leg, bridge_of, call_and_role
+from ivr.leg import Leg, bridge_of, call_and_role, sayings_of
 from ivr.other_ways import PROMISES
 
 log = structlog.get_logger(__name__)
@@ -119,7 +119,7 @@ async def reconcile(
             visit.left_to_dialplan("continued while nobody listened")
         elif isinstance(visit, Caller):
             visit.humans.without(channels.keys())
-            visit.announcer.may_have_ended()
+            visit.announcer.found(await floor.ari.playing(sayings_of(call_id)))
     for channel in channels.values():
         if is_caller(channel, floor.ari.app) and channel.id not in floor.visits:
             await _take_over(floor, channel, channels, bridges, known.get(channel.id), handed.get(channel.id))
@@ -175,6 +175,9 @@ async def _take_over(
     handed: adoption.Running | None,
 ) -> None:
     """Go on with a caller as if this process had never been away."""
+    await floor.quietly(floor.ari.watch(f"channel:{channel.id}"))
+    playing = await floor.ari.playing(sayings_of(channel.id))
+    # No waiting from here until the legs are known, or a phone that rings already would be rung again.
     queued_at = known.queued_at if known is not None and known.queued_at is not None else None
     waited_s = (e.now() - queued_at).total_seconds() if queued_at else channel.age_s
     caller = Caller.from_channel(floor, channel, channel.app_data.rpartition(",")[2], waited_s)
@@ -188,13 +191,14 @@ async def _take_over(
     if bridge is None or channel.id not in bridge.channels:
         caller.enter()  # died between the dialplan and the bridge: begin as if just come
         return
+    caller.announcer.found(playing)
     inside = bridge.channels
     others = {i: c for i, c in channels.items() if i != channel.id and call_and_role(i)[0] == channel.id}
     legs = {i: _take_over_leg(floor, caller, other) for i, other in others.items()}
-    await floor.quietly(floor.ari.watch(f"channel:{channel.id}"))
     if adoption.take_up(caller, channels, bridges, handed, legs):
         _desks_of(floor, caller)
         if caller.humans.talking is not None:
+            await caller.announcer.hush()
             return
     else:
         for leg in legs.values():
@@ -202,8 +206,8 @@ async def _take_over(
         _desks_of(floor, caller)
     log.info("a call is taken over", call_id=caller.id, talking=caller.humans.talking is not None)
     if caller.humans.talking is not None:
-        # held or comforted when nobody looked after them
-        await floor.quietly(floor.ari.stop_music(caller.id))
+        # Held, comforted or spoken to when nobody looked after them.
+        await floor.quietly(floor.ari.stop_music(caller.id), caller.announcer.hush())
     elif caller.transfer is not None and caller.transfer.holds_caller:
         return
     elif known is None or not caller.ways.goes_on(known.promised):

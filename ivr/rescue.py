@@ -23,6 +23,7 @@ import structlog
 
 from hotline.secrets import secret
 from hotline.settings import Settings, settings
+from ivr.leg import sayings_of
 
 log = structlog.get_logger(__name__)
 
@@ -211,6 +212,8 @@ class Rescue:
                 path = f"channels/{urllib.parse.quote(channel, safe='')}"
                 if not self._fallback_is_there(path):
                     continue
+                for saying in sayings_of(channel):  # the dialplan would begin after its end
+                    self.switch.ask("DELETE", f"playbacks/{urllib.parse.quote(saying, safe='')}")
                 status, _ = self.switch.ask(
                     "POST", f"{path}/continue", context=FALLBACK, extension="s", priority="1"
                 )

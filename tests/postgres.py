@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -31,6 +32,11 @@ class Server:
         self._call(
             "initdb", "-D", str(folder / "data"), "-U", "hotline", "-A", "trust", "--no-sync", "-E", "UTF8"
         )
+        self.start()
+
+    def start(self) -> None:
+        """Run it on its data, also after `kill`; returns once it answers."""
+        folder = self.folder
         words = [
             *(str(self.programs / "postgres"), "-D", str(folder / "data"), "-p", str(self.port)),
             *(
@@ -87,8 +93,13 @@ class Server:
         self._count += 1
         return self.make(f"test{self._count}", "migrated")
 
+    def kill(self) -> None:
+        """SIGKILL to all of it, as a power cut."""
+        self.signal_all(signal.SIGKILL)
+        self.process.wait(5)
+
     def signal_all(self, number: int) -> None:
-        """SIGSTOP or SIGCONT to the server and each of its children."""
+        """SIGSTOP, SIGCONT or SIGKILL to the server and each of its children."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         for pid in [self.process.pid, *map(int, children)]:
             with contextlib.suppress(ProcessLookupError):

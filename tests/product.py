@@ -5,17 +5,21 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from front_door import demo_data, preparation, processes, supervision
-from hotline import database
+from front_door import accounting, demo_data, preparation, processes, supervision
+from hotline import commands, database
 from hotline.calls import Call
+from hotline.operators import Operator, OperatorPresence, Role
 from hotline.recalls import Recall
 from hotline.settings import Settings, settings
 from tests import ports
+from tests.world import Carrier
 from tests.world.scenario import Desk, Plan
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -105,6 +109,35 @@ class Product:
         """The newest call of a caller's number as dialled ("0912345678")."""
         found = self.rows(Call, Call.caller_number == "+84" + number[1:])
         return max(found, key=lambda call: call.arrived_at, default=None)
+
+    def missing(self, carrier: Carrier, within_s: float = 30.0) -> list[str]:
+        """A sentence for each call of the carrier's list that is no call, ticket and recording here, once that has had its time."""
+        witnessed = [
+            accounting.Witnessed(call.from_number, call.to_number, call.started_at, call.talked_s)
+            for call in carrier.calls
+            if call.direction == "to product" and call.answered_at is not None
+        ]
+        since = min(one.started_at for one in witnessed) - timedelta(seconds=1)
+        until = time.monotonic() + within_s
+        while True:
+            lines = accounting.account(witnessed, demo_data.calls_since(since))
+            faults = [fault for line in lines for fault in line.faults()]
+            if not faults or time.monotonic() > until:
+                return faults
+            time.sleep(0.5)
+
+    def put_in_order(self) -> None:
+        """For the next scene: nobody on duty, and nobody to be rung for an earlier caller."""
+        with database.transaction() as session:
+            session.execute(update(Recall).values(state="cancelled"))
+            here = session.scalars(select(Operator.id).where(Operator.role == Role.OPERATOR)).all()
+            for operator in here:
+                commands.ask(session, operator, "sign_out", token_hex(8), {})
+        eventually(
+            lambda: {one.state for one in self.rows(OperatorPresence)} <= {"offline"},
+            15.0,
+            "everybody is off duty",
+        )
 
     def recalls_of(self, number: str) -> list[Recall]:
         return self.rows(Recall, Recall.number == "+84" + number[1:])

@@ -17,9 +17,13 @@ class Fault(StrEnum):
     CALLS_KILLED = "calls killed"
     CALLS_HUNG = "calls hung"
     DATABASE_LOCKED = "database locked"
-    DATABASE_GONE = "database gone"
+    """SQLite, by another writer."""
     REDIS_GONE = "redis gone"
     ASTERISK_KILLED = "asterisk killed"
+    DATABASE_GONE = "database gone"
+    """PostgreSQL, every process of it killed."""
+    DATABASE_HUNG = "database hung"
+    """PostgreSQL, every process of it stopped: its connections stay open and never answer."""
 
 
 KILLED_WITHIN_S = 3.0
@@ -38,45 +42,28 @@ class Meets:
     """The call is lost, and the citizen's phone rings within this time."""
 
 
-UNDISTURBED = Meets(silence_s=KILLED_WITHIN_S)
+UNDISTURBED = Meets(silence_s=1.0)
 TALKS_ON = Meets(silence_s=1.0, hears_operator=True)
 RESCUED = Meets(silence_s=KILLED_WITHIN_S)
 RESCUED_FROM_HUNG = Meets(silence_s=HUNG_WITHIN_S)
-"""A hung `calls` cannot start the music again after a prompt: until it is killed (5 s) and back, a waiter may hear nothing."""
-LOST = Meets(silence_s=float("inf"))
 LOST_RED = Meets(silence_s=float("inf"), recalled_within_s=60.0)
+LOST_ORANGE = Meets(silence_s=float("inf"), recalled_within_s=300.0)
+"""Cut off in the questions: the failsafe level."""
 
-EXPECTED: dict[tuple[Fault, Phase], Meets] = {
-    (Fault.AGI_KILLED, Phase.IVR): RESCUED,
-    (Fault.AGI_KILLED, Phase.WAITING): UNDISTURBED,
-    (Fault.AGI_KILLED, Phase.RINGING): UNDISTURBED,
-    (Fault.AGI_KILLED, Phase.TALKING): TALKS_ON,
-    (Fault.AGI_HUNG, Phase.IVR): RESCUED_FROM_HUNG,
-    (Fault.AGI_HUNG, Phase.WAITING): UNDISTURBED,
-    (Fault.AGI_HUNG, Phase.RINGING): UNDISTURBED,
-    (Fault.AGI_HUNG, Phase.TALKING): TALKS_ON,
-    (Fault.CALLS_KILLED, Phase.IVR): UNDISTURBED,
-    (Fault.CALLS_KILLED, Phase.WAITING): UNDISTURBED,
-    (Fault.CALLS_KILLED, Phase.RINGING): UNDISTURBED,
-    (Fault.CALLS_KILLED, Phase.TALKING): TALKS_ON,
-    (Fault.CALLS_HUNG, Phase.IVR): RESCUED_FROM_HUNG,
-    (Fault.CALLS_HUNG, Phase.WAITING): RESCUED_FROM_HUNG,
-    (Fault.CALLS_HUNG, Phase.RINGING): RESCUED_FROM_HUNG,
-    (Fault.CALLS_HUNG, Phase.TALKING): TALKS_ON,
-    (Fault.DATABASE_LOCKED, Phase.IVR): UNDISTURBED,
-    (Fault.DATABASE_LOCKED, Phase.WAITING): UNDISTURBED,
-    (Fault.DATABASE_LOCKED, Phase.RINGING): UNDISTURBED,
-    (Fault.DATABASE_LOCKED, Phase.TALKING): TALKS_ON,
-    (Fault.DATABASE_GONE, Phase.IVR): UNDISTURBED,
-    (Fault.DATABASE_GONE, Phase.WAITING): UNDISTURBED,
-    (Fault.DATABASE_GONE, Phase.RINGING): UNDISTURBED,
-    (Fault.DATABASE_GONE, Phase.TALKING): TALKS_ON,
-    (Fault.REDIS_GONE, Phase.IVR): UNDISTURBED,
-    (Fault.REDIS_GONE, Phase.WAITING): UNDISTURBED,
-    (Fault.REDIS_GONE, Phase.RINGING): UNDISTURBED,
-    (Fault.REDIS_GONE, Phase.TALKING): TALKS_ON,
-    (Fault.ASTERISK_KILLED, Phase.IVR): LOST,
-    (Fault.ASTERISK_KILLED, Phase.WAITING): LOST_RED,
-    (Fault.ASTERISK_KILLED, Phase.RINGING): LOST,
-    (Fault.ASTERISK_KILLED, Phase.TALKING): LOST,
+
+def _row(ivr: Meets, *others: Meets) -> dict[Phase, Meets]:
+    waiting, ringing, talking = others if len(others) == 3 else (others[0], others[0], TALKS_ON)
+    return {Phase.IVR: ivr, Phase.WAITING: waiting, Phase.RINGING: ringing, Phase.TALKING: talking}
+
+
+EXPECTED: dict[Fault, dict[Phase, Meets]] = {
+    Fault.AGI_KILLED: _row(RESCUED, UNDISTURBED),
+    Fault.AGI_HUNG: _row(RESCUED_FROM_HUNG, UNDISTURBED),
+    Fault.CALLS_KILLED: _row(RESCUED, RESCUED),
+    Fault.CALLS_HUNG: _row(RESCUED_FROM_HUNG, RESCUED_FROM_HUNG),
+    Fault.DATABASE_LOCKED: _row(RESCUED, UNDISTURBED),
+    Fault.DATABASE_GONE: _row(RESCUED, UNDISTURBED),
+    Fault.DATABASE_HUNG: _row(RESCUED, UNDISTURBED),
+    Fault.REDIS_GONE: _row(UNDISTURBED, UNDISTURBED),
+    Fault.ASTERISK_KILLED: _row(LOST_ORANGE, LOST_RED, LOST_RED, LOST_RED),
 }

@@ -335,8 +335,10 @@ def calls_house(folder: Path, **changes: str) -> Iterator[CallsHouse]:
 
 def _lay_prompts(given: Settings, switch: Switch) -> None:
     write_music(given.prompts)
-    for name in (*system_texts(), "message-RED", "message-YELLOW", "unit-688", "unit-689"):
+    for name in (*system_texts(), "message-RED", "message-YELLOW", "message-long", "unit-688", "unit-689"):
         hz = ANNOUNCED_HZ if name == "chain-announcement" else PROMPT_HZ
-        seconds = {"chain-announcement": 1.5, "channels-full": 9.0}.get(name, 0.5)  # as long as when spoken
+        seconds = {"chain-announcement": 1.5, "channels-full": 9.0, "message-long": 25.0}.get(
+            name, 0.5
+        )  # as long as when spoken
         write_pair(given.prompts / "vi" / "all" / name, tone(hz, seconds))
     assert digits(switch.installation.hotlines[0].emergency_number) == "115"

@@ -55,6 +55,7 @@ class FakeAri:
         self.refusals: dict[str, int] = {}
         """What is refused, as the end of "POST channels/n1-1.1/continue", and how often still."""
         self.playback_s = 0.02
+        self.playing: set[str] = set()
         self._sockets: list[web.WebSocketResponse] = []
         self._runner: web.AppRunner | None = None
         self.port = 0
@@ -185,10 +186,13 @@ class FakeAri:
                 return 201, {"id": playback}
             case ["POST", "channels", channel, "play", playback] if channel in self.channels:
                 fields = {"id": playback, "target_uri": f"channel:{channel}"}
-                asyncio.get_running_loop().call_later(
-                    self.playback_s,
-                    lambda: asyncio.ensure_future(self.tell("PlaybackFinished", playback=fields)),
-                )
+                self.playing.add(playback)
+
+                async def ended() -> None:
+                    self.playing.discard(playback)
+                    await self.tell("PlaybackFinished", playback=fields)
+
+                asyncio.get_running_loop().call_later(self.playback_s, lambda: asyncio.ensure_future(ended()))
                 return 201, fields
             case ["POST" | "DELETE", "channels", channel, "moh"] if channel in self.channels:
                 (self.music.add if method == "POST" else self.music.discard)(channel)
@@ -197,6 +201,11 @@ class FakeAri:
                 known = playback.removeprefix("ring-") in self.ringing_tone
                 self.ringing_tone.discard(playback.removeprefix("ring-"))
                 return (204, None) if known else (404, {"message": "Playback not found"})
+            case ["GET" | "DELETE", "playbacks", playback]:
+                there = playback in self.playing
+                if method == "DELETE":
+                    self.playing.discard(playback)
+                return (200, {"id": playback}) if there else (404, {"message": "Playback not found"})
             case ["POST", "bridges", bridge]:
                 if bridge in self.bridges:
                     return 409, {"message": f"Bridge with id '{bridge}' already exists"}
@@ -213,7 +222,7 @@ class FakeAri:
                 return 204, None
             case ["DELETE", "bridges", bridge]:
                 return (204, None) if self.bridges.pop(bridge, None) is not None else (404, {"message": "x"})
-            case ["DELETE" | "POST", "channels" | "playbacks", one, *_] if one not in self.channels:
+            case ["DELETE" | "POST", "channels", one, *_] if one not in self.channels:
                 return 404, {"message": "not found"}
         return 204, None
 

@@ -191,16 +191,19 @@ def test_talkers_go_on_while_calls_is_dead_and_the_next_one_ends_the_call_proper
 
 
 def test_a_waiter_is_served_by_the_next_process_after_a_kill(house: CallsHouse) -> None:
-    house.decided["0912000008"] = Decided("ORANGE")
+    house.decided["0912000008"] = Decided("ORANGE", message="message-long")
 
     async def scene() -> None:
-        async with house.carrier() as trunk, house.phone("101", 620, Answering.answers(0.5)):
+        async with house.carrier() as trunk, house.phone("101", 620, Answering.rings_on()) as desk:
             leg = await Citizen(trunk, "0912000008").call("1022")
             await asyncio.sleep(1.0)
             await asyncio.to_thread(house.kill_calls)
             await asyncio.to_thread(house.start_calls)
             await seat(house, lan="101")
-            await leg.until_hears(620, within_s=6)
+            rung = await desk.until_rung(6)
+            assert leg.heard(last_s=0.5)[PROMPT_HZ] > 0.8, "the message still plays"
+            rung.answer()
+            await leg.until_hears(620, within_s=2)
             leg.hang_up()
 
     asyncio.run(scene())

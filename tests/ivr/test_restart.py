@@ -71,6 +71,30 @@ def test_a_duty_number_that_an_earlier_process_rang_is_not_rung_a_second_time(tm
     asyncio.run(whole())
 
 
+def test_an_operator_who_answers_after_a_restart_is_heard_at_once_though_a_message_still_plays(
+    tmp_path: Path,
+) -> None:
+    async def whole() -> None:
+        async with FakeAri() as asterisk:
+            asterisk.playback_s = 60.0
+            async with stage(tmp_path, asterisk) as s:
+                s.seat(1, "101")
+                await asterisk.caller(CALL, "YELLOW", MESSAGE="message-RED")
+                [leg] = await s.rings(CALL)
+                await s.until(lambda: asterisk.playing, "the message plays")
+                await asterisk.cut()
+                s.floor.visits.clear()
+                await s.until(lambda: CALL in s.floor.visits, "taken over")
+                visit = s.floor.visits[CALL]
+                assert isinstance(visit, Caller)
+                await s.until(lambda: visit.announcer.speaks, "what plays is known")
+                await s.asterisk.answer(leg)
+                await s.until(lambda: asterisk.bridges[f"call-{CALL}"] == {CALL, leg}, "they hear each other")
+                assert asterisk.playing == set()
+
+    asyncio.run(whole())
+
+
 def _known(promised: str) -> Mapping[str, OpenCall]:
     now = e.now()
     return {
