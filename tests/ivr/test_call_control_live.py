@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
 from hotline.calls import Call
+from hotline.events import RecallDue, now
 from hotline.recordings import relative_path
 from hotline.tickets import Ticket, TicketEntry
 from tests.ivr.calls_house import PROMPT_HZ, CallsHouse, Decided, calls_house, seat
@@ -264,14 +266,44 @@ def test_a_recall_rings_the_operator_first_then_the_citizen_and_is_recorded(hous
             assert heard[440] > 0.9, heard
             citizen.hang_up()
             await desk.leg.until_ended(3)
+            await asyncio.to_thread(_dropped, house)
+            # One click from a wrap-up that the page holds: this desk, then the same citizen.
+            again = await trunk.route("0912000011", Answering.answers(1.0), tone_hz=700).until_talking(12)
+            await desk.leg.until_hears(700, within_s=4)
+            await again.until_hears(620, within_s=4)
+            again.hang_up()
+            await desk.leg.until_ended(3)
 
     asyncio.run(scene())
-    (recall,) = house.recalls_of("0912000011")
-    house.until(lambda: house.recalls_of("0912000011")[0].state == "done", 3, "recall done")
-    out = house.rows(Call, Call.direction == "out")[-1]
+    states = {one.why: one.state for one in house.recalls_of("0912000011")}
+    assert states == {"asked": "done", "dropped": "done"}
+    asked = [one for one in house.recalls_of("0912000011") if one.why == "asked"]
+    recall = max(asked, key=lambda one: one.made_at)
+    ours = house.rows(Call, Call.direction == "out", Call.ticket_id == recall.ticket_id)
+    assert len(ours) == 2
+    out = min(ours, key=lambda call: call.arrived_at)
     assert (out.ticket_id, out.answered_by) == (recall.ticket_id, "lan")
     file = house.settings.recordings / relative_path(out.id)
     house.until(lambda: file.exists() and file.stat().st_size > 64_000, 4, "a recording of more than 2 s")
+
+
+def _dropped(house: CallsHouse) -> None:
+    """The citizen's line was lost: the page holds lan's wrap-up beyond its 2 s, and lan asks for the recall."""
+    house.until_presence("lan", "wrap_up")
+    ours = house.rows(Call, Call.direction == "out", Call.caller_number == "+84912000011")
+    out = max(ours, key=lambda call: call.arrived_at)
+    assert house.ask("lan", "hold_wrap_up", call_id=out.id) == ""
+    house.until_presence("lan", "wrap_up page")
+    time.sleep(2.5)
+    assert house.presence("lan") == "wrap_up page"
+    recall_id, later = f"r-{out.id}-1", now() + timedelta(hours=1)
+    house.record.write(
+        RecallDue(
+            call_id=out.id, hotline=out.hotline, number=out.caller_number, acuity=out.acuity, why="dropped",
+            due_at=now(), recall_id=recall_id, next_try_at=later,
+        )
+    )  # fmt: skip
+    assert house.ask("lan", "recall_now", recall_id=recall_id, mine=True) == ""
 
 
 def test_a_citizen_we_rang_whose_operator_leaves_while_calls_is_dead_is_first_in_line_again(
