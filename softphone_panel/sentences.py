@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from hotline import privacy
+from hotline.numbers import caller
 from hotline.tickets import TicketEntry
+from ivr.script import Kind
 from softphone_panel import scripts, shown
 from softphone_panel.words import day_clock, length, say
 
@@ -199,6 +202,9 @@ def _filled(body: Body, names: Names) -> str:
         field = script.fields.get(name) if script is not None else None
         label = scripts.said(field.label) if field is not None else name
         written = scripts.value_said(field, str(value)) if field is not None else str(value)
+        if field is None or field.kind is Kind.PHONE:
+            # Whoever may read it whole sees it beside the ticket's other numbers.
+            written = privacy.masked(caller(written).e164 or written)
         parts.append(f"{label}: {written or say('bỏ trống')}")
     return say("Đã ghi: {fields}.", fields="; ".join(parts))
 

@@ -281,6 +281,9 @@ def test_the_number_and_the_unit_are_the_tickets_own(signed_in: SignedIn, who: d
         assert ticket is not None
         assert (ticket.callback_number, ticket.unit_code) == ("+84912345678", "697")
     assert "Thị xã Chơn Thành" in client.get("/my-desk/caller").text
+    history = signed_in("minh").get(f"/tickets/{ticket_id}/timeline").text
+    assert "Số gọi lại: 09•••••678" in history
+    assert "345 678" not in history
     assert [x.body["how"] for x in entries(ticket_id, "unit_chosen")] == ["operator"]
 
 
