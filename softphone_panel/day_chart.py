@@ -107,7 +107,7 @@ def drawn(day: Sequence[Slot], so_far_s: float | None) -> Chart:
             f"{LEFT + (n + 0.5) * wide:.1f},{floor - tall(slot.before):.1f}" for n, slot in enumerate(day)
         ),
         scale=tuple((round(floor - tall(calls), 1), calls) for calls in range(0, top + 1, step)),
-        hours=tuple((round(LEFT + hour * 2 * wide, 1), f"{hour}") for hour in range(0, 25, 2)),
+        hours=tuple((round(LEFT + hour * 2 * wide, 1), f"{hour}") for hour in range(0, 25, 3)),
         now_x=None if so_far_s is None else round(LEFT + so_far_s / SLOT_S * wide, 1),
         slots=tuple(day),
     )

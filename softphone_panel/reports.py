@@ -21,7 +21,7 @@ from hotline.figures import Figures, Owed, Visit, figures, grouped, recalls, vis
 from hotline.operators import Operator
 from hotline.recalls import Recall
 from softphone_panel import desk, shown
-from softphone_panel.words import VIETNAM, length, local, midnight, say
+from softphone_panel.words import VIETNAM, language, length, local, midnight, say
 
 room = Blueprint("reports", __name__, url_prefix="/reports")
 
@@ -227,4 +227,7 @@ def _plain(text: str) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f} %"
+    if value is None:
+        return "–"
+    written = f"{value:.1f} %"
+    return written if language() == "en" else written.replace(".", ",")

@@ -252,7 +252,8 @@ def test_every_page_is_without_a_fault_of_access_and_fits_its_width(
     found: dict[str, list[str]] = {}
     for username, paths in {
         "quantri": ["/desk", "/tickets", "/recalls", "/people", "/no-such-page"],
-        "lan": ["/desk"],
+        "lan": ["/desk", "/recordings"],
+        "truongca": ["/wallboard", "/wallboard/tv", "/floor", "/reports", "/reports?by=hour"],
     }.items():
         page = desk_of(username)
         page.emulate_media(color_scheme=scheme)
