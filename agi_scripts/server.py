@@ -5,16 +5,15 @@ It fails safe: whatever goes wrong closes the connection without TRIAGE_DONE, an
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
 import socket
-import socketserver
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -29,8 +28,11 @@ from hotline.settings import settings
 
 BACKLOG = 1024
 BEAT_S = 1.0
-COMPANY_S = 0.2
-"""Nobody looks at a call in the machine as closely as at one in the line: its facts gather for longer."""
+APART_S = 0.5
+"""Nobody looks at a call in the machine as closely as at one in the line: under load its facts gather for longer."""
+REST_S = 0.1
+WAITING_AT_LEAST, WAITING_AT_MOST = 4, 64
+"""Threads that wait for a call."""
 Script = Callable[[Session, House], None]
 SCRIPTS: Mapping[str, Script] = {
     "triage": triage_call,
@@ -42,31 +44,84 @@ SCRIPTS: Mapping[str, Script] = {
 _log = structlog.get_logger(__name__)
 
 
-class Server(socketserver.ThreadingTCPServer):
-    """Accepts Asterisk's connections; `house` is what every script works with."""
+class Server:
+    """Accepts Asterisk's connections; `house` is what every script works with.
 
-    allow_reuse_address = True
-    daemon_threads = True
-    request_queue_size = BACKLOG
+    Its threads wait for a connection each and keep to it until its script is through: between a call and its script no
+    thread is made and none is woken. When few are left waiting another is started.
+    """
 
     def __init__(
         self, address: tuple[str, int], house: House, scripts: Mapping[str, Script] = SCRIPTS
     ) -> None:
-        super().__init__(address, _Call)
         self.house, self.scripts = house, scripts
+        self._listening = socket.create_server(address, backlog=BACKLOG)
+        self.server_address: tuple[str, int] = self._listening.getsockname()
+        self._waiting = 0
+        """Threads that wait for a call."""
+        self.calls = 0
+        """In progress."""
+        self._count = threading.Lock()
+        self._ended = threading.Event()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Only what `_Call` itself did not expect."""
-        _log.exception("an AGI connection broke")
+    def __enter__(self) -> Server:
+        return self
 
+    def __exit__(self, *_: object) -> None:
+        self._listening.close()
 
-class _Call(socketserver.BaseRequestHandler):
-    server: Server
-    request: socket.socket
+    def serve_forever(self) -> None:
+        """Serve calls until `shutdown`."""
+        for _ in range(WAITING_AT_LEAST):
+            self._start_thread()
+        self._ended.wait()
 
-    def handle(self) -> None:
+    def shutdown(self) -> None:
+        """No more calls are accepted; those in progress go on."""
+        self._ended.set()
+        self._listening.shutdown(socket.SHUT_RDWR)  # wakes who waits
+
+    def _start_thread(self) -> None:
+        with self._count:
+            self._waiting += 1
         try:
-            session = Session(self.request)
+            threading.Thread(target=self._serve, name="call", daemon=True).start()
+        except RuntimeError:  # as many as the system allows: the next calls wait for one of them
+            _log.exception("no thread can be started for calls")
+            with self._count:
+                self._waiting -= 1
+
+    def _serve(self) -> None:
+        """One thread's life: call after call."""
+        while not self._ended.is_set():
+            try:
+                connection, _ = self._listening.accept()
+            except OSError as error:
+                if not self._ended.is_set():
+                    _log.warning("a connection could not be taken", error=type(error).__name__)
+                    self._ended.wait(REST_S)  # as when all descriptors are in use
+                continue
+            with self._count:
+                self._waiting -= 1
+                self.calls += 1
+                few = self._waiting < WAITING_AT_LEAST
+            try:
+                if few:
+                    self._start_thread()
+                self._handle(connection)
+            except Exception:
+                _log.exception("an AGI connection broke")
+            finally:
+                connection.close()
+            with self._count:
+                self.calls -= 1
+                if self._waiting >= WAITING_AT_MOST:
+                    return
+                self._waiting += 1
+
+    def _handle(self, connection: socket.socket) -> None:
+        try:
+            session = Session(connection)
         except CallerHungUp:
             return  # a port that was only looked at, or a caller gone before the first word
         except AsteriskSilent:
@@ -85,11 +140,11 @@ class _Call(socketserver.BaseRequestHandler):
                 session.close()
 
     def _run(self, session: Session) -> None:
-        script = self.server.scripts.get(session.script)
+        script = self.scripts.get(session.script)
         if script is None:
             _log.error("there is no such script", script=session.script)
             return
-        script(session, self.server.house)
+        script(session, self.house)
 
 
 def main() -> None:
@@ -99,7 +154,7 @@ def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
     province = installation.read(given.installation)
     engine = make_engine(given.database, busy_s=given.book_within_s)
-    record = Record(engine, Journal(given.journal, "agi"), "ivr", given.book_within_s, COMPANY_S)
+    record = Record(engine, Journal(given.journal, "agi"), "ivr", given.book_within_s, APART_S)
     house = House.of(given, province, engine, record)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -108,6 +163,9 @@ def main() -> None:
         house.protocols.start()
         thread = threading.Thread(target=server.serve_forever, name="agi", daemon=True)
         thread.start()
+        gc.collect()
+        gc.freeze()  # what a server is made of stays: looking through it again and again costs calls time
+        gc.set_threshold(20_000, 20, 20)
         _log.info("callers are served", port=given.agi_port)
         _beat_until(ended, given.var / "run" / "agi.beat", thread)
         server.shutdown()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 import socket
+import struct
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -31,8 +32,8 @@ ENVIRONMENT_AT_MOST = 200
 
 _REPLY = re.compile(r"result=(?P<result>\S*)(?:\s+\((?P<data>.*)\))?(?:\s+endpos=(?P<endpos>\d+))?\s*$")
 _UNSENDABLE = re.compile(r"[\r\n\0]")
-_PLAIN = re.compile(r"[\w.:/+@() -]*", re.ASCII)
-"""A value that MSet takes as it is; others are set one by one, quoted."""
+_PLAIN = re.compile(r"[\w.:/+@ -]*", re.ASCII)
+"""A value that SET() takes as it is; others are set one by one, quoted."""
 
 
 class CallerHungUp(Exception):  # noqa: N818 - an exception is named after the fact
@@ -69,10 +70,13 @@ class Session(AGI):  # type: ignore[misc]  # pyst2 is untyped
         # AGI.__init__ sets a signal handler, which only a main thread may.
         self.began = time.monotonic()
         self._connection, self._within_s = connection, command_within_s
-        connection.settimeout(command_within_s)
+        connection.settimeout(None)  # the kernel keeps the time: Python would ask it twice for each line
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.stdin = connection.makefile("rb")
-        self.stdout = None
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(command_within_s))
+        self._patience_s = 0.0
+        self._be_patient(command_within_s)
+        self._unread = b""
+        self.stdin = self.stdout = None
         self.stderr = _Silence()
         self._got_sighup = False
         self.hung_up = False
@@ -100,7 +104,6 @@ class Session(AGI):  # type: ignore[misc]  # pyst2 is untyped
         if self._owed and not self.hung_up:
             with suppress(CallerHungUp, TakenOver, OSError, AGIError):
                 self.set_all({})
-        self.stdin.close()
         self._connection.close()
 
     # What scripts use
@@ -164,8 +167,9 @@ class Session(AGI):  # type: ignore[misc]  # pyst2 is untyped
         wanted = {**self._owed, **values}
         self._owed.clear()
         if len(wanted) > 1 and all(map(_PLAIN.fullmatch, wanted.values())):
-            pairs = ",".join(f"{name}={value}" for name, value in wanted.items())
-            self._send([f"EXEC MSet {self._quote(pairs)}"])
+            # As functions of a text: an application (MSet) would cost Asterisk a snapshot of the channel for all who listen.
+            pairs = "".join(f"${{SET({name}={value})}}" for name, value in wanted.items())
+            self._send([self._line("GET FULL VARIABLE", pairs)])
             self.get_result()
             return
         for name, value in wanted.items():
@@ -262,11 +266,17 @@ class Session(AGI):  # type: ignore[misc]  # pyst2 is untyped
         self._dead_man_at = time.monotonic() + within_s
         self.set_all({"TIMEOUT(absolute)": f"{within_s:.1f}"})
         self._send([command])
-        self._connection.settimeout(within_s + self._within_s)
+        self._be_patient(within_s + self._within_s)
         try:
             return self.get_result()
         finally:
-            self._connection.settimeout(self._within_s)
+            self._be_patient(self._within_s)
+
+    def _be_patient(self, for_s: float) -> None:
+        """So long an answer may take."""
+        if for_s != self._patience_s:
+            self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(for_s))
+            self._patience_s = for_s
 
     def _key(self, result: str, sound: Path | None) -> str | None:
         if result == "-1":
@@ -292,18 +302,33 @@ class Session(AGI):  # type: ignore[misc]  # pyst2 is untyped
     def _send(self, lines: Sequence[str]) -> None:
         try:
             self._connection.sendall("".join(f"{line}\n" for line in lines).encode())
-        except TimeoutError:
+        except (BlockingIOError, TimeoutError):
             raise AsteriskSilent("Asterisk takes no commands.") from None
         except OSError:
             self._gone()
 
     def _read(self) -> str:
+        while True:
+            line, ended, rest = self._unread.partition(b"\n")
+            if ended:
+                self._unread = rest
+                return line.decode(errors="replace").strip()
+            if len(line) > LINE_AT_MOST:
+                self._gone()
+            self._unread += self._more()
+
+    def _more(self) -> bytes:
+        """What Asterisk has said since, at least a byte."""
         try:
-            line: bytes = self.stdin.readline(LINE_AT_MOST)
-        except TimeoutError:
+            more = self._connection.recv(LINE_AT_MOST)
+        except (BlockingIOError, TimeoutError):
             raise AsteriskSilent("Asterisk gave no answer in time.") from None
         except OSError:
             self._gone()
-        if not line.endswith(b"\n"):
-            self._gone()
-        return line.decode(errors="replace").strip()
+        return more or self._gone()
+
+
+def _timeval(seconds: float) -> bytes:
+    """As the kernel takes it; never zero, which would mean for ever."""
+    whole, part = divmod(max(int(seconds * 1_000_000), 1), 1_000_000)
+    return struct.pack("ll", whole, part)

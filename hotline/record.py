@@ -69,9 +69,11 @@ class Record:
     """
 
     def __init__(
-        self, engine: Engine, journal: Journal, actor: str, within_s: float, company_s: float = COMPANY_S
+        self, engine: Engine, journal: Journal, actor: str, within_s: float, apart_s: float = COMPANY_S
     ) -> None:
-        self._company_s = company_s
+        self._apart_s = apart_s
+        self._began_s = 0.0
+        """When the last transaction began."""
         self._engine, self._journal, self._actor, self._within_s = engine, journal, actor, within_s
         self._made_by = os.getpid()
         self._pending: deque[_Asked] = deque()
@@ -107,14 +109,14 @@ class Record:
     def tell(self, event: e.Event, at_once: bool = False) -> "Future[bool]":
         """Hand a fact over without waiting; the future says True when the database has it, False when the journal has.
 
-        It outlives this process from now on. The future is settled within `within_s` (and `company_s`, and a few
+        It outlives this process from now on. The future is settled within `within_s` (and `apart_s`, and a few
         milliseconds), whatever the database does. `at_once` is for who waits for it: it takes all facts told before along.
         """
         if os.getpid() != self._made_by:
             # Its threads stayed in the process that made it: what is told here would be kept by nobody.
             raise RuntimeError("this Record was made before a fork; make one in each process")
         now_s = time.monotonic()
-        due_s = now_s + self._within_s + (0.0 if at_once else self._company_s)
+        due_s = now_s + self._within_s + (0.0 if at_once else max(COMPANY_S, self._apart_s))
         asked = _Asked(event, now_s, due_s, line_of(event))
         with self._told:
             self._pending.append(asked)
@@ -176,7 +178,7 @@ class Record:
                 if self._closing and not self._pending:
                     return
                 self._wait_for_company()
-                self._busy_since = time.monotonic()
+                self._busy_since = self._began_s = time.monotonic()
             try:
                 self._turn()
             except Exception:
@@ -185,9 +187,14 @@ class Record:
                 time.sleep(REST_S)
 
     def _wait_for_company(self) -> None:
-        """Let told facts gather until somebody waits for one, or the oldest has waited long enough."""
+        """Let told facts gather until somebody waits for one, or the oldest has waited long enough.
+
+        That is COMPANY_S, and under load until the last transaction is `apart_s` ago.
+        """
         while self._pending and not self._hurry and not self._closing:
-            left_s = self._pending[0].at + self._company_s - time.monotonic()
+            oldest_s = self._pending[0].at
+            ready_s = max(oldest_s + COMPANY_S, min(self._began_s, oldest_s) + self._apart_s)
+            left_s = ready_s - time.monotonic()
             if left_s <= 0:
                 break
             self._told.wait(left_s)

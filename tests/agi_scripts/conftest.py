@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -110,7 +111,7 @@ class Running:
         }
         call = Call(keys=keys, call_id=call_id, variables=variables | more.pop("variables", {}), **more)
         call.run(self.port)
-        until_idle()
+        until_idle(self.server)
         self.settle()
         return call
 
@@ -142,11 +143,11 @@ class Running:
             return list(session.scalars(query))
 
 
-def until_idle() -> None:
-    """Waits for the threads of calls that have hung up."""
-    for thread in threading.enumerate():
-        if thread.name.startswith("Thread-") and "process_request_thread" in thread.name:
-            thread.join(10)
+def until_idle(server: Server) -> None:
+    """Waits until the scripts of all calls have ended."""
+    deadline = time.monotonic() + 10
+    while server.calls and time.monotonic() < deadline:
+        time.sleep(0.002)
 
 
 @pytest.fixture(scope="session")
@@ -181,7 +182,7 @@ def house(tmp_path: Path, laid: Path) -> Iterator[House]:
 @pytest.fixture
 def running(house: House) -> Iterator[Running]:
     with Server(("127.0.0.1", 0), house) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         assert isinstance(house.record, Remembered)
         yield Running(house.given, house.engine, house, server, house.record)

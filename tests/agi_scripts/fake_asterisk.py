@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
+_SET = re.compile(r"\$\{SET\(((?:\w|\(\w+\))+)=([^{}]*?)\)\}")
 HANG_UP = "hang up"
 SILENCE = None
 
@@ -67,12 +68,6 @@ class Call:
                 self.set.append((words[2], words[3]))
                 self.variables[words[2]] = words[3]
                 yield "200 result=1\n"
-            case ["EXEC", "MSET", _]:
-                for pair in words[2].split(","):
-                    name, _, value = pair.partition("=")
-                    self.set.append((name, value))
-                    self.variables[name] = value
-                yield "200 result=0\n"
             case ["GET", "FULL", *_]:
                 yield f"200 result=1 ({self._expanded(words[3])})\n"
             case ["GET", "DATA", *_]:
@@ -106,11 +101,17 @@ class Call:
             yield f"200 result={pressed(key)}\n"
 
     def _expanded(self, text: str) -> str:
+        text = _SET.sub(self._assigned, text)
         return re.sub(
             r"\$\{URIENCODE\(\$\{(\w+)\}\)\}",
             lambda found: quote(self.variables.get(found[1], ""), safe=""),
             text,
         )
+
+    def _assigned(self, found: re.Match[str]) -> str:
+        self.set.append((found[1], found[2]))
+        self.variables[found[1]] = found[2]
+        return found[2]
 
 
 def greeting(

@@ -79,7 +79,9 @@ def test_several_values_are_one_command(meets: Meets) -> None:
     session, wire = meets(b"200 result=0\n")
     session.owe("ACUITY_REACHED", "RED")
     session.set_all({"TIMEOUT(absolute)": "12.5", "CALLER": "+84912345678"})
-    assert wire.asked == ['EXEC MSet "ACUITY_REACHED=RED,TIMEOUT(absolute)=12.5,CALLER=+84912345678"']
+    assert wire.asked == [
+        'GET FULL VARIABLE "${SET(ACUITY_REACHED=RED)}${SET(TIMEOUT(absolute)=12.5)}${SET(CALLER=+84912345678)}"'
+    ]
 
 
 @pytest.mark.parametrize("value", ["a,b=c", "a${b}", 'a"b', "tiếng Việt", "a\\b"])

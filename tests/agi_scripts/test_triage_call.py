@@ -60,7 +60,7 @@ def test_a_decision_reaches_the_dialplan_and_the_ticket(running: Running) -> Non
 def test_the_level_reached_is_set_at_the_key_before_the_next_prompt(running: Running) -> None:
     call = running.meet("2", "2", "1")
     order = [line for line in call.commands if "ACUITY_REACHED" in line or line.startswith("GET DATA")]
-    assert [line.split()[0] for line in order] == ["GET", "GET", "EXEC", "GET", "EXEC", "GET", "EXEC"]
+    assert [line.split()[1] for line in order] == ["DATA", "DATA", "FULL", "DATA", "FULL", "DATA", "FULL"]
 
 
 def test_the_level_reached_is_set_even_when_the_script_breaks_after_the_key(
