@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, Response, current_app, render_template
 from flask_login import current_user
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -18,7 +18,7 @@ from hotline.acuity import Acuity
 from hotline.calls import Call, CallState, Leg
 from hotline.database import reading
 from hotline.events import now
-from hotline.figures import Figures, figures, visits
+from hotline.figures import Figures, Visit, figures, visits
 from hotline.operators import Presence
 from softphone_panel import day_chart, desk, health, live_state, shown
 from softphone_panel.words import length, midnight, say
@@ -27,6 +27,8 @@ room = Blueprint("wallboard", __name__, url_prefix="/wallboard")
 
 NOW = timedelta(minutes=30)
 """The service level "now" is that of the calls of this long."""
+COUNTED_FOR = timedelta(seconds=5)
+"""Who waits is always fresh; thousands of calls of a day are not counted at every one of its changes."""
 NEARLY_FULL = 0.85
 WEEK = timedelta(days=7)
 FEW_PERCENT = {Acuity.RED: 90.0}
@@ -74,6 +76,16 @@ class TrunkUse:
 
 
 @dataclass(frozen=True)
+class Counted:
+    """The calls of one day, as they were at a moment, and of the day a week before."""
+
+    begins: datetime
+    at: datetime
+    todays: list[Visit]
+    week_ago: list[Visit]
+
+
+@dataclass(frozen=True)
 class Wall:
     """What both pages show."""
 
@@ -97,8 +109,7 @@ def read(session: Session, serves: Callable[[str], bool]) -> Wall:
     state = live_state.read(session, desk.province(), serves)
     at = state.read_at
     begins = midnight(at)
-    todays = visits(session, begins, at + timedelta(seconds=1), serves)
-    week_ago = visits(session, begins - WEEK, begins - WEEK + timedelta(days=1), serves)
+    todays, week_ago = counted(session, begins, at, serves)
     today, recent = figures(todays), figures(v for v in todays if v.arrived_at >= at - NOW)
     rows = tuple(_row(acuity, state, today, recent, at) for acuity in Acuity)
     trunks = trunk_use(session, at)
@@ -115,6 +126,22 @@ def read(session: Session, serves: Callable[[str], bool]) -> Wall:
         ),
         read_at=at,
     )
+
+
+def counted(
+    session: Session, begins: datetime, at: datetime, serves: Callable[[str], bool]
+) -> tuple[list[Visit], list[Visit]]:
+    """The day's calls and those of a week ago; read anew every COUNTED_FOR, however often the page is drawn."""
+    kept: dict[tuple[str, ...], Counted] = current_app.extensions.setdefault("wallboard", {})
+    hotlines = tuple(h.key for h in desk.province().hotlines if serves(h.key))
+    known = kept.get(hotlines)
+    if known is None or known.begins != begins:
+        ago = visits(session, begins - WEEK, begins - WEEK + timedelta(days=1), serves)
+        known = Counted(begins, datetime.min.replace(tzinfo=UTC), [], ago)
+    if not timedelta() <= at - known.at < COUNTED_FOR:
+        todays = visits(session, begins, at + timedelta(seconds=1), serves)
+        known = kept[hotlines] = replace(known, at=at, todays=todays)
+    return known.todays, known.week_ago
 
 
 def _row(acuity: Acuity, state: live_state.LiveState, today: Figures, recent: Figures, at: datetime) -> Row:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -12,6 +15,7 @@ from ivr.ari import Bridge, Channel
 from ivr.caller import Caller
 from ivr.desk import Desk, NotPossible
 from ivr.supervision import strangers
+from ivr.transfer import Transfer
 from tests.ivr.test_call_control import Stage, _no_database, played  # noqa: F401 - the fixture is used by its name
 from tests.ivr.test_talk import CALL, talking
 
@@ -192,6 +196,27 @@ def test_who_talks_is_paused_or_leaves_when_the_talk_is_over(tmp_path: Path) -> 
         assert (operator.state, operator.reason) == (Presence.PAUSED, "supervisor")
         await do(s, desk, "force_sign_out", operator_id="1")
         assert operator.state.value == "offline"
+
+    played(tmp_path, scene)
+
+
+def test_a_private_word_with_a_station_is_not_heard_unless_the_installation_allows_it(tmp_path: Path) -> None:
+    async def scene(s: Stage) -> None:
+        caller, leg, mine, _ = await listening(s)
+        await s.until(lambda: hears(s, mine) == [(leg, "none")], "listens")
+        caller.transfer = cast(Transfer, SimpleNamespace(holds_caller=True, live=False))
+        s.control.supervision.tick()
+        await s.until(lambda: not [i for i in s.asterisk.channels if i.startswith("snoop-")], "hears nothing")
+        assert mine in s.asterisk.channels
+        s.floor.installation = replace(s.floor.installation, supervisors_hear_consults=True)
+        s.control.supervision.tick()
+        await s.until(lambda: hears(s, mine) == [(leg, "none")], "may hear it")
+        s.floor.installation = replace(s.floor.installation, supervisors_hear_consults=False)
+        s.control.supervision.tick()
+        await s.until(lambda: not hears(s, mine), "hears nothing again")
+        caller.transfer = None
+        s.control.supervision.tick()
+        await s.until(lambda: hears(s, mine) == [(leg, "none")], "listens again")
 
     played(tmp_path, scene)
 

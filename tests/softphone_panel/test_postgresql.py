@@ -26,6 +26,11 @@ from tests.softphone_panel.test_my_desk import (
     test_what_is_typed_is_kept_at_once_and_entered_when_finished,
 )
 from tests.softphone_panel.test_pages import test_the_live_page_shows_the_line_with_the_most_urgent_first
+from tests.softphone_panel.test_recordings import (
+    test_an_operator_finds_their_own_calls_and_what_was_shared_with_them,
+    test_recordings_are_found_by_level_operator_number_hotline_day_and_note,
+)
+from tests.softphone_panel.test_reports import test_every_division_adds_up_to_the_same_total
 from tests.softphone_panel.test_tickets import (
     test_a_note_is_found_by_its_words_without_diacritics,
     test_a_unit_is_found_with_or_without_diacritics_and_set,
@@ -47,10 +52,13 @@ __all__ = [
     "test_a_playing_is_written_down_before_its_first_sound",
     "test_a_red_answer_raises_the_ticket_the_call_and_the_line_in_one_transaction",
     "test_a_unit_is_found_with_or_without_diacritics_and_set",
+    "test_an_operator_finds_their_own_calls_and_what_was_shared_with_them",
     "test_closing_writes_the_disposition_its_entry_and_one_version",
     "test_earlier_tickets_calls_recalls_and_the_name_of_the_number_are_shown",
+    "test_every_division_adds_up_to_the_same_total",
     "test_of_many_who_want_a_task_at_once_exactly_one_gets_it",
     "test_only_one_operator_gets_a_task_and_the_other_is_told",
+    "test_recordings_are_found_by_level_operator_number_hotline_day_and_note",
     "test_the_list_is_filtered_and_searched",
     "test_the_live_page_shows_the_line_with_the_most_urgent_first",
     "test_the_measures_count_the_rows",
