@@ -49,7 +49,8 @@ KINDS = frozenset(
 dial {number}; hold / retrieve {call_id}: the citizen hears music / the operator again; phone_gone / phone_ready {}: the page that is
 a telephone is being left / is there;
 hold_wrap_up {call_id}: the page asks for the disposition, so the time alone does not end the wrap-up;
-transfer_ask {call_id, station or number, card}; the other transfer_… {call_id, seen: the state the page showed};
+transfer_ask {call_id, station or number or colleague (an operator's id), card};
+the other transfer_… {call_id, seen: the state the page showed};
 of a supervisor: listen / whisper / barge / take_over {call_id}; stop_watching {}; to_front {call_id}; force_… {operator_id}."""
 LANGUAGE = "language"
 """Field of every body: in which language a refusal is to be read."""

@@ -62,6 +62,8 @@ class Line:
     """A SIP endpoint of ours in place of a number to dial."""
     needs_key: bool = True
     """False for a colleague's desk phone: answering is accepting."""
+    operator_id: int = 0
+    """Whose desk phone it is, when it is a colleague's."""
 
     @property
     def dialled(self) -> str:
@@ -197,7 +199,11 @@ def lines_of(told: Sequence[Mapping[str, object]]) -> tuple[Line, ...]:
     return tuple(
         Line(
             str(one.get("name", "")), str(one.get("number", "")), str(one.get("station", "")),
-            str(one.get("phone", "")), bool(one.get("needs_key", True)),
+            str(one.get("phone", "")), bool(one.get("needs_key", True)), _number(one.get("operator_id")),
         )
         for one in told
     )  # fmt: skip
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0

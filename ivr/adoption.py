@@ -119,7 +119,7 @@ def _take_up_tries(caller: Caller, transfer: Transfer, row: Running | None, legs
         # Their digits are in the legs' own names or arguments; who was rung already is not rung twice.
         chain.lines = tuple(Line(leg.name.removeprefix("chain:"), leg.number) for leg in rung)
         places = {leg.id: n for n, leg in enumerate(rung)}
-        chain.next = len(rung)
+        chain.next, chain.rung_s = len(rung), now_s if rung else None
         caller.floor.spawn(_plan_again(caller, transfer))
     for leg in legs.values():
         place = places.get(leg.id, 0)
@@ -145,6 +145,7 @@ async def _plan_again(caller: Caller, transfer: Transfer) -> None:
     lines, card = await plan(caller)
     rung = {line.dialled for line in transfer.chain.lines}
     transfer.brief((*transfer.chain.lines, *(line for line in lines if line.dialled not in rung)), card)
+    transfer.chain.tick(caller.floor.clock())
 
 
 def _seen(

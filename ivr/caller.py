@@ -16,7 +16,8 @@ import structlog
 from hotline import events as e
 from hotline.acuity import Acuity, higher
 from hotline.calls import EndReason
-from hotline.directory import NotInDirectory
+from hotline.directory import Line, NotInDirectory
+from hotline.operators import Presence
 from hotline.transfers import TransferState
 from ivr.announcer import Announcer
 from ivr.area_question import AreaQuestion
@@ -292,8 +293,10 @@ class Caller:
         if transfer.live:
             transfer.begin(None, lines, card)
 
-    async def hand_over(self, desk: Desk, station: str, card: dict[str, Any], number: str = "") -> None:
-        """The operator wants a station beside the caller; NotPossible in a sentence."""
+    async def hand_over(
+        self, desk: Desk, station: str, card: dict[str, Any], number: str = "", colleague: int = 0
+    ) -> None:
+        """The operator wants a station, or a colleague, beside the caller; NotPossible in a sentence."""
         leg = self.humans.talking
         if leg is None or leg.operator_id != desk.operator_id:
             raise NotPossible(
@@ -305,6 +308,10 @@ class Caller:
                 "Cuộc gọi này đang được chuyển: hãy hủy lần chuyển trước rồi chuyển lại.",
                 "This call is being handed over: cancel that first, then try again.",
             )
+        if colleague:
+            line_to = self._line_to(colleague, desk)
+            self.new_transfer("conference", TransferState.RINGING).begin(leg, (line_to,), card)
+            return
         hotline, at = self.floor.installation.hotline(self.hotline), e.now()
         try:
             first = self.floor.directory.chosen(hotline, station, at).key if station else ""
@@ -317,6 +324,18 @@ class Caller:
         if self.humans.talking is not leg or self.handing_over or self.over:
             raise CHANGED
         self.new_transfer("warm", TransferState.RINGING, first).begin(leg, lines, card)
+
+    def _line_to(self, operator_id: int, desk: Desk) -> Line:
+        """A colleague's phone as a line to ring; NotPossible when they cannot be rung."""
+        other = self.floor.desks.of(operator_id)
+        if other is None or other is desk or other.state is not Presence.AVAILABLE or not other.phone:
+            raise NotPossible(
+                "Người này không rảnh: hãy chọn tổng đài viên khác.",
+                "This person is not free: choose another operator.",
+            )
+        return Line(
+            other.username, other.phone, phone=other.phone, needs_key=False, operator_id=other.operator_id
+        )
 
     # -- the end --
 

@@ -10,6 +10,7 @@ import structlog
 
 from hotline import events as e
 from hotline.directory import Line
+from hotline.operators import Presence
 from hotline.recordings import leg_path
 from hotline.transfers import TryState
 from ivr.briefing import KEYS_PIECE
@@ -101,7 +102,11 @@ class Chain:
         self.rung_s = now_s
         trunk = self.floor.installation.outbound_trunk.key
         endpoint = f"PJSIP/{line.phone}" if line.phone else f"PJSIP/{line.dialled}@trunk-{trunk}"
-        leg = self.caller.humans.new_leg("chain", "chain", endpoint, f"chain:{line.name}")
+        desk = self.floor.desks.of(line.operator_id or None)
+        if desk is not None and not self.floor.desks.change(desk, Presence.RINGING, call_id=self.caller.id):
+            return  # they have become busy meanwhile
+        name = desk.username if desk is not None else f"chain:{line.name}"
+        leg = self.caller.humans.new_leg("chain", "chain", endpoint, name, line.operator_id or None)
         tried = self.tries[leg.id] = Try(line, place, now_s)
         self._tell(leg.id, tried)
         shown = self.floor.installation.hotline(self.caller.hotline).outbound_number
@@ -183,6 +188,9 @@ class Chain:
     def _accept(self, leg: Leg, tried: Try) -> None:
         self._move(leg, tried, T.ACCEPTED)
         del self.tries[leg.id]
+        desk = self.floor.desks.of(leg.operator_id)
+        if desk is not None:
+            self.floor.desks.change(desk, Presence.TALKING, call_id=self.caller.id)
         self.stop(T.TAKEN)
         self.transfer.accepted(leg)
 

@@ -239,6 +239,7 @@ class DeskCommands:
                 str(body.get("station", "")),
                 card if isinstance(card, dict) else {},
                 str(body.get("number", "")),
+                body["colleague"] if isinstance(body.get("colleague"), int) else 0,
             )
             return
         transfer = visit.transfer

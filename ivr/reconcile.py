@@ -219,7 +219,7 @@ async def _take_over(
 def _take_over_leg(floor: Floor, caller: Caller, channel: Channel) -> Leg:
     role = call_and_role(channel.id)[1]
     phone = channel.name.removeprefix("PJSIP/").rpartition("-")[0]
-    desk = floor.desks.at(phone) if role == "operator" else None
+    desk = floor.desks.at(phone)  # also of a colleague who was asked to join in
     dialled = channel.app_data.rpartition(",")[2] if role == "chain" else ""
     name = desk.username if desk else adoption.name_of(caller, dialled)
     leg = Leg(channel.id, role, f"PJSIP/{phone}", name, floor.clock(), number=dialled)
@@ -248,7 +248,9 @@ def _desks_of(floor: Floor, caller: Caller) -> None:
         desk = floor.desks.of(leg.operator_id)
         if desk is not None and not leg.ending:
             desk.call_id = caller.id
-            desk.state = Presence.TALKING if leg is caller.humans.talking else Presence.RINGING
+            station = caller.transfer.station if caller.transfer is not None else None
+            talks = leg is caller.humans.talking or leg is station
+            desk.state = Presence.TALKING if talks else Presence.RINGING
 
 
 async def _clear_leftovers(

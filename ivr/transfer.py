@@ -150,6 +150,8 @@ class Transfer:
         if to is S.HANDED_OVER and before in HAS_STATION:
             humans.talking = self.station
             self._caller.talk.over()
+            if self.station is not None and self.station.operator_id is not None:
+                self._colleague_has(self.station)
         elif to is S.BLIND:
             humans.talking, self._caller.front = None, True
             self._caller.talk.over()
@@ -218,6 +220,15 @@ class Transfer:
         """Whether a station that had just taken the caller over is gone already."""
         since_s = self._handed_over_s
         return leg is self.station and since_s is not None and self._floor.clock() - since_s < TOO_SOON_S
+
+    def _colleague_has(self, leg: Leg) -> None:
+        """The caller is another operator's now, as if they had answered."""
+        self._floor.tell(
+            e.CallAnswered(
+                call_id=self._caller.id, leg_id=leg.id, answered_by=leg.name, operator_id=leg.operator_id,
+                settles=self._caller.known_number,
+            )
+        )  # fmt: skip
 
     def round_over(self) -> bool:
         """Every number was tried; whether to begin again. Urgent callers whom no operator has are never given up."""

@@ -14,6 +14,7 @@ from hotline.commands import DeskCommand, ask
 from hotline.database import reading, transaction
 from hotline.directory import Directory, Station
 from hotline.events import now
+from hotline.operators import Operator, OperatorPresence, Presence
 from hotline.stations import directory
 from hotline.tickets import Ticket
 from hotline.transfers import (
@@ -63,6 +64,7 @@ def values(session: Session) -> dict[str, Any]:
         "tries": _tries(session, transfer) if transfer is not None else [],
         "wishes": _wishes(transfer) if transfer is not None and goes_on else [],
         "stations": found,
+        "colleagues": _colleagues(session, ticket.hotline),
         "handing_card": filled_card(session, ticket, ticket.caller_number),
         "card_texts": [(name, shown.word(shown.CARD_FIELDS, name)) for name in TEXTS],
         "age_bands": shown.AGE_BANDS,
@@ -137,6 +139,17 @@ def _found(session: Session, ticket: Ticket, wanted: str) -> list[tuple[Station,
     return [(s, rung[0].name.removeprefix(f"{s.name}, ") if rung else "", near) for s, rung, near in lines]
 
 
+def _colleagues(session: Session, hotline: str) -> list[tuple[int, str]]:
+    """Operators who are free now and serve the hotline: (id, name)."""
+    rows = session.execute(
+        select(Operator)
+        .join(OperatorPresence, OperatorPresence.operator_id == Operator.id)
+        .where(OperatorPresence.state == Presence.AVAILABLE, Operator.id != current_user.id, Operator.active)
+        .order_by(Operator.full_name)
+    ).scalars()
+    return [(one.id, one.full_name) for one in rows if not one.hotlines or hotline in one.hotlines]
+
+
 @room.get("/stations")
 def stations() -> str:
     """The stations that a name finds, as choices of the form."""
@@ -158,6 +171,9 @@ def begin() -> Response | AnyResponse:
     """Ask for a station beside the caller at this desk."""
     form = request.form
     station, number = form.get("station", "")[:48], form.get("number", "").strip()[:NUMBER_CHARACTERS]
+    colleague = form.get("colleague", "")
+    if colleague.isdecimal():
+        return _asked("transfer_ask", {"colleague": int(colleague)})
     if not station and not number:
         raise InputFault("station", say("Ô “Trạm”: hãy chọn một trạm trong danh sách."))
     card = {name: form.get(name, "").replace("\x00", "").strip()[:LONGEST_TEXT] for name in TEXTS}

@@ -196,3 +196,21 @@ def test_the_time_from_the_first_ring_to_the_yes_is_measured(talking: tuple[Clie
         measured
     )
     assert re.search(r'hotline_today_hand_overs\{hotline="\w+",kind="warm",state="ringing"\} 1\.0', measured)
+
+
+def test_a_colleague_who_is_free_can_be_asked_to_join(
+    talking: tuple[Client, str], who: dict[str, int]
+) -> None:
+    client, call_id = talking
+    with reading() as session:
+        free = set(
+            session.scalars(select(OperatorPresence.operator_id).where(OperatorPresence.state == "available"))
+        )
+    page = client.get("/my-desk/transfer").text
+    offered = {int(found) for found in re.findall(r'<option value="(\d+)">', page)}
+    assert offered <= free
+    click = hidden(page, "click_id")
+    data = {"call_id": call_id, "click_id": click, "colleague": str(who["tuan"])}
+    assert client.post("/my-desk/transfer", data=data).status_code == 303
+    ((kind, body),) = asked()
+    assert (kind, body["colleague"]) == ("transfer_ask", who["tuan"])
