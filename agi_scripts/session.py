@@ -80,6 +80,8 @@ class Session(AGI):  # type: ignore[misc]  # pyst2 is untyped
         self.stderr = _Silence()
         self._got_sighup = False
         self.hung_up = False
+        self.switch_lost = False
+        """Asterisk went away without a word: nobody knows whether the caller wanted to leave."""
         self._dead_man_at = float("inf")
         self._owed: dict[str, str] = {}
         self.env: dict[str, str] = {}
@@ -324,8 +326,12 @@ class Session(AGI):  # type: ignore[misc]  # pyst2 is untyped
         except (BlockingIOError, TimeoutError):
             raise AsteriskSilent("Asterisk gave no answer in time.") from None
         except OSError:
+            more = b""
+        if not more:
+            # A hang-up is announced by a line of its own before the end.
+            self.switch_lost = not self.hung_up
             self._gone()
-        return more or self._gone()
+        return more
 
 
 def _timeval(seconds: float) -> bytes:

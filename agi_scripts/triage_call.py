@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from agi_scripts.session import CallerHungUp, Session
 from hotline import events as e
 from hotline import numbers
-from hotline.acuity import Acuity
+from hotline.acuity import Acuity, higher
 from hotline.calls import Call, EndReason
 from hotline.database import Prepared, make_engine
 from hotline.installation import Hotline, Installation
@@ -253,17 +253,22 @@ def _gone(caller: _Caller) -> None:
     kind = at.kind if at is not None else Kind.ROOT
     ended = recall.Ended(False, heard_s, kind, reached, decided)
     owed = recall.recall_acuity(ended)
+    lost = caller.session.switch_lost
+    if lost and not decided:
+        owed = higher(owed or Acuity.ORANGE, Acuity.ORANGE)  # they did not choose to leave: the failsafe
     # Nobody is left at the ORANGE of a call that said nothing: the redial would skip the questions.
     level = owed or Acuity.YELLOW
     caller.house.record.tell(_triaged(caller, at, level))
     reason = EndReason.ABANDONED if owed else EndReason.TOO_SHORT
+    reason = EndReason.SWITCH_LOST if lost else reason
     caller.house.record.tell(_ended(caller, reason))
     number = caller.callback_number or caller.e164
     if owed and number:
         due = e.now() + timedelta(seconds=owed.callback_within_s)
         caller.house.record.tell(
             e.RecallDue(
-                call_id=caller.call_id, hotline=caller.hotline.key, number=number, acuity=owed, why="lost", due_at=due
+                call_id=caller.call_id, hotline=caller.hotline.key, number=number, acuity=owed, due_at=due,
+                why="switch_lost" if lost else "lost",
             )
         )  # fmt: skip
     _log.info(

@@ -187,5 +187,7 @@ def running_product(
 
 def _forget() -> None:
     """Settings and the engine are made once a process; a product of a test has its own."""
+    if database.engine.cache_info().currsize:
+        database.engine().dispose()
     settings.cache_clear()
     database.engine.cache_clear()

@@ -129,8 +129,10 @@ def _protocols(given: Settings, province: installation.Installation) -> list[Pro
     names = sorted({hotline.protocol for hotline in province.hotlines})
     found = [approved.emergency_only()]
     # Before the first migration, or with the database away, the files are what there is.
+    engine = make_engine(given.database, busy_s=2.0)
     with suppress(SQLAlchemyError):
-        found += approved.approved(make_engine(given.database, busy_s=2.0), names).values()
+        found += approved.approved(engine, names).values()
+    engine.dispose()
     for name in names:
         try:
             path = approved.file_of(name)

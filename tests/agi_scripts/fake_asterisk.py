@@ -12,6 +12,8 @@ from urllib.parse import quote
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
 _SET = re.compile(r"\$\{SET\(((?:\w|\(\w+\))+)=([^{}]*?)\)\}")
 HANG_UP = "hang up"
+DIES = "dies"
+"""In place of a key: Asterisk is killed, so the stream ends without a word."""
 SILENCE = None
 
 
@@ -91,7 +93,9 @@ class Call:
 
     def _key(self, pressed: Callable[[str], str], silent: str, mark: str) -> Iterator[str]:
         key = next(self._keys, HANG_UP)
-        if key == HANG_UP:
+        if key == DIES:
+            self.gone = True
+        elif key == HANG_UP:
             self.gone = True
             yield "200 result=-1\n"
             yield "HANGUP\nHANGUP\n"

@@ -19,7 +19,7 @@ from ivr.approved import ApprovedProtocols, emergency_only
 from ivr.review import Scenario, read_scenarios
 from ivr.triage import Asking
 from tests.agi_scripts.conftest import E164, Running, approve
-from tests.agi_scripts.fake_asterisk import HANG_UP, Call, greeting
+from tests.agi_scripts.fake_asterisk import DIES, HANG_UP, Call, greeting
 from tests.ivr.protocols import FOLDER, text_of
 
 FIRST, SECOND = "n1-1700000000.1", "n1-1700000000.2"
@@ -135,6 +135,14 @@ def test_a_hang_up_at_once_is_counted_and_not_recalled(running: Running) -> None
     running.meet(HANG_UP)
     assert running.call().end_reason == "too_short"
     assert running.recall() is None
+
+
+def test_a_caller_whom_asterisk_took_with_it_is_owed_a_call_however_soon(running: Running) -> None:
+    running.meet(DIES)
+    assert running.call().end_reason == "switch_lost"
+    recall = running.recall()
+    assert recall is not None
+    assert (recall.number, recall.acuity, recall.why) == (E164, "ORANGE", "switch_lost")
 
 
 def test_a_hang_up_in_a_green_message_is_lost(running: Running) -> None:

@@ -15,8 +15,8 @@ from tests.postgres import Server
 from tests.product import PROJECT, Product
 
 WATCHED_S = 12.0
-SERVED_WITHIN_S = 15.0
-"""From the moment an operator picks up to the first caller who hears them; how long it may take is not of the table."""
+SERVED_WITHIN_S = 3.0
+"""From the moment an operator picks up to the first caller who hears them."""
 RECALLED_WITHIN_S = 90.0
 """How long the test looks at recalls; the table's own limits may be longer."""
 Story = dict[str, Any]
@@ -39,8 +39,9 @@ def test_no_caller_is_left_in_silence_and_none_is_missing(struck: Struck, fault:
 
 async def _measure(on: Product, fault: Fault, server: Server | None) -> tuple[dict[Phase, Story], list[str]]:
     async with four_callers(on, fault) as scene:
-        await asyncio.sleep(0.5)
         lost = fault is Fault.ASTERISK_KILLED
+        # Sound reaches the disk a second at a time: a call that Asterisk's death ends sooner leaves none.
+        await asyncio.sleep(1.5 if lost else 0.5)
         with STRIKES[fault](on, server):
             struck_s = time.monotonic()
             if lost:
