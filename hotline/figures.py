@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TypeVar
 
 from sqlalchemy import select
@@ -173,7 +174,8 @@ def visits(
         ).where(Call.arrived_at >= since, Call.arrived_at < until)
     )  # fmt: skip
     wrapped_s = wrap_ups(session, since, until)
-    return [_visit(row, wrapped_s.get(row.id)) for row in rows if serves(row.hotline)]
+    mine = lru_cache(serves)  # a few hotlines, many calls
+    return [_visit(row, wrapped_s.get(row.id)) for row in rows if mine(row.hotline)]
 
 
 def _visit(row: object, wrap_up_s: float | None) -> Visit:
