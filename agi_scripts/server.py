@@ -1,4 +1,4 @@
-"""The FastAGI server: one thread a call, each running the script its dialplan asked for.
+"""The FastAGI server: kept threads, each with one call at a time, running the script its dialplan asked for.
 
 It fails safe: whatever goes wrong closes the connection without TRIAGE_DONE, and the dialplan takes the caller to a human.
 """
