@@ -106,6 +106,7 @@ def _installation(folder: Path) -> Path:
     changed = {
         "phones": f"[{phones}]",
         "units": "[]",
+        "stations": "[]",
         "wrap_up_s": "0",
         "channels": "500",
         "port = 5160": str(TRUNK_PORT),
