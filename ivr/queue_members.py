@@ -134,6 +134,11 @@ class Manager:
         await self.act("MixMonitor", Channel=channel, File=str(file), Options="D")
 
 
+def queues_of(hotline: str) -> tuple[str, str]:
+    """The dialplan's queues of a hotline, as queues.conf has them: for RED and ORANGE, and for everybody else."""
+    return f"{hotline}-urgent", hotline
+
+
 class QueueMembers:
     """Keeps app_queue's members as the desks are; the newest state of a phone wins, older ones are not sent."""
 
@@ -190,12 +195,13 @@ class QueueMembers:
 
     async def _send(self, hotline: str, phone: str, state: str) -> None:
         interface = f"PJSIP/{phone}"
-        if not state:
-            await self._harmlessly("QueueRemove", Queue=hotline, Interface=interface)
-            return
         paused = "true" if state == "paused" else "false"
-        await self._harmlessly("QueueAdd", Queue=hotline, Interface=interface, Paused=paused)
-        await self._harmlessly("QueuePause", Queue=hotline, Interface=interface, Paused=paused)
+        for queue in queues_of(hotline):
+            if not state:
+                await self._harmlessly("QueueRemove", Queue=queue, Interface=interface)
+                continue
+            await self._harmlessly("QueueAdd", Queue=queue, Interface=interface, Paused=paused)
+            await self._harmlessly("QueuePause", Queue=queue, Interface=interface, Paused=paused)
 
     async def _harmlessly(self, action: str, **values: str) -> None:
         try:

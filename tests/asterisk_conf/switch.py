@@ -18,6 +18,7 @@ from front_door.faults import Fault
 from hotline.installation import Installation, Trunk, read
 from hotline.secrets import secret
 from hotline.settings import PROJECT, Settings
+from ivr.queue_members import queues_of
 from ivr.speech.music import tone, write_music
 from ivr.speech.sound import write_pair
 from tests import ports
@@ -127,12 +128,14 @@ class Switch:
     def sign_in(self, phone: str, hotlines: tuple[str, ...] = ()) -> None:
         """What `calls` tells app_queue when an operator signs in."""
         for hotline in hotlines or tuple(h.key for h in self.installation.hotlines):
-            answer = self.ask("QueueAdd", Queue=hotline, Interface=f"PJSIP/{phone}")
-            assert "Success" in answer or "Already there" in answer, answer
+            for queue in queues_of(hotline):
+                answer = self.ask("QueueAdd", Queue=queue, Interface=f"PJSIP/{phone}")
+                assert "Success" in answer or "Already there" in answer, answer
 
     def sign_out(self, phone: str) -> None:
         for hotline in self.installation.hotlines:
-            self.ask("QueueRemove", Queue=hotline.key, Interface=f"PJSIP/{phone}")
+            for queue in queues_of(hotline.key):
+                self.ask("QueueRemove", Queue=queue, Interface=f"PJSIP/{phone}")
 
     def password(self, phone: str) -> str:
         return secret(self.settings.var, f"phone:{phone}")

@@ -97,6 +97,39 @@ def test_key_1_in_the_line_is_an_emergency_and_jumps_it(switch: Switch) -> None:
     assert cdrs_of(switch, "0912000012")[-1]["acuity"] == "RED"
 
 
+def test_an_emergency_rings_while_an_earlier_caller_rings_a_desk(switch: Switch) -> None:
+    async def scene() -> tuple[str, float]:
+        async with (
+            carrier(switch) as line,
+            desk(switch, "101", 620, Answering.rings_on()) as one,
+            desk(switch, "102", 760, Answering.rings_on()) as two,
+        ):
+            earlier = await Citizen(line, "0913000410").call("02711022")
+            await asyncio.sleep(1.5)
+            assert len(one.legs) + len(two.legs) == 1, "one desk at a time"
+            free = two if one.legs else one
+            asked = time.monotonic()
+            emergency = await Citizen(line, "0913000411").call("02711022")
+            await emergency.until_sound()
+            await emergency.press("1")
+            await free.until_rung(3)
+            await asyncio.sleep(1.0)  # out of one queue and into the other
+            rung = free.leg or await free.until_rung(3)
+            rang_s = time.monotonic() - asked
+            rung.answer()
+            await emergency.until_hears(free.tone_hz or 0, within_s=3)
+            for leg in (earlier, emergency):
+                leg.hang_up()
+            await emergency.until_ended()
+            return rung.caller_name, rang_s
+
+    with agi(switch, says({"ACUITY": "NONMED", "NEXT": "line", "TRIAGE_DONE": "1"})):
+        caller, rang_s = run(scene())
+    assert "0913000411" in caller
+    assert rang_s < 3
+    assert cdrs_of(switch, "0913000411")[-1]["acuity"] == "RED"
+
+
 def test_key_1_while_a_desk_rings_is_an_emergency_too(switch: Switch) -> None:
     async def scene() -> None:
         async with carrier(switch) as line, desk(switch, "101", 620, Answering.rings_on()) as operator:

@@ -28,6 +28,7 @@ from hotline.operators import Operator, OperatorPresence
 from hotline.recalls import Recall
 from hotline.record import Record
 from hotline.settings import PROJECT, Settings
+from ivr.queue_members import queues_of
 from ivr.speech.music import tone, write_music
 from ivr.speech.prompts import system_texts
 from ivr.speech.sound import write_pair
@@ -201,11 +202,11 @@ class CallsHouse:
         self.until(lambda: self.presence(username) == said, within_s, f"{username} {said}")
 
     def until_queue(self, words: str) -> str:
-        """What app_queue shows of Bình Phước's queue, once `words` stand there."""
+        """What app_queue shows of Bình Phước's queue, once `words` stand in both of its queues."""
 
         def shown() -> str:
-            text = self.switch.console("queue show binhphuoc")
-            return text if words in text else ""
+            texts = [self.switch.console(f"queue show {queue}") for queue in queues_of("binhphuoc")]
+            return texts[-1] if all(words in text for text in texts) else ""
 
         return str(self.until(shown, 3, f"{words} in the queue"))
 
