@@ -6,29 +6,31 @@ function below accepts a call it has not heard of. A late fact never reopens a c
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import String, bindparam, func, insert, select
+from sqlalchemy import String, bindparam, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotline import events as e
 from hotline import ledger
 from hotline.acuity import Acuity, higher
+from hotline.book import Book, call_arrived, call_of, move, ticket_of
 from hotline.bus import LIVE, announce
-from hotline.calls import FOLLOWS, Call, CallState, EndReason, Leg
+from hotline.calls import Call, CallState, EndReason, Leg
 from hotline.database import Base, Moment, Prepared
 from hotline.operators import OperatorEntry, OperatorPresence
 from hotline.recalls import FOLLOWS as RECALL_FOLLOWS
 from hotline.recalls import LOSSES, Recall, RecallState
-from hotline.recordings import LegRecording, Recording, Retention
+from hotline.recording_facts import leg_recording_kept, recording_kept, recording_missing
+from hotline.recordings import Recording, Retention
 from hotline.redials import chosen_by_a_person, go_on_with, settle_recalls
 from hotline.rows import Row, Rows
-from hotline.tickets import Ticket
+from hotline.transfer_facts import station_tried, transfer_asked, transfer_moved
 from hotline.transfers import LIVE as TRANSFER_LIVE
-from hotline.transfers import Transfer, TransferState, TransferTry, TryState
+from hotline.transfers import Transfer, TransferState
 
 
 class Told(Base):
@@ -39,109 +41,9 @@ class Told(Base):
     at: Mapped[datetime] = mapped_column(Moment)
 
 
-def ticket_id_of(call_id: str) -> str:
-    return f"t-{call_id}"
-
-
-@dataclass
-class Book:
-    """One transaction of facts: its session and its rows."""
-
-    session: Session
-    rows: Rows
-    numbers: dict[str, int] = field(default_factory=dict)
-    """The last ticket number of each hotline."""
-
-    def enter(self, hotline: str, kind: str, subject: str, body: dict[str, Any], at: datetime) -> None:
-        """A line of the hotline's ledger."""
-        ledger.append(self.session, hotline, kind, subject, body, at)
-
-
-def _move(call: Row, to: CallState) -> None:
-    """Change a call's state if the table allows it; a late fact never reopens or rewinds a call."""
-    if to in FOLLOWS[CallState(call.state)]:
-        call.state = to.value
-
-
-def _ticket(book: Book, call: Row) -> Row | None:
-    return book.rows.get(Ticket, call.ticket_id)
-
-
-def _call(book: Book, event: Any) -> Row:
-    """The event's call; a shell of it when the fact that opens it has not come yet."""
-    call = book.rows.get(Call, event.call_id)
-    if call is None:
-        opening = e.CallArrived(
-            at=event.at,
-            call_id=event.call_id,
-            hotline=getattr(event, "hotline", "") or UNKNOWN,
-            node=event.call_id.partition("-")[0],
-        )
-        call = _call_arrived(book, opening)
-    return call
-
-
-UNKNOWN = "unknown"
-"""The hotline of a call whose arrival was not told yet."""
-
-
-def _call_arrived(book: Book, event: e.CallArrived) -> Row:
-    call = book.rows.get(Call, event.call_id)
-    if call is not None:
-        return _arrival_came_late(book, call, event)
-    ticket_id = event.ticket_id or ticket_id_of(event.call_id)
-    caller_number = event.caller_number[:40]
-    body = {"ticket_id": ticket_id, "caller_number": caller_number, "direction": event.direction}
-    # The ledger's head is locked first: it orders the writers, so that no two tickets get one number.
-    book.enter(event.hotline, "call_opened", event.call_id, body, event.at)
-    if not event.ticket_id or book.rows.get(Ticket, ticket_id) is None:
-        book.rows.add(
-            Ticket, id=ticket_id, hotline=event.hotline, number=_next_number(book, event.hotline),
-            call_id=event.call_id, caller_number=caller_number, opened_at=event.at,
-        )  # fmt: skip
-    return book.rows.add(
-        Call, id=event.call_id, node=event.node, direction=event.direction, hotline=event.hotline,
-        trunk=event.trunk[:32], called_number=event.called_number[:40], caller_number=caller_number,
-        caller_kind=event.caller_kind, state=event.state, ticket_id=ticket_id, arrived_at=event.at,
-    )  # fmt: skip
-
-
-_TICKETS = Base.metadata.tables["ticket"]
-_LAST_NUMBER = Prepared(select(func.max(_TICKETS.c.number)).where(_TICKETS.c.hotline == bindparam("hotline")))
-
-
-def _next_number(book: Book, hotline: str) -> int:
-    last = book.numbers.get(hotline)
-    if last is None:
-        last = _LAST_NUMBER.run(book.session.connection(), {"hotline": hotline}).fetchone()[0] or 0
-    book.numbers[hotline] = last + 1
-    return book.numbers[hotline]
-
-
-def _arrival_came_late(book: Book, call: Row, event: e.CallArrived) -> Row:
-    """A shell was made first: fill in what it lacked, and say so in the ledger."""
-    before = (call.hotline, call.caller_number)
-    for name, most in (("trunk", 32), ("called_number", 40), ("caller_number", 40), ("caller_kind", 16)):
-        setattr(call, name, getattr(call, name) or getattr(event, name)[:most])
-    call.arrived_at = min(call.arrived_at, event.at)
-    ticket = _ticket(book, call)
-    moved = call.hotline == UNKNOWN != event.hotline
-    if moved:
-        call.hotline = event.hotline
-    if before != (call.hotline, call.caller_number):
-        body = {"ticket_id": call.ticket_id, "caller_number": call.caller_number, "direction": call.direction}
-        book.enter(call.hotline, "call_known", call.id, body, event.at)
-        if ticket is not None and ticket.call_id == call.id:
-            ticket.caller_number = ticket.caller_number or call.caller_number
-            if moved:
-                ticket.number, ticket.hotline = _next_number(book, call.hotline), call.hotline
-            ticket.version += 1
-    return call
-
-
 def _call_triaged(book: Book, event: e.CallTriaged) -> Row:
-    call = _call(book, event)
-    ticket = _ticket(book, call)
+    call = call_of(book, event)
+    ticket = ticket_of(book, call)
     # In the line already: a decision that comes late may raise the call, not undo a key 1 pressed since.
     acuity = (
         event.acuity if call.queued_at is None else higher(Acuity(call.acuity), Acuity(event.acuity)).value
@@ -163,19 +65,19 @@ def _call_triaged(book: Book, event: e.CallTriaged) -> Row:
 
 
 def _call_queued(book: Book, event: e.CallQueued) -> Row:
-    call = _call(book, event)
+    call = call_of(book, event)
     if call.queued_at is None:
         call.queued_at = event.at
         _set_acuity(book, call, event.acuity)
     else:
         _raise(book, call, event.acuity)
-    _move(call, CallState.WAITING)
+    move(call, CallState.WAITING)
     return call
 
 
 def _set_acuity(book: Book, call: Row, acuity: str) -> None:
     call.acuity = acuity
-    ticket = _ticket(book, call)
+    ticket = ticket_of(book, call)
     if ticket is not None and ticket.acuity != acuity:
         ticket.acuity = acuity
         ticket.version += 1
@@ -187,7 +89,7 @@ def _raise(book: Book, call: Row, acuity: str) -> None:
 
 
 def _acuity_raised(book: Book, event: e.AcuityRaised) -> Row:
-    call = _call(book, event)
+    call = call_of(book, event)
     # Before the line a call stands at its failsafe, which is no judgement to compare with.
     _raise(book, call, event.acuity) if call.queued_at else _set_acuity(book, call, event.acuity)
     return call
@@ -195,8 +97,8 @@ def _acuity_raised(book: Book, event: e.AcuityRaised) -> Row:
 
 def _acuity_corrected(book: Book, event: e.AcuityCorrected) -> Row:
     """The ticket takes the new level; the call keeps the one it was served at, so that both can be counted."""
-    call = _call(book, event)
-    ticket = _ticket(book, call)
+    call = call_of(book, event)
+    ticket = ticket_of(book, call)
     if ticket is not None and ticket.acuity != event.acuity:
         ticket.acuity = event.acuity
         ticket.version += 1
@@ -207,14 +109,14 @@ def _acuity_corrected(book: Book, event: e.AcuityCorrected) -> Row:
 
 
 def _leg_dialled(book: Book, event: e.LegDialled) -> Row:
-    call = _call(book, event)
+    call = call_of(book, event)
     if book.rows.get(Leg, event.leg_id) is None:
         book.rows.add(
             Leg,
             id=event.leg_id, call_id=event.call_id, node=event.node, role=event.role, endpoint=event.endpoint,
             operator_id=event.operator_id, dialled_at=event.at,
         )  # fmt: skip
-    _move(call, CallState.RINGING)
+    move(call, CallState.RINGING)
     return call
 
 
@@ -227,62 +129,62 @@ def _leg_ended(book: Book, event: e.LegEnded) -> Row:
     leg = book.rows.get(Leg, event.leg_id)
     if leg is not None:
         leg.ended_at, leg.outcome, leg.quality = event.at, event.outcome, event.quality
-    call = _call(book, event)
+    call = call_of(book, event)
     if call.state == CallState.RINGING:
         book.rows.write()
         rung = _STILL_RUNG.run(book.session.connection(), {"call_id": call.id})
         if rung.fetchone() is None:
-            _move(call, CallState.WAITING)
+            move(call, CallState.WAITING)
     return call
 
 
 def _call_answered(book: Book, event: e.CallAnswered) -> Row:
-    call = _call(book, event)
+    call = call_of(book, event)
     call.human_at = call.human_at or event.at
     call.answered_by, call.operator_id = event.answered_by, event.operator_id
     leg = book.rows.get(Leg, event.leg_id)
     if leg is not None:
         leg.answered_at, leg.outcome = event.at, "answered"
-    _move(call, CallState.TALKING)
+    move(call, CallState.TALKING)
     if event.settles:
         settle_recalls(book.rows, call, event.settles, RecallState.DONE, event.at)
     return call
 
 
 def _call_waits_again(book: Book, event: e.CallWaitsAgain) -> Row:
-    call = _call(book, event)
-    _move(call, CallState.WAITING)
+    call = call_of(book, event)
+    move(call, CallState.WAITING)
     return call
 
 
 def _call_watched(book: Book, event: e.CallWatched) -> Row:
-    call = _call(book, event)
+    call = call_of(book, event)
     body = {"by": event.by, "mode": event.mode, "operator_id": event.operator_id}
     book.enter(call.hotline, "call_watched", call.id, body, event.at)
     return call
 
 
 def _call_moved_to_front(book: Book, event: e.CallMovedToFront) -> Row:
-    call = _call(book, event)
+    call = call_of(book, event)
     book.enter(call.hotline, "call_moved", call.id, {"by": event.by}, event.at)
     return call
 
 
 def _call_left_to_dialplan(book: Book, event: e.CallLeftToDialplan) -> Row:
-    call = _call(book, event)
-    _move(call, CallState.FALLBACK)
+    call = call_of(book, event)
+    move(call, CallState.FALLBACK)
     return call
 
 
 def _message_started(book: Book, event: e.MessageStarted) -> Row:
-    call = _call(book, event)
-    _move(call, CallState.MESSAGE)
+    call = call_of(book, event)
+    move(call, CallState.MESSAGE)
     return call
 
 
 def _unit_chosen(book: Book, event: e.UnitChosen) -> Row:
-    call = _call(book, event)
-    ticket = _ticket(book, call)
+    call = call_of(book, event)
+    ticket = ticket_of(book, call)
     if ticket is not None and not chosen_by_a_person(book.rows, ticket.id):
         ticket.unit_code = event.unit_code
         ticket.version += 1
@@ -290,8 +192,8 @@ def _unit_chosen(book: Book, event: e.UnitChosen) -> Row:
 
 
 def _callback_number_given(book: Book, event: e.CallbackNumberGiven) -> Row:
-    call = _call(book, event)
-    ticket = _ticket(book, call)
+    call = call_of(book, event)
+    ticket = ticket_of(book, call)
     if ticket is not None:
         ticket.callback_number = event.number
         ticket.version += 1
@@ -299,10 +201,10 @@ def _callback_number_given(book: Book, event: e.CallbackNumberGiven) -> Row:
 
 
 def _call_ended(book: Book, event: e.CallEnded) -> Row:
-    call = _call(book, event)
+    call = call_of(book, event)
     if call.state == CallState.ENDED:
         return call
-    _move(call, CallState.ENDED)
+    move(call, CallState.ENDED)
     call.ended_at, call.end_reason = event.at, event.reason
     body = {
         "reason": event.reason,
@@ -318,7 +220,7 @@ def _call_ended(book: Book, event: e.CallEnded) -> Row:
 
 
 def _recall_due(book: Book, event: e.RecallDue) -> Row:
-    call = _call(book, event)
+    call = call_of(book, event)
     recall_id = event.recall_id or f"r-{event.call_id}"
     if event.why in LOSSES and call.end_reason == EndReason.SERVED:
         return call  # who looked did not know yet that a human had answered
@@ -351,34 +253,6 @@ def _recall_changed(book: Book, event: e.RecallChanged) -> Row | None:
     return book.rows.get(Call, recall.call_id)
 
 
-def _recording_kept(book: Book, event: e.RecordingKept) -> Row:
-    call = _call(book, event)
-    if book.rows.get(Recording, event.call_id) is None:
-        ticket = _ticket(book, call)
-        critical = {call.acuity, ticket.acuity if ticket is not None else ""} & {"RED", "ORANGE"}
-        book.rows.add(
-            Recording,
-            call_id=event.call_id, node=event.node, ticket_id=call.ticket_id, path=event.path, length_s=event.length_s,
-            size_bytes=event.size_bytes, sha256=event.sha256, kept_at=event.at,
-            retention=Retention.CRITICAL if critical else Retention.STANDARD,
-        )  # fmt: skip
-        body = {
-            "path": event.path,
-            "length_s": event.length_s,
-            "size_bytes": event.size_bytes,
-            "sha256": event.sha256,
-        }
-        book.enter(call.hotline, "recording_kept", event.call_id, body, event.at)
-    return call
-
-
-def _recording_missing(book: Book, event: e.RecordingMissing) -> Row:
-    call = _call(book, event)
-    if book.rows.get(Recording, event.call_id) is None:
-        book.enter(call.hotline, "recording_missing", call.id, {"path": event.path}, event.at)
-    return call
-
-
 def _operator_changed(book: Book, event: e.OperatorChanged) -> None:
     presence = book.rows.get(OperatorPresence, event.operator_id)
     if presence is None:
@@ -394,84 +268,8 @@ def _operator_changed(book: Book, event: e.OperatorChanged) -> None:
     )  # fmt: skip
 
 
-def _transfer(book: Book, event: Any, call: Row) -> Row:
-    """The event's hand-over; a shell of it when the fact that begins it has not come yet."""
-    transfer = book.rows.get(Transfer, event.transfer_id)
-    if transfer is None:
-        transfer = book.rows.add(
-            Transfer, id=event.transfer_id, call_id=call.id, ticket_id=call.ticket_id, kind="warm",
-            state=TransferState.RINGING.value, asked_at=event.at, changed_at=event.at,
-        )  # fmt: skip
-    return transfer
-
-
-def _transfer_asked(book: Book, event: e.TransferAsked) -> Row:
-    call = _call(book, event)
-    is_late = book.rows.get(Transfer, event.transfer_id) is not None
-    transfer = _transfer(book, event, call)
-    transfer.kind, transfer.operator_id, transfer.station = event.kind, event.operator_id, event.station
-    transfer.plan, transfer.card, transfer.asked_at = list(event.plan), dict(event.card), event.at
-    if not is_late:
-        transfer.state = str(event.state)
-    return call
-
-
-def _transfer_moved(book: Book, event: e.TransferMoved) -> Row:
-    call = _call(book, event)
-    transfer = _transfer(book, event, call)
-    if transfer.state not in TRANSFER_LIVE or event.at < transfer.changed_at:
-        return call  # a late fact never reopens or rewinds a hand-over
-    transfer.state, transfer.why, transfer.changed_at = str(event.state), str(event.why)[:80], event.at
-    if event.state in (TransferState.TOGETHER, TransferState.HANDED_OVER):
-        transfer.handed_over_at = transfer.handed_over_at or event.at
-    if event.state not in TRANSFER_LIVE:
-        transfer.ended_at = event.at
-    return call
-
-
-def _station_tried(book: Book, event: e.StationTried) -> Row:
-    call = _call(book, event)
-    transfer = _transfer(book, event, call)
-    tried = book.rows.get(TransferTry, event.leg_id)
-    if tried is None:
-        tried = book.rows.add(
-            TransferTry, leg_id=event.leg_id, transfer_id=transfer.id, name=event.name[:160],
-            number=event.number[:40], place=event.place, state=str(event.state), rung_at=event.at,
-        )  # fmt: skip
-    tried.state = str(event.state)
-    if event.state == TryState.RINGING:
-        transfer.rung_at = transfer.rung_at or event.at
-    elif event.state in (TryState.BRIEFING, TryState.ACCEPTED):
-        tried.answered_at = tried.answered_at or event.at
-    if event.state == TryState.ACCEPTED:
-        transfer.accepted_at = transfer.accepted_at or event.at
-        leg = book.rows.get(Leg, event.leg_id)
-        if leg is not None:
-            leg.answered_at, leg.outcome = leg.answered_at or event.at, "answered"
-    elif event.state not in (TryState.RINGING, TryState.BRIEFING):
-        tried.ended_at = event.at
-    return call
-
-
-def _leg_recording_kept(book: Book, event: e.LegRecordingKept) -> Row:
-    call = _call(book, event)
-    if book.rows.get(LegRecording, event.leg_id) is None:
-        book.rows.add(
-            LegRecording, leg_id=event.leg_id, call_id=call.id, node=event.node, ticket_id=call.ticket_id, path=event.path,
-            length_s=event.length_s, size_bytes=event.size_bytes, sha256=event.sha256, kept_at=event.at,
-        )  # fmt: skip
-        body = {
-            "path": event.path,
-            "length_s": event.length_s,
-            "size_bytes": event.size_bytes,
-            "sha256": event.sha256,
-        }
-        book.enter(call.hotline, "leg_recorded", event.leg_id, body, event.at)
-    return call
-
-
 APPLY: dict[type[e.Event], Callable[[Book, Any], Row | None]] = {
-    e.CallArrived: _call_arrived,
+    e.CallArrived: call_arrived,
     e.CallTriaged: _call_triaged,
     e.CallQueued: _call_queued,
     e.AcuityRaised: _acuity_raised,
@@ -489,13 +287,13 @@ APPLY: dict[type[e.Event], Callable[[Book, Any], Row | None]] = {
     e.CallEnded: _call_ended,
     e.RecallDue: _recall_due,
     e.RecallChanged: _recall_changed,
-    e.RecordingKept: _recording_kept,
-    e.RecordingMissing: _recording_missing,
+    e.RecordingKept: recording_kept,
+    e.RecordingMissing: recording_missing,
     e.OperatorChanged: _operator_changed,
-    e.TransferAsked: _transfer_asked,
-    e.TransferMoved: _transfer_moved,
-    e.StationTried: _station_tried,
-    e.LegRecordingKept: _leg_recording_kept,
+    e.TransferAsked: transfer_asked,
+    e.TransferMoved: transfer_moved,
+    e.StationTried: station_tried,
+    e.LegRecordingKept: leg_recording_kept,
 }
 
 NOT_IN_ENTRIES = {"event", "id", "at", "call_id", "hotline", "node", "path", "plan"}

@@ -20,8 +20,9 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from hotline import events as e
+from hotline.book import ticket_id_of
 from hotline.database import reading, transaction
-from hotline.facts import Told, apply, apply_all, readable, ticket_id_of
+from hotline.facts import Told, apply, apply_all, readable
 from hotline.journal import Journal
 from hotline.spool import line_of
 
