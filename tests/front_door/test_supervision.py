@@ -40,7 +40,16 @@ def free_port() -> int:
 
 @pytest.fixture
 def given(tmp_path: Path) -> Settings:
-    names = ("sip_port", "ari_port", "ami_port", "agi_port", "panel_port", "live_port")
+    names = (
+        "sip_port",
+        "ari_port",
+        "ami_port",
+        "agi_port",
+        "panel_port",
+        "live_port",
+        "front_port",
+        "plain_port",
+    )
     numbers = {name: free_port() for name in names}
     folders = {"var": tmp_path / "var", "recordings": tmp_path / "rec"}
     return Settings.model_validate({**folders, "sip_host": "127.0.0.1", **numbers})
@@ -48,7 +57,7 @@ def given(tmp_path: Path) -> Settings:
 
 def panel(given: Settings, status: int = 200, body: str = "{}") -> Process:
     program = given.var.parent / "ready.py"
-    program.write_text(READY.format(port=given.panel_port, status=status, body=body.encode()))
+    program.write_text(READY.format(port=given.plain_port, status=status, body=body.encode()))
     return Process("panel", (sys.executable, str(program)), 40)
 
 
