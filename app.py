@@ -51,12 +51,14 @@ def demo(calls: int | None, file: Path | None, desks: int) -> None:
 @app.command()
 def doctor() -> None:
     """A line per part: what is wrong and what mends it; status 1 if anything is."""
+    import_module("front_door.whose").choose()
     sys.exit(import_module("front_door.doctor").run())
 
 
 @app.command()
 def migrate() -> None:
     """Bring the database to this version's tables."""
+    import_module("front_door.whose").choose()
     import_module("hotline.database").migrate()
 
 
@@ -67,6 +69,7 @@ def phone(name: str) -> None:
     from hotline.secrets import secret
     from hotline.settings import settings
 
+    import_module("front_door.whose").choose()
     click.echo(secret(settings().var, f"phone:{name}"))
 
 
@@ -81,6 +84,8 @@ def _tool(name: str, room: str, words: str) -> None:
     @app.command(name, help=words, context_settings={"ignore_unknown_options": True, "help_option_names": []})
     @click.argument("words", nargs=-1, type=click.UNPROCESSED)
     def run(words: tuple[str, ...]) -> None:
+        if name != "bench":
+            import_module("front_door.whose").choose()
         sys.exit(import_module(room).main(list(words)))
 
 

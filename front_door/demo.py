@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from front_door import accounting, demo_data, places, preparation, processes, supervision, up
+from front_door import accounting, demo_data, demo_places, preparation, processes, supervision, up
 from front_door.accounting import Witnessed
 from front_door.faults import Fault, of_os_error
 from front_door.supervision import Ended
@@ -19,15 +19,6 @@ from hotline.settings import Settings
 if TYPE_CHECKING:
     from tests.world.scenario import Played, World
 
-DEFAULTS = {
-    "HOTLINE_VAR": str(places.HOUSE / "var" / "demo"),
-    "HOTLINE_RECORDINGS": str(places.HOUSE / "recordings" / "demo"),
-    "HOTLINE_INSTALLATION": str(places.HOUSE / "installation" / "demo.toml"),
-    "HOTLINE_SIP_HOST": "127.0.0.1",
-    "HOTLINE_FRONT_HOST": "127.0.0.1",
-    "HOTLINE_DEMO": "true",
-}
-"""A demo keeps its own database and recordings, and is heard on this machine only, unless told otherwise."""
 SETTLE_WITHIN_S = 60.0
 BOOKED_WITHIN_S = 30.0
 AT_ONCE = 6
@@ -36,7 +27,7 @@ AT_ONCE = 6
 def run(calls: int | None, file: Path | None, desks: int) -> int:
     """The exit status: 0 when every call of the carrier's list is accounted for, or after Ctrl-C."""
     began = time.monotonic()
-    for name, value in DEFAULTS.items():
+    for name, value in demo_places.DEFAULTS.items():
         os.environ.setdefault(name, value)
     try:
         given = preparation.read_settings()

@@ -11,6 +11,7 @@ from typing import Any
 import click
 from sqlalchemy import JSON, String, UniqueConstraint, bindparam, event, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotline.calls import Call, EndReason
@@ -261,12 +262,18 @@ def main(words: list[str]) -> int:
     if words:
         click.echo("Usage: ./run verify")
         return 2
-    with reading() as session:
-        faults = 0
-        for fault in verify(session, settings().recordings, now()):
-            click.echo(fault)
-            faults += 1
-        calls, tickets, kept = counts(session)
+    try:
+        with reading() as session:
+            faults = 0
+            for fault in verify(session, settings().recordings, now()):
+                click.echo(fault)
+                faults += 1
+            calls, tickets, kept = counts(session)
+    except SQLAlchemyError as error:
+        click.echo(
+            f"The database cannot be read ({type(error).__name__}): run ./run doctor, or start ./run up once."
+        )
+        return 1
     click.echo(
         f"calls = tickets = recordings: {calls} = {tickets} = {kept}"
         + (f"; {faults} faults" if faults else "")
