@@ -74,7 +74,23 @@
     event.detail.shouldSwap = false;
     stale.add(pressed.id);
   });
-  document.addEventListener("htmx:afterSwap", () => { tick(); freshClicks(); });
+  const chosen = new Map();     // what somebody chose and has not sent yet stays chosen when its part is drawn anew
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.requestConfig?.verb !== "get") return;
+    for (const select of event.detail.target?.querySelectorAll?.("form[data-once] select[id]") || []) {
+      const first = [...select.options].find((option) => option.defaultSelected) || select.options[0];
+      if (select.value !== first?.value) chosen.set(select.id, select.value);
+    }
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const [id, value] of chosen) {
+      const select = document.getElementById(id);
+      if ([...(select?.options || [])].some((option) => option.value === value && !option.disabled)) select.value = value;
+    }
+    chosen.clear();
+    tick();
+    freshClicks();
+  });
 
   // --- faults: the server's sentence, shown and read out ----------------------------------------------
   const faults = () => document.getElementById("faults");
