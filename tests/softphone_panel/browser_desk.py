@@ -63,6 +63,8 @@ class Elsewhere:
 def another_machine(number: int) -> Iterator[Elsewhere]:
     """The namespace; the test is skipped where this user may not make one."""
     name, ours, theirs = f"desk{number}", f"10.122.{number}.1", f"10.122.{number}.2"
+    with suppress(OSError, subprocess.CalledProcessError):
+        _ip("netns", "delete", name)  # left by a run that was killed; the number is this run's own
     try:
         _ip("netns", "add", name)
     except (OSError, subprocess.CalledProcessError) as error:
