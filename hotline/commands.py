@@ -43,6 +43,7 @@ KINDS = frozenset(
         "transfer_merge",
         "transfer_leave",
         "transfer_cancel",
+        "person_changed",
     }
 )
 """sign_in {phone}; pause {reason}; raise_acuity {call_id, acuity, why, told?}; recall_now / recall_cancel {recall_id, mine?};
@@ -51,6 +52,7 @@ a telephone is being left / is there;
 hold_wrap_up {call_id}: the page asks for the disposition, so the time alone does not end the wrap-up;
 transfer_ask {call_id, station or number or colleague (an operator's id), card};
 the other transfer_… {call_id, seen: the state the page showed};
+person_changed {}: an administrator changed who this operator is; whoever was switched off leaves after the present call;
 of a supervisor: listen / whisper / barge / take_over {call_id}; stop_watching {}; to_front {call_id}; force_… {operator_id}."""
 LANGUAGE = "language"
 """Field of every body: in which language a refusal is to be read."""

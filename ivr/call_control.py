@@ -136,7 +136,7 @@ class CallControl:
     def _ring_for(self, waiting: Waiting, visit: Visit) -> bool:
         """Ring the operator whose turn it is; False when there is none."""
         free = self.floor.free()
-        chosen = who_rings(waiting, free, self.floor.on_duty(waiting.hotline)) if free else []
+        chosen = who_rings(waiting, free)
         for operator in chosen:
             desk = self.floor.desks.of(operator.operator_id)
             if desk is not None:

@@ -105,8 +105,12 @@ class Desks:
                 desk.state, desk.reason = Presence(presence.state), presence.reason
                 desk.phone, desk.call_id = presence.phone, presence.call_id
                 desk.second_phone = presence.second_phone or ""
-        desk.hotlines, desk.skills = frozenset(operator.hotlines), frozenset(operator.skills)
-        desk.role = operator.role
+        served, desk.hotlines = desk.hotlines, frozenset(operator.hotlines)
+        desk.skills, desk.role = frozenset(operator.skills), operator.role
+        if operator.active is False and desk.state in (P.RINGING, P.TALKING):
+            desk.signing_out = True
+        if desk.hotlines != served and desk.state is not P.OFFLINE:
+            self.mirror(desk)
         return desk
 
     def change(self, desk: Desk, to: Presence, reason: str = "", call_id: str = "") -> bool:
@@ -232,4 +236,4 @@ class Desks:
 
 
 def _as_left(desk: Desk, phone: str) -> Desk:
-    return Desk(desk.operator_id, desk.username, desk.hotlines, desk.skills, phone, P.OFFLINE)
+    return Desk(desk.operator_id, desk.username, desk.hotlines, desk.skills, phone=phone)

@@ -128,8 +128,10 @@ class DeskCommands:
         """Empty when done, else the sentence the operator reads."""
         language = str(command.body.get(commands.LANGUAGE, "vi"))
         try:
-            desk = await self._desk(command.operator_id)
-            await self._do(command, desk)
+            if command.kind == "person_changed":
+                await self._follow(command.operator_id)
+            else:
+                await self._do(command, await self._desk(command.operator_id))
         except NotPossible as refused:
             return refused.said(language)
         except AriError as error:
@@ -143,6 +145,22 @@ class DeskCommands:
         if operator is None or not operator.active:
             raise NotPossible("Tài khoản này không còn hoạt động.", "This account is no longer active.")
         return self._floor.desks.learn(operator)
+
+    async def _follow(self, operator_id: int) -> None:
+        """Hotlines, skills and role as they are now; whoever may not work here any more leaves after the present call."""
+        operator = await asyncio.to_thread(_operator, operator_id)
+        if operator is None:
+            return
+        desk = self._floor.desks.learn(operator)
+        may_watch = operator.active and operator.role in supervision.ROLES
+        if self._supervision is not None and not may_watch:
+            self._supervision.stop(desk)
+        if operator.active:
+            return
+        self._floor.desks.sign_out(desk)
+        visit = self._floor.visits.get(desk.call_id)
+        if desk.state is Presence.RINGING and visit is not None:
+            visit.let_go(desk)
 
     async def _do(self, command: DeskCommand, desk: Desk) -> None:
         desks, body = self._floor.desks, command.body

@@ -131,10 +131,6 @@ class Floor:
         now_s = self.clock()
         return [desk.as_free(now_s) for desk in self.desks.free(also_in_wrap_up=also_in_wrap_up)]
 
-    def on_duty(self, hotline: str) -> list[Free]:
-        now_s = self.clock()
-        return [desk.as_free(now_s) for desk in self.desks.on_duty(hotline)]
-
     async def quietly(self, *requests: Coroutine[Any, Any, Any]) -> bool:
         """Make requests side by side about what may be gone already; False when any was refused."""
         answers = await asyncio.gather(*requests, return_exceptions=True)

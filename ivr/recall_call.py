@@ -15,6 +15,7 @@ from hotline.installation import digits
 from hotline.operators import Presence
 from hotline.recalls import RecallState
 from hotline.recordings import relative_path
+from hotline.skills import HOME_LANGUAGE
 from ivr.ari import AriError, AriEvent
 from ivr.desk import Desk
 from ivr.floor import Floor
@@ -44,6 +45,8 @@ class Owed:
     acuity: Acuity
     tries: int
     waited_s: float
+    branch: str = ""
+    language: str = HOME_LANGUAGE
 
 
 @dataclass
@@ -77,7 +80,8 @@ class RecallCall:
         if self.over or (self.leg is not None and self.leg.up):
             return None
         waited_s = self.owed.waited_s + self.floor.clock() - self.since_s
-        return Waiting(self.id, self.owed.hotline, self.owed.acuity, waited_s)
+        owed = self.owed
+        return Waiting(self.id, owed.hotline, owed.acuity, waited_s, owed.branch, owed.language)
 
     def rung(self) -> list[Desk]:
         desk = self.floor.desks.of(self.leg.operator_id) if self.leg is not None else None

@@ -10,9 +10,11 @@ from pathlib import Path
 import structlog
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from hotline import events as e
 from hotline.acuity import Acuity
+from hotline.calls import Call
 from hotline.database import reading
 from hotline.recalls import OWED, Recall, RecallState
 from ivr.ari import Channel
@@ -39,8 +41,8 @@ def due() -> list[Owed]:
             .where(Recall.state == RecallState.DUE, Recall.next_try_at <= now)
             .order_by(Recall.due_at)
             .limit(AT_ONCE)
-        )
-        return [_owed(row) for row in rows]
+        ).all()
+        return [_owed(session, row) for row in rows]
 
 
 def no_more_owed(recall_ids: frozenset[str]) -> frozenset[str]:
@@ -55,13 +57,17 @@ def no_more_owed(recall_ids: frozenset[str]) -> frozenset[str]:
 def in_hand() -> list[Owed]:
     """Recalls that some process was dialling."""
     with reading() as session:
-        return [_owed(r) for r in session.scalars(select(Recall).where(Recall.state == RecallState.DIALLING))]
+        rows = session.scalars(select(Recall).where(Recall.state == RecallState.DIALLING)).all()
+        return [_owed(session, row) for row in rows]
 
 
-def _owed(row: Recall) -> Owed:
+def _owed(session: Session, row: Recall) -> Owed:
     waited_s = max((e.now() - row.made_at).total_seconds(), 0.0)
-    acuity = Acuity(row.acuity)
-    return Owed(row.id, row.call_id, row.ticket_id, row.hotline, row.number, acuity, row.tries, waited_s)
+    call = session.get(Call, row.call_id)
+    said = (call.branch, call.language) if call is not None else ()
+    return Owed(
+        row.id, row.call_id, row.ticket_id, row.hotline, row.number, Acuity(row.acuity), row.tries, waited_s, *said
+    )  # fmt: skip
 
 
 class RecallDialler:

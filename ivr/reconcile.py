@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import and_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from hotline import events as e
@@ -78,12 +78,17 @@ def open_calls(node: str) -> dict[str, OpenCall]:
 
 
 def operators() -> list[tuple[Operator, OperatorPresence | None]]:
-    """Everybody with a desk, and where the database last saw them."""
+    """Everybody with a desk, and where the database last saw them; also who was switched off in a talk that goes on."""
     with reading() as session:
         rows = session.execute(
             select(Operator, OperatorPresence)
             .outerjoin(OperatorPresence, OperatorPresence.operator_id == Operator.id)
-            .where(Operator.active, Operator.role != Role.ADMINISTRATOR)
+            .where(
+                or_(
+                    and_(Operator.active, Operator.role != Role.ADMINISTRATOR),
+                    OperatorPresence.state != Presence.OFFLINE,
+                )
+            )
         )
         return [(operator, presence) for operator, presence in rows]
 

@@ -115,15 +115,19 @@ class Supervision:
         if role not in ROLES:
             raise NotPossible("Chỉ trưởng ca được làm việc này.", "Only a supervisor may do this.")
         if kind == "stop_watching":
-            watch = self._watches.get(desk.operator_id)
-            if watch is not None:
-                self.end(watch)
+            self.stop(desk)
         elif kind in WATCHES:
             await self._watch(kind, str(body.get("call_id", "")), desk)
         elif kind == "to_front":
             self._to_front(str(body.get("call_id", "")), desk)
         else:
             self._force(kind, body, desk)
+
+    def stop(self, desk: Desk) -> None:
+        """This supervisor listens no more, if they did."""
+        watch = self._watches.get(desk.operator_id)
+        if watch is not None:
+            self.end(watch)
 
     async def _watch(self, kind: str, call_id: str, desk: Desk) -> None:
         watch = self._watches.get(desk.operator_id)

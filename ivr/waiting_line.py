@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hotline.acuity import Acuity
+from hotline.skills import HOME_LANGUAGE, LANGUAGE, MEDICAL, SERVICES, SKILLS
 
-BRANCHES = frozenset({"medical", "nonmedical"})
-HOME_LANGUAGE = "vi"
 RELEASED = (Acuity.NONMED, Acuity.GREEN)
 """Who may be let go for the sake of an emergency, in this order; nobody else ever."""
 
@@ -39,7 +38,7 @@ class Free:
     hotlines: frozenset[str] = frozenset()
     """Empty: all."""
     skills: frozenset[str] = frozenset()
-    """Branches and languages; empty: all."""
+    """Words of `hotline.skills`; nothing of a kind: nobody knows, so they come between those who have it and those who have another."""
 
 
 def in_order(line: Iterable[Waiting]) -> list[Waiting]:
@@ -65,36 +64,42 @@ def serves(operator: Free, hotline: str) -> bool:
     return not operator.hotlines or hotline in operator.hotlines
 
 
-def has_skill(operator: Free, waiting: Waiting) -> bool:
-    """Whether the operator takes this branch and language; an operator without listed skills takes all."""
-    branches = operator.skills & BRANCHES
-    languages = operator.skills - BRANCHES
-    knows_branch = not branches or waiting.branch not in BRANCHES or waiting.branch in branches
-    return knows_branch and (
-        waiting.language == HOME_LANGUAGE or not operator.skills or waiting.language in languages
-    )
+def needed(waiting: Waiting) -> tuple[str, ...]:
+    """The skills that this caller needs, the most needed first: their language, then their branch."""
+    branch = waiting.branch
+    if waiting.acuity.urgent or not branch:
+        branch = SERVICES if waiting.acuity is Acuity.NONMED else MEDICAL
+    return (branch,) if waiting.language == HOME_LANGUAGE else (waiting.language, branch)
 
 
-def who_rings(waiting: Waiting, free: Sequence[Free], on_duty: Collection[Free] | None = None) -> list[Free]:
-    """Whose phones to ring for this caller: for RED all who serve the hotline, else the longest idle with the skill.
+def lacks(operator: Free, skill: str) -> int:
+    """0: has the skill; 1: nothing of its kind is said of them; 2: only others of its kind."""
+    kind = SKILLS[skill].kind if skill in SKILLS else LANGUAGE
+    of_kind = {one for one in operator.skills if one in SKILLS and SKILLS[one].kind == kind}
+    return 0 if skill in operator.skills else 2 if of_kind else 1
 
-    Whom the caller spoke with minutes ago comes first. When nobody on duty (`on_duty`; by default the free ones) has
-    the skill, anybody of the hotline does.
+
+def who_rings(waiting: Waiting, free: Sequence[Free]) -> list[Free]:
+    """Whose phones to ring for this caller: for RED all who serve the hotline, else one.
+
+    Whom the caller spoke with minutes ago comes first, then who has the skills they need, then the longest idle. Nobody
+    waits for a skill: when somebody is free, somebody rings.
     """
     able = [operator for operator in free if serves(operator, waiting.hotline)]
     if waiting.acuity is Acuity.RED:
         return sorted(
             able, key=lambda operator: (operator.operator_id != waiting.operator_id, -operator.idle_s)
         )
-    duty = [
-        operator for operator in (free if on_duty is None else on_duty) if serves(operator, waiting.hotline)
-    ]
-    same = [operator for operator in able if operator.operator_id == waiting.operator_id]
-    if same:
-        return same
-    if any(has_skill(operator, waiting) for operator in duty):
-        able = [operator for operator in able if has_skill(operator, waiting)]
-    return sorted(able, key=lambda operator: (-operator.idle_s, operator.operator_id))[:1]
+    skills = needed(waiting)
+    return sorted(
+        able,
+        key=lambda operator: (
+            operator.operator_id != waiting.operator_id,
+            *(lacks(operator, skill) for skill in skills),
+            -operator.idle_s,
+            operator.operator_id,
+        ),
+    )[:1]
 
 
 def reserve(channels: int, share: float) -> int:

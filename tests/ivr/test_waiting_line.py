@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotline.acuity import Acuity
+from hotline.skills import SKILLS
 from ivr.waiting_line import Free, Waiting, in_order, position, reserve, to_cut_short, to_release, who_rings
 
 LINES = st.lists(
@@ -19,7 +20,7 @@ LINES = st.lists(
         acuity=st.sampled_from(list(Acuity)),
         waited_s=st.integers(0, 10**7).map(float),
         branch=st.sampled_from(["medical", "nonmedical", ""]),
-        language=st.sampled_from(["vi", "en"]),
+        language=st.sampled_from(["vi", "en", "km", "fr"]),
         front=st.booleans(),
     ),
     max_size=30,
@@ -30,7 +31,7 @@ OPERATORS = st.lists(
         operator_id=st.integers(1, 1000),
         idle_s=st.floats(0, 1e5),
         hotlines=st.frozensets(st.sampled_from(["binhphuoc", "binhduong"])),
-        skills=st.frozensets(st.sampled_from(["medical", "nonmedical", "en"])),
+        skills=st.frozensets(st.sampled_from([*SKILLS, "gone"])),
     ),
     max_size=8,
     unique_by=lambda free: free.operator_id,
@@ -114,26 +115,55 @@ def test_who_lost_their_operator_is_first_of_their_tier_and_never_before_a_more_
     assert [w.id for w in in_order(line)] == ["orange", "cut off", "long"]
 
 
+OPERATORS_BY_SKILL = [
+    Free(1, 300, skills=frozenset({"nonmedical"})),
+    Free(2, 200, skills=frozenset({"medical"})),
+    Free(3, 100, skills=frozenset({"medical", "en"})),
+    Free(4, 400, skills=frozenset({"km"})),
+    Free(5, 50),
+]
+
+
 @pytest.mark.parametrize(
-    ("branch", "language", "expected"),
-    [("medical", "vi", 2), ("nonmedical", "vi", 1), ("medical", "en", 3), ("", "vi", 1)],
+    ("acuity", "branch", "language", "expected"),
+    [
+        (Acuity.YELLOW, "medical", "vi", 2),
+        (Acuity.NONMED, "nonmedical", "vi", 1),
+        (Acuity.GREEN, "medical", "en", 3),
+        (Acuity.NONMED, "nonmedical", "en", 3),
+        (Acuity.GREEN, "medical", "km", 4),
+        (Acuity.NONMED, "", "vi", 1),
+        (Acuity.ORANGE, "", "vi", 2),
+        (Acuity.ORANGE, "nonmedical", "vi", 2),
+        (Acuity.GREEN, "medical", "a language of no table", 2),
+    ],
 )
-def test_the_longest_idle_operator_with_the_skill_rings(branch: str, language: str, expected: int) -> None:
-    free = [
-        Free(1, 300, skills=frozenset({"nonmedical"})),
-        Free(2, 200, skills=frozenset({"medical"})),
-        Free(3, 100, skills=frozenset({"medical", "en"})),
-    ]
-    place = waiting("a", Acuity.YELLOW, 5, branch=branch, language=language)
-    assert [f.operator_id for f in who_rings(place, free)] == [expected]
+def test_of_those_who_are_free_the_one_with_the_callers_skills_rings(
+    acuity: Acuity, branch: str, language: str, expected: int
+) -> None:
+    place = waiting("a", acuity, 5, branch=branch, language=language)
+    assert [f.operator_id for f in who_rings(place, OPERATORS_BY_SKILL)] == [expected]
 
 
-def test_a_skill_that_nobody_on_duty_has_keeps_nobody_waiting_but_a_busy_colleague_is_waited_for() -> None:
-    plain = Free(1, 300, skills=frozenset({"nonmedical"}))
-    able = Free(2, 0, skills=frozenset({"medical"}))
-    place = waiting("a", Acuity.YELLOW, 5, branch="medical")
-    assert who_rings(place, [plain], [plain]) == [plain]
-    assert who_rings(place, [plain], [plain, able]) == []
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [({1, 2, 4, 5}, 2), ({1, 4, 5}, 5), ({1, 4}, 1), ({1}, 1), (set(), None)],
+)
+def test_nobody_waits_for_a_skill_while_anybody_is_free(left: set[int], expected: int | None) -> None:
+    english = waiting("a", Acuity.YELLOW, 5, branch="medical", language="en")
+    free = [f for f in OPERATORS_BY_SKILL if f.operator_id in left]
+    assert [f.operator_id for f in who_rings(english, free)] == ([expected] if expected else [])
+
+
+def test_among_those_with_the_skill_the_longest_idle_rings() -> None:
+    free = [Free(n, idle_s, skills=frozenset({"en"})) for n, idle_s in ((1, 5), (2, 90), (3, 40))]
+    place = waiting("a", Acuity.GREEN, 5, branch="medical", language="en")
+    assert [f.operator_id for f in who_rings(place, free)] == [2]
+
+
+def test_for_red_all_ring_whatever_they_can() -> None:
+    place = waiting("a", Acuity.RED, 5, branch="medical", language="en")
+    assert [f.operator_id for f in who_rings(place, OPERATORS_BY_SKILL)] == [4, 1, 2, 3, 5]
 
 
 def test_the_reserve_of_thirty_channels_at_fifteen_percent_is_five() -> None:
@@ -151,7 +181,7 @@ def test_who_rings_again_within_minutes_gets_the_same_operator_if_free(acuity: A
     other = Free(2, 300, skills=frozenset({"medical"}))
     place = replace(waiting("a", acuity, 5, branch="medical"), operator_id=1)
     assert who_rings(place, [other, same])[0] == same
-    assert who_rings(place, [other], [other, same])[0] == other
+    assert who_rings(place, [other])[0] == other
 
 
 def test_a_goodbye_is_cut_short_only_to_have_half_the_reserve_really_free() -> None:
