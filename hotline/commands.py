@@ -44,6 +44,9 @@ KINDS = frozenset(
         "transfer_leave",
         "transfer_cancel",
         "person_changed",
+        "station_accept",
+        "station_decline",
+        "station_repeat",
     }
 )
 """sign_in {phone}; pause {reason}; raise_acuity {call_id, acuity, why, told?}; recall_now / recall_cancel {recall_id, mine?};
@@ -53,6 +56,7 @@ hold_wrap_up {call_id}: the page asks for the disposition, so the time alone doe
 transfer_ask {call_id, station or number or colleague (an operator's id), card};
 the other transfer_… {call_id, seen: the state the page showed};
 person_changed {}: an administrator changed who this operator is; whoever was switched off leaves after the present call;
+of a station's account: station_accept / station_decline / station_repeat {call_id, leg_id}, as its keys 1, 2, 3;
 of a supervisor: listen / whisper / barge / take_over {call_id}; stop_watching {}; to_front {call_id}; force_… {operator_id}."""
 LANGUAGE = "language"
 """Field of every body: in which language a refusal is to be read."""

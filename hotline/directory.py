@@ -63,7 +63,7 @@ class Line:
     needs_key: bool = True
     """False for a colleague's desk phone: answering is accepting."""
     operator_id: int = 0
-    """Whose desk phone it is, when it is a colleague's."""
+    """Whose desk phone it is: a colleague's, or the account of a station."""
 
     @property
     def dialled(self) -> str:
@@ -101,12 +101,22 @@ class Directory:
     stations: tuple[Station, ...] = ()
     parents: Mapping[str, str] = field(default_factory=dict)
     """Code of a unit → code of the one above it."""
+    attended: Mapping[str, tuple[tuple[int, str], ...]] = field(default_factory=dict)
+    """Key of a station → its accounts that are at a phone of ours now: (operator id, phone)."""
 
     def __iter__(self) -> Iterator[Station]:
         return iter(self.stations)
 
     def station(self, key: str) -> Station | None:
         return next((s for s in self.stations if s.key == key), None)
+
+    def lines(self, station: Station, at: datetime) -> tuple[Line, ...]:
+        """Whom to ring at the station: the person at its page first, then as `Station.lines` has it."""
+        here = (
+            Line(station.name, phone, station.key, phone, operator_id=who)
+            for who, phone in self.attended.get(station.key, ())
+        )
+        return (*here, *station.lines(at))
 
     def places(self, unit: str) -> tuple[str, ...]:
         """The unit and those above it, smallest first."""
@@ -137,7 +147,7 @@ class Directory:
         chosen = self.station(first)
         stations = [*([chosen] if chosen else []), *self.serving(hotline.key, unit)]
         beside = [n for s in stations for key in s.neighbours if (n := self.station(key)) is not None]
-        lines = [line for s in dict.fromkeys((*stations, *beside)) for line in s.lines(at)]
+        lines = [line for s in dict.fromkeys((*stations, *beside)) for line in self.lines(s, at)]
         lines += [Line(duty.name, duty.number) for duty in hotline.chain]
         lines.append(Line(hotline.emergency_number, hotline.emergency_number))
         once: dict[str, Line] = {}
@@ -153,7 +163,7 @@ class Directory:
                 "Không có trạm này trong danh bạ: hãy chọn trạm trong danh sách.",
                 "This station is not in the directory: choose one from the list.",
             )
-        if not station.lines(at):
+        if not self.lines(station, at):
             hours = ", ".join(s.hours for s in station.shifts)
             raise NotInDirectory(
                 f"{station.name} không trực lúc này (trực {hours}): hãy chọn trạm khác.",
@@ -173,7 +183,7 @@ class Directory:
         own = [Line(duty.name, duty.number) for duty in hotline.chain]
         own.append(Line(hotline.emergency_number, hotline.emergency_number))
         mine = [s for s in self.stations if s.hotline == hotline.key]
-        for line in (*own, *(line for s in mine for line in s.lines(at))):
+        for line in (*own, *(line for s in mine for line in self.lines(s, at))):
             if digits(line.number) == wanted:
                 return line
         for station in mine:

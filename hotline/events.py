@@ -285,6 +285,8 @@ class StationTried(Event):
     place: int
     state: str
     """A value of hotline.transfers.TryState."""
+    station: str = ""
+    """Key of the station whose number it is; empty for the hotline's own."""
 
 
 @dataclass(frozen=True, kw_only=True)

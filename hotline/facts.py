@@ -348,6 +348,8 @@ def apply_all(session: Session, events: Sequence[e.Event], actor: str = "") -> i
             )
         # The live page re-reads what changed, with its reader's rights: the message says only which.
         about = {"event": name, "call_id": plain.get("call_id", ""), "operator_id": plain.get("operator_id")}
+        if plain.get("station"):
+            about["station"] = plain["station"]
         announce(session, LIVE, about)
     book.rows.write()  # tickets before their entries
     _ENTER.run_all(connection, entries)

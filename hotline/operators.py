@@ -13,6 +13,8 @@ class Role(StrEnum):
     OPERATOR = "operator"
     SUPERVISOR = "supervisor"
     ADMINISTRATOR = "administrator"
+    STATION = "station"
+    """A health station's own account: it sees the hand-overs that are offered to it, and nothing else."""
 
 
 class Presence(StrEnum):
@@ -50,6 +52,8 @@ class Operator(Base):
     skills: Mapped[list[str]] = mapped_column(JSON, default=list)
     """Branches ("medical", "nonmedical") and languages ("en"); empty means all."""
     active: Mapped[bool] = mapped_column(default=True)
+    station: Mapped[str] = mapped_column(String(48), default="", server_default="")
+    """Key of the station whose account it is; empty for everybody else."""
     session_epoch: Mapped[int] = mapped_column(default=0)
     """Raised to end all the operator's sessions."""
 

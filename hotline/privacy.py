@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from datetime import timedelta
 
 from hotline.operators import Role
@@ -11,6 +13,7 @@ UNMASKED_FOR = timedelta(minutes=15)
 DOT = "•"
 SHOWN_LAST = 3
 SHOWN_FIRST = 2
+SHORTEST_NAME = 2
 
 
 def sees_numbers(role: str, *, own_call: bool, unmasked: bool) -> bool:
@@ -30,6 +33,18 @@ def masked(number: str) -> str:
         return DOT * len(written)
     hidden = len(written) - SHOWN_FIRST - SHOWN_LAST
     return written[:SHOWN_FIRST] + DOT * hidden + written[-SHOWN_LAST:]
+
+
+NUMBER_IN_TEXT = re.compile(r"\+?\d(?:[ .-]?\d){6,}")
+"""Seven digits or more, as people write telephone numbers."""
+
+
+def without_names(text: str, names: Iterable[str]) -> str:
+    """Free text with telephone numbers and these names hidden, for whoever is not to know yet whom it is about."""
+    for name in sorted((n.strip() for n in names), key=len, reverse=True):
+        if len(name) >= SHORTEST_NAME:
+            text = re.sub(re.escape(name), DOT * SHOWN_LAST, text, flags=re.IGNORECASE)
+    return NUMBER_IN_TEXT.sub(lambda found: DOT * len(found.group()), text)
 
 
 def shown(number: str, whole: bool) -> str:

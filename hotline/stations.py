@@ -7,6 +7,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotline.database import Base
 from hotline.directory import Directory, Shift, Station
+from hotline.operators import Operator, OperatorPresence, Presence
 from hotline.units import Unit
 
 
@@ -61,7 +62,18 @@ def directory(session: Session) -> Directory:
     parents: dict[str, str] = {}
     for code, parent in session.execute(select(Unit.code, Unit.parent_code).order_by(Unit.valid_from)):
         parents.setdefault(code, parent)
-    return Directory(stations, parents)
+    attended: dict[str, tuple[tuple[int, str], ...]] = {}
+    here = (
+        select(Operator.station, Operator.id, OperatorPresence.phone)
+        .join(OperatorPresence, OperatorPresence.operator_id == Operator.id)
+        .where(
+            Operator.station != "", OperatorPresence.state == Presence.AVAILABLE, OperatorPresence.phone != ""
+        )
+        .order_by(Operator.id)
+    )
+    for key, who, phone in session.execute(here):
+        attended[key] = (*attended.get(key, ()), (who, phone))
+    return Directory(stations, parents, attended)
 
 
 def _time(text: str) -> time:

@@ -53,6 +53,7 @@ def station_tried(book: Book, event: e.StationTried) -> Row:
         tried = book.rows.add(
             TransferTry, leg_id=event.leg_id, transfer_id=transfer.id, name=event.name[:160],
             number=event.number[:40], place=event.place, state=str(event.state), rung_at=event.at,
+            station=event.station[:48],
         )  # fmt: skip
     tried.state = str(event.state)
     if event.state == TryState.RINGING:

@@ -315,6 +315,8 @@ class TransferTry(Base):
     transfer_id: Mapped[str] = mapped_column(ForeignKey("transfer.id"), index=True)
     name: Mapped[str] = mapped_column(String(160))
     number: Mapped[str] = mapped_column(String(40), default="")
+    station: Mapped[str] = mapped_column(String(48), index=True, default="", server_default="")
+    """Key of the station whose number it is; empty for the hotline's own chain."""
     place: Mapped[int] = mapped_column(default=0)
     """Its place in the plan, from 0."""
     state: Mapped[str] = mapped_column(String(16))

@@ -18,6 +18,7 @@ from hotline.transfers import TransferTry as TryRow
 from ivr.ari import Bridge, Channel
 from ivr.caller import Caller
 from ivr.chain import Try
+from ivr.desk import Desk
 from ivr.leg import Leg, call_and_role
 from ivr.planning import plan
 from ivr.transfer import Transfer, consult_of
@@ -133,8 +134,11 @@ def _take_up_tries(caller: Caller, transfer: Transfer, row: Running | None, legs
             chain.answered(leg)
 
 
-def name_of(caller: Caller, dialled: str) -> str:
-    """What a leg to these digits is called."""
+def name_of(caller: Caller, dialled: str, desk: Desk | None = None) -> str:
+    """What a leg to these digits, or to a station's own desk, is called."""
+    station = caller.floor.directory.station(desk.station) if desk is not None else None
+    if station is not None:
+        return f"chain:{station.name}"
     hotline, at = caller.floor.installation.hotline(caller.hotline), e.now()
     stations = (line for station in caller.floor.directory for line in station.lines(at))
     lines = (*caller.floor.directory.chain(hotline, "", at), *stations)

@@ -314,8 +314,9 @@ class Caller:
             return
         hotline, at = self.floor.installation.hotline(self.hotline), e.now()
         try:
-            first = self.floor.directory.chosen(hotline, station, at).key if station else ""
-            line = self.floor.directory.with_number(hotline, number, at) if number else None
+            known = self.floor.directory_now()
+            first = known.chosen(hotline, station, at).key if station else ""
+            line = known.with_number(hotline, number, at) if number else None
         except NotInDirectory as refused:
             raise NotPossible(refused.vi, refused.en) from refused
         lines, card = await plan(self, first, card)
@@ -328,7 +329,13 @@ class Caller:
     def _line_to(self, operator_id: int, desk: Desk) -> Line:
         """A colleague's phone as a line to ring; NotPossible when they cannot be rung."""
         other = self.floor.desks.of(operator_id)
-        if other is None or other is desk or other.state is not Presence.AVAILABLE or not other.phone:
+        if (
+            other is None
+            or other is desk
+            or other.station
+            or other.state is not Presence.AVAILABLE
+            or not other.phone
+        ):
             raise NotPossible(
                 "Người này không rảnh: hãy chọn tổng đài viên khác.",
                 "This person is not free: choose another operator.",

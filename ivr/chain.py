@@ -14,11 +14,13 @@ from hotline.operators import Presence
 from hotline.recordings import leg_path
 from hotline.transfers import TryState
 from ivr.briefing import KEYS_PIECE
+from ivr.desk import NotPossible
 from ivr.queue_members import Refused
 
 if TYPE_CHECKING:
     from ivr.ari import AriEvent
     from ivr.caller import Caller
+    from ivr.desk import Desk
     from ivr.floor import Floor
     from ivr.leg import Leg
     from ivr.transfer import Transfer
@@ -40,6 +42,16 @@ OF_OUTCOME = {
 }  # fmt: skip
 
 
+NOT_OFFERED = NotPossible(
+    "Lần chuyển này không còn chờ trạm của bạn: nơi khác đã nhận, hoặc người dân đã gác máy.",
+    "This hand-over does not wait for your station any more: somebody else took it, or the citizen hung up.",
+)
+LIFT_FIRST = NotPossible(
+    "Máy chưa được nhấc: hãy nhấc máy để nghe tóm tắt.",
+    "The phone is not answered: answer it to hear the briefing.",
+)
+
+
 @dataclass
 class Try:
     """One number as it is rung now."""
@@ -52,6 +64,8 @@ class Try:
     briefed_s: float = 0.0
     """When the last briefing began."""
     key_until_s: float | None = None
+    said_yes: bool = False
+    """Accepted on the station's page before the phone was lifted."""
 
 
 @dataclass
@@ -103,20 +117,24 @@ class Chain:
         trunk = self.floor.installation.outbound_trunk.key
         endpoint = f"PJSIP/{line.phone}" if line.phone else f"PJSIP/{line.dialled}@trunk-{trunk}"
         desk = self.floor.desks.of(line.operator_id or None)
-        if desk is not None and not self.floor.desks.change(desk, Presence.RINGING, call_id=self.caller.id):
+        if desk is not None and not self._can_be_rung(desk):
             return  # they have become busy meanwhile
-        name = desk.username if desk is not None else f"chain:{line.name}"
+        name = desk.username if desk is not None and not line.station else f"chain:{line.name}"
         leg = self.caller.humans.new_leg("chain", "chain", endpoint, name, line.operator_id or None)
         tried = self.tries[leg.id] = Try(line, place, now_s)
         self._tell(leg.id, tried)
         shown = self.floor.installation.hotline(self.caller.hotline).outbound_number
         self.floor.spawn(self.caller.humans.dial(leg, shown))
 
+    def _can_be_rung(self, desk: Desk) -> bool:
+        free = desk.state is Presence.AVAILABLE
+        return free and self.floor.desks.change(desk, Presence.RINGING, call_id=self.caller.id)
+
     def _tell(self, leg_id: str, tried: Try) -> None:
         self.floor.tell(
             e.StationTried(
                 call_id=self.caller.id, transfer_id=self.transfer.id, leg_id=leg_id, name=tried.line.name,
-                number=tried.line.number, place=tried.place, state=tried.state,
+                number=tried.line.number, place=tried.place, state=tried.state, station=tried.line.station,
             )
         )  # fmt: skip
 
@@ -128,7 +146,7 @@ class Chain:
 
     def _give_up(self, leg: Leg, tried: Try, why: TryState) -> None:
         self._move(leg, tried, why)
-        self.caller.humans.cancel(leg, "no_answer")
+        self.caller.humans.cancel(leg, "declined" if why is T.DECLINED else "no_answer")
 
     # -- one number --
 
@@ -141,7 +159,7 @@ class Chain:
         if channel_name and self.floor.mix_monitor is not None and self.floor.recordings is not None:
             path = self.floor.recordings.absolute() / leg_path(self.caller.id, leg.id)
             self.floor.spawn(self._record(channel_name, leg, path))
-        if tried.line.needs_key:
+        if tried.line.needs_key and not tried.said_yes:
             self._move(leg, tried, T.BRIEFING)
             self._brief(leg, tried)
         else:
@@ -179,11 +197,28 @@ class Chain:
         if tried is None or tried.state is not T.BRIEFING:
             return
         if event.kind == "ChannelDtmfReceived" and event.digit in ("1", "2", "3"):
-            playing = f"why-{leg.id}-{tried.briefings}"
-            self.floor.spawn(self.floor.quietly(self.floor.ari.stop_playing(playing)))
-            {"1": self._accept, "2": self._decline, "3": self._brief}[event.digit](leg, tried)
+            self._key(leg, tried, event.digit)
         elif event.kind == "PlaybackFinished" and event.playback == f"why-{leg.id}-{tried.briefings}":
             tried.key_until_s = self.floor.clock() + KEY_WITHIN_S
+
+    def pressed(self, leg_id: str, station: str, key: str) -> None:
+        """A key of the station's page, as if pressed at the phone; NotPossible in a sentence."""
+        leg, tried = self.caller.humans.legs.get(leg_id), self.tries.get(leg_id)
+        if leg is None or tried is None or not station or tried.line.station != station:
+            raise NOT_OFFERED
+        if tried.state is T.BRIEFING:
+            self._key(leg, tried, key)
+        elif key == "1":
+            tried.said_yes = True
+        elif key == "2":
+            self._give_up(leg, tried, T.DECLINED)
+        else:
+            raise LIFT_FIRST
+
+    def _key(self, leg: Leg, tried: Try, key: str) -> None:
+        playing = f"why-{leg.id}-{tried.briefings}"
+        self.floor.spawn(self.floor.quietly(self.floor.ari.stop_playing(playing)))
+        {"1": self._accept, "2": self._decline, "3": self._brief}[key](leg, tried)
 
     def _accept(self, leg: Leg, tried: Try) -> None:
         self._move(leg, tried, T.ACCEPTED)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from hotline.events import Event, OperatorChanged
-from hotline.operators import FOLLOWS, Operator, OperatorPresence, Presence
+from hotline.operators import FOLLOWS, Operator, OperatorPresence, Presence, Role
 from ivr.waiting_line import Free
 
 log = structlog.get_logger(__name__)
@@ -46,6 +46,8 @@ class Desk:
     hotlines: frozenset[str] = frozenset()
     skills: frozenset[str] = frozenset()
     role: str = ""
+    station: str = ""
+    """Key of the station whose account this is: it is rung by hand-overs only, and never put into a pause."""
     phone: str = ""
     second_phone: str = ""
     """Rings with it; the first that answers talks."""
@@ -107,6 +109,7 @@ class Desks:
                 desk.second_phone = presence.second_phone or ""
         served, desk.hotlines = desk.hotlines, frozenset(operator.hotlines)
         desk.skills, desk.role = frozenset(operator.skills), operator.role
+        desk.station = operator.station if operator.role == Role.STATION else ""
         if operator.active is False and desk.state in (P.RINGING, P.TALKING):
             desk.signing_out = True
         if desk.hotlines != served and desk.state is not P.OFFLINE:
@@ -145,7 +148,7 @@ class Desks:
             return
         if desk.signing_out:
             self.change(desk, P.OFFLINE)
-        elif desk.state is P.TALKING and self.wrap_up_s > 0:
+        elif desk.state is P.TALKING and self.wrap_up_s > 0 and not desk.station:
             self.change(desk, P.WRAP_UP, call_id=call_id)
         elif desk.state in (P.RINGING, P.TALKING):
             self.change(desk, P.AVAILABLE)
@@ -163,11 +166,19 @@ class Desks:
         return bool(over)
 
     def on_duty(self, hotline: str) -> list[Desk]:
-        return [d for d in self if d.state in ON_DUTY and d.serves(hotline)]
+        return [d for d in self if d.state in ON_DUTY and d.serves(hotline) and not d.station]
 
     def free(self, *, also_in_wrap_up: bool = False) -> list[Desk]:
         states = (P.AVAILABLE, P.WRAP_UP) if also_in_wrap_up else (P.AVAILABLE,)
-        return [d for d in self if d.state in states and d.phone]
+        return [d for d in self if d.state in states and d.phone and not d.station]
+
+    def at_stations(self) -> dict[str, tuple[tuple[int, str], ...]]:
+        """Station → the accounts of it that can be rung now, as `hotline.directory.Directory.attended`."""
+        found: dict[str, tuple[tuple[int, str], ...]] = {}
+        for desk in self:
+            if desk.station and desk.state is P.AVAILABLE and desk.phone:
+                found[desk.station] = (*found.get(desk.station, ()), (desk.operator_id, desk.phone))
+        return found
 
     # -- what a desk asks --
 

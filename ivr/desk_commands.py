@@ -18,11 +18,12 @@ from hotline import events as e
 from hotline.acuity import Acuity
 from hotline.commands import DeskCommand
 from hotline.database import reading, transaction
-from hotline.operators import Operator, Presence
+from hotline.operators import Operator, Presence, Role
 from hotline.transfers import Happening
 from ivr import browser_phone, supervision
 from ivr.ari import AriError
 from ivr.caller import Caller
+from ivr.chain import NOT_OFFERED
 from ivr.desk import Desk, NotPossible
 from ivr.dialled_call import number_to_dial
 from ivr.floor import Floor
@@ -38,6 +39,21 @@ JUST_REGISTERED_S = 1.0
 BLOCK_MS = 2000
 """How long one question to Redis waits for news; its connection may be silent five times as long."""
 
+
+STATION_KEYS = {"station_accept": "1", "station_decline": "2", "station_repeat": "3"}
+OF_STATIONS = {
+    "sign_in",
+    "sign_out",
+    "pause",
+    "resume",
+    "hold",
+    "retrieve",
+    "phone_gone",
+    "phone_ready",
+    "person_changed",
+    *STATION_KEYS,
+}
+"""What a station's account may ask for."""
 
 NO_ANSWER = NotPossible(
     "Tổng đài không trả lời: hãy thử lại sau vài giây.",
@@ -164,6 +180,10 @@ class DeskCommands:
 
     async def _do(self, command: DeskCommand, desk: Desk) -> None:
         desks, body = self._floor.desks, command.body
+        if desk.role == Role.STATION and command.kind not in OF_STATIONS:
+            raise NotPossible(
+                "Tài khoản của trạm không có lệnh này.", "A station's account does not have this command."
+            )
         at_once: dict[str, Callable[[], Any]] = {
             "sign_out": lambda: desks.sign_out(desk),
             "pause": lambda: desks.pause(desk, str(body.get("reason", ""))),
@@ -206,6 +226,8 @@ class DeskCommands:
             operator = await asyncio.to_thread(_operator, command.operator_id)
             role = operator.role if operator is not None else ""
             await self._supervision.carry_out(command.kind, body, desk, role)
+        elif command.kind in STATION_KEYS:
+            self._station(STATION_KEYS[command.kind], body, desk)
         elif command.kind.startswith("transfer_"):
             await self._transfer(command.kind, body, desk)
         else:
@@ -227,11 +249,13 @@ class DeskCommands:
         if not browser_phone.is_browser(desk.phone):
             return
         if desk.state is Presence.TALKING and isinstance(visit, Caller):
-            visit.talk.left()
+            visit.talk.left(desk)
         elif desk.second_phone:
             return  # it rings on
         elif desk.state in (Presence.AVAILABLE, Presence.RINGING):
-            self._floor.desks.change(desk, Presence.PAUSED, "phone")
+            self._floor.desks.change(
+                desk, Presence.PAUSED, "phone"
+            )  # also a station's: nobody could answer there
             if visit is not None:
                 visit.let_go(desk)
 
@@ -268,6 +292,13 @@ class DeskCommands:
         if transfer.operator is None or transfer.operator.operator_id != desk.operator_id:
             raise NotPossible("Lần chuyển này là của người khác.", "This hand-over is somebody else's.")
         transfer.wish(Happening(kind.removeprefix("transfer_")), str(body.get("seen", "")))
+
+    def _station(self, key: str, body: dict[str, Any], desk: Desk) -> None:
+        """What a station's page says to a hand-over that is offered to it."""
+        visit = self._floor.visits.get(str(body.get("call_id", "")))
+        if not desk.station or not isinstance(visit, Caller) or visit.transfer is None:
+            raise NOT_OFFERED
+        visit.transfer.chain.pressed(str(body.get("leg_id", "")), desk.station, key)
 
     def _raise(self, body: dict[str, Any], desk: Desk) -> None:
         visit = self._floor.visits.get(str(body.get("call_id", "")))

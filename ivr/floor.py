@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -121,6 +121,10 @@ class Floor:
         except LookupError:
             return False
         return True
+
+    def directory_now(self) -> Directory:
+        """The stations, with the accounts of theirs that are at a phone this moment."""
+        return replace(self.directory, attended=self.desks.at_stations())
 
     def line(self) -> list[Waiting]:
         """Everybody who waits for a human."""

@@ -196,7 +196,7 @@ class Humans:
                 call_id=self._caller.id,
                 leg_id=leg.id,
                 answered_by=leg.name,
-                operator_id=leg.operator_id,
+                operator_id=leg.answerer,
                 settles=self._caller.known_number,
             )
         )
@@ -262,7 +262,7 @@ class Humans:
             desk = None  # their other phone rings on, or talks
         if desk is not None and desk.call_id == self._caller.id:
             missed = what in MISSED and not self._rang_for_all(leg, what)
-            if desk.state is Presence.RINGING and missed and not desk.signing_out:
+            if desk.state is Presence.RINGING and missed and not desk.signing_out and not desk.station:
                 self._floor.desks.change(desk, Presence.PAUSED, MISSED[what])
             else:
                 self._floor.desks.freed(desk, self._caller.id)

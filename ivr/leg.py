@@ -47,6 +47,11 @@ class Leg:
         """The digits of a duty number, for the process that takes its leg over; a desk is known by its phone."""
         return (self.endpoint.removeprefix("PJSIP/").partition("@")[0],) if self.role == "chain" else ()
 
+    @property
+    def answerer(self) -> int | None:
+        """The operator whose call it is when this leg answers; a station's account takes no call of the hotline's."""
+        return None if self.name.startswith("chain:") else self.operator_id
+
     number: str = ""
     """The digits of a duty number's leg that an earlier process dialled."""
 

@@ -76,8 +76,9 @@ async def plan(
     facts |= {name: value for name, value in (given or {}).items() if value not in ("", None)}
     if not given:
         facts["acuity"] = max(caller.acuity, facts["acuity"]) if facts["acuity"] else caller.acuity.value
-    places = floor.directory.places(found.unit)
+    directory = floor.directory_now()
+    places = directory.places(found.unit)
     spoken = (unit for unit in places if floor.sounds_exist(f"unit-{unit}", caller.hotline))
     facts["unit"] = next(spoken, "")
     hotline = floor.installation.hotline(caller.hotline)
-    return floor.directory.chain(hotline, found.unit, e.now(), first), facts
+    return directory.chain(hotline, found.unit, e.now(), first), facts

@@ -155,7 +155,11 @@ class QueueMembers:
         """A desk changed; returns at once."""
         if not desk.phone:
             return
-        state = {Presence.OFFLINE: "", Presence.PAUSED: "paused"}.get(desk.state, "in")
+        state = (
+            {Presence.OFFLINE: "", Presence.PAUSED: "paused"}.get(desk.state, "in")
+            if not desk.station
+            else ""
+        )
         self._want(desk.phone, [h.key for h in self._installation.hotlines if desk.serves(h.key)], state)
 
     def _want(self, phone: str, hotlines: Iterable[str], state: str) -> None:

@@ -226,7 +226,7 @@ def _take_over_leg(floor: Floor, caller: Caller, channel: Channel) -> Leg:
     phone = channel.name.removeprefix("PJSIP/").rpartition("-")[0]
     desk = floor.desks.at(phone)  # also of a colleague who was asked to join in
     dialled = channel.app_data.rpartition(",")[2] if role == "chain" else ""
-    name = desk.username if desk else adoption.name_of(caller, dialled)
+    name = desk.username if desk and not desk.station else adoption.name_of(caller, dialled, desk)
     leg = Leg(channel.id, role, f"PJSIP/{phone}", name, floor.clock(), number=dialled)
     leg.operator_id = desk.operator_id if desk else None
     leg.up = channel.state == "Up"

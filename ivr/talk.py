@@ -143,10 +143,14 @@ class Talk:
         self._caller.do(self._floor.ari.start_music(self._caller.id))
         self._caller.say(["operator-lost"])
 
-    def left(self) -> None:
-        """The operator's page was left; nothing is lost if they talk at another phone."""
+    def left(self, desk: Desk) -> None:
+        """A page was left; nothing is lost if it is not the page that talks with the caller, or they talk at another phone."""
         leg = self._caller.humans.talking
-        if leg is not None and is_browser(leg.endpoint.removeprefix("PJSIP/")):
+        if (
+            leg is not None
+            and leg.operator_id == desk.operator_id
+            and is_browser(leg.endpoint.removeprefix("PJSIP/"))
+        ):
             self.lose("the page was left")
 
     def _found(self) -> None:
@@ -172,7 +176,8 @@ class Talk:
             self._caller.humans.drop(self.back)
         self.lose("the page began anew")
         humans = self._caller.humans
-        self.back = humans.new_leg("op", "operator", f"PJSIP/{desk.phone}", desk.username, desk.operator_id)
+        name = leg.name if desk.station else desk.username
+        self.back = humans.new_leg("op", "operator", f"PJSIP/{desk.phone}", name, desk.operator_id)
         self.back.limit_s = RETURN_RINGS_S
         self._floor.spawn(humans.dial(self.back, self._caller.number, {"PJSIP_HEADER(add,X-Return)": "1"}))
         return True

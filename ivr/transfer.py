@@ -150,7 +150,7 @@ class Transfer:
         if to is S.HANDED_OVER and before in HAS_STATION:
             humans.talking = self.station
             self._caller.talk.over()
-            if self.station is not None and self.station.operator_id is not None:
+            if self.station is not None and self.station.answerer is not None:
                 self._colleague_has(self.station)
         elif to is S.BLIND:
             humans.talking, self._caller.front = None, True
@@ -225,7 +225,7 @@ class Transfer:
         """The caller is another operator's now, as if they had answered."""
         self._floor.tell(
             e.CallAnswered(
-                call_id=self._caller.id, leg_id=leg.id, answered_by=leg.name, operator_id=leg.operator_id,
+                call_id=self._caller.id, leg_id=leg.id, answered_by=leg.name, operator_id=leg.answerer,
                 settles=self._caller.known_number,
             )
         )  # fmt: skip

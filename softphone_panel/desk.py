@@ -17,7 +17,7 @@ from hotline.calls import Call
 from hotline.commands import KINDS, LANGUAGE, DeskCommand, ask
 from hotline.database import reading, transaction
 from hotline.installation import Installation
-from hotline.operators import OperatorPresence, Presence
+from hotline.operators import OperatorPresence, Presence, Role
 from hotline.wrap_ups import WrapUp
 from ivr import browser_phone
 from softphone_panel import live_state, shown, ticket_view, viewing, watching
@@ -44,7 +44,12 @@ def province() -> Installation:
 
 @room.get("/")
 def first() -> AnyResponse:
-    return redirect(url_for("desk.page"), 303)
+    return redirect(home(), 303)
+
+
+def home() -> str:
+    """The page that somebody works at."""
+    return url_for("station_desk.page" if current_user.role == Role.STATION else "desk.page")
 
 
 @room.get("/desk")
@@ -101,7 +106,7 @@ def command() -> AnyResponse:
         )
     if is_htmx():
         return bar()
-    return redirect(url_for("desk.page"), 303)
+    return redirect(home(), 303)
 
 
 def click(given: str) -> str:

@@ -135,7 +135,7 @@ def _found(session: Session, ticket: Ticket, wanted: str) -> list[tuple[Station,
         if all(word in unit_search.folded(station.name) for word in words)
     ]
     at = now()
-    lines = [(station, station.lines(at), station in serving) for station in stations[:SHOWN]]
+    lines = [(station, known.lines(station, at), station in serving) for station in stations[:SHOWN]]
     return [(s, rung[0].name.removeprefix(f"{s.name}, ") if rung else "", near) for s, rung, near in lines]
 
 

@@ -41,6 +41,8 @@ class Message:
     """Of a change: the operator it is about, if it is about one."""
     about: frozenset[str] = frozenset()
     """Of a change: the call and ticket it is about."""
+    station: str = ""
+    """Of a change: the station that is rung."""
 
     def wire(self) -> bytes:
         head = f"id: {self.id}\n" if self.id else ""
@@ -61,17 +63,17 @@ def place(stream_id: str) -> tuple[int, int]:
 class Browser:
     """One connection's queue; a page that shows one desk gets only what is about its operator, and their calls since."""
 
-    def __init__(self, operator: str = "", about: Iterable[str] = ()) -> None:
+    def __init__(self, operator: str = "", about: Iterable[str] = (), station: str = "") -> None:
         self.messages: queue.Queue[Message | None] = queue.Queue(QUEUE)
         self.is_cut = False
-        self._operator = operator
+        self._operator, self._station = operator, station
         self._calls: deque[str] = deque(about, maxlen=CALLS_FOLLOWED)
 
     def wants(self, message: Message) -> bool:
         """Whether the message goes to this page; one about its operator makes the page follow the call in it too."""
         if not self._operator or message.event != "change":
             return True
-        if message.operator == self._operator:
+        if message.operator == self._operator or (self._station and message.station == self._station):
             self._calls.extend(message.about.difference(self._calls))
             return True
         # What another operator does with the same call (a RED one rings at all desks) changes nothing here.
@@ -104,13 +106,13 @@ class Hub:
         return len(self._browsers)
 
     def join(
-        self, last_id: str, operator: str = "", about: Iterable[str] = ()
+        self, last_id: str, operator: str = "", about: Iterable[str] = (), station: str = ""
     ) -> tuple[Browser, list[Message]]:
         """A browser's queue, and what it missed since `last_id` (empty: it is new).
 
-        With an operator's id only what is about them, and about the calls and tickets named.
+        With an operator's id only what is about them, about the calls and tickets named, and hand-overs to their station.
         """
-        browser = Browser(operator, about)
+        browser = Browser(operator, about, station)
         with self._lock:
             self._browsers.add(browser)
             if self._thread is None:
@@ -197,4 +199,6 @@ def message(stream_id: str, fields: dict[str, str]) -> Message | None:
     ids = {str(about[k]) for k in ("call_id", "ticket_id") if k in about}
     if "call_id" in about:
         ids.add(f"t-{about['call_id']}")
-    return Message("change", stream_id, json.dumps(about), str(about.get("operator_id", "")), frozenset(ids))
+    return Message(
+        "change", stream_id, json.dumps(about), str(about.get("operator_id", "")), frozenset(ids), str(body.get("station", ""))
+    )  # fmt: skip

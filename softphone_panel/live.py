@@ -94,7 +94,11 @@ def events() -> Response:
         last = ""
     signed = str(session.get("_user_id", ""))
     operator, about = request.args.get("operator", ""), request.args.get("about", "").split()
-    browser, missed = hub.join(last, operator if operator.isdecimal() else "", about[:ABOUT])
+    if current_user.station:
+        operator, about = str(current_user.id), []  # whatever it asks for: what is about its own hand-overs
+    browser, missed = hub.join(
+        last, operator if operator.isdecimal() else "", about[:ABOUT], current_user.station
+    )
     answer = Response(_stream(hub, browser, missed, signed), content_type="text/event-stream; charset=utf-8")
     answer.headers["X-Accel-Buffering"] = "no"
     answer.call_on_close(lambda: hub.leave(browser))

@@ -164,7 +164,11 @@ def _desks(session: Session) -> tuple[Desk, ...]:
         .where(Operator.active)
         .order_by(Operator.full_name)
     ).all()
-    desks = [_desk(o, p) for o, p in rows if o.role == Role.OPERATOR or (p and p.state != Presence.OFFLINE)]
+    desks = [
+        _desk(o, p)
+        for o, p in rows
+        if o.role == Role.OPERATOR or (o.role != Role.STATION and p and p.state != Presence.OFFLINE)
+    ]
     return tuple(sorted(desks, key=lambda d: (PRESENCE_ORDER.get(d.state, 9), d.full_name)))
 
 

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 
 from hotline.database import reading, transaction
 from hotline.operators import Operator, Role
+from hotline.stations import StationRow
 from softphone_panel import desk, phone, shown
 from softphone_panel.faults import InputFault
 from softphone_panel.signing import hasher
@@ -27,7 +28,12 @@ def _page(session: Session, **more: Any) -> str:
     rows = session.scalars(select(Operator).order_by(Operator.active.desc(), Operator.full_name)).all()
     values = {"faults": {}, "typed": {}, **more}
     return render_template(
-        "people.html", rows=rows, roles=shown.ROLES, at_least=PASSWORD_CHARACTERS, **values
+        "people.html",
+        rows=rows,
+        roles=shown.ROLES,
+        at_least=PASSWORD_CHARACTERS,
+        stations=_stations(session),
+        **values,
     )
 
 
@@ -53,6 +59,7 @@ def add() -> tuple[str, int] | Response:
                 )
             row = Operator(username=username, full_name=_full_name(), role=_role(), password_hash=_password())
             row.hotlines, row.language = _hotlines(), _language()
+            row.station = _station(session, row.role)
             session.add(row)
     except InputFault as fault:
         with reading() as session:
@@ -75,6 +82,7 @@ def change(number: int) -> Response:
             row.password_hash = _password()
         elif action == "role" and not itself:
             row.role = _role()
+            row.station = _station(session, row.role)
         elif action in ("switch_on", "switch_off") and not itself:
             row.active = action == "switch_on"
         elif action != "end_sessions":
@@ -100,6 +108,22 @@ def _role() -> str:
     if role not in set(Role):
         raise InputFault("role", say("Ô “Vai trò”: hãy chọn một vai trò trong danh sách."))
     return role
+
+
+def _stations(session: Session) -> dict[str, str]:
+    """Key → name of every station."""
+    rows = session.scalars(select(StationRow).order_by(StationRow.hotline, StationRow.name))
+    return {row.key: row.name for row in rows}
+
+
+def _station(session: Session, role: str) -> str:
+    """Whose account it is; empty for everybody who works at the hotline itself."""
+    if role != Role.STATION:
+        return ""
+    key = request.form.get("station", "")
+    if session.get(StationRow, key) is None:
+        raise InputFault("station", say("Ô “Trạm”: hãy chọn trạm mà tài khoản này thuộc về."))
+    return key
 
 
 def _password() -> str:

@@ -31,6 +31,8 @@ class SignedIn(UserMixin):  # type: ignore[misc] # Flask-Login carries no types
     hotlines: tuple[str, ...]
     """Keys of the hotlines served; empty means all."""
     epoch: int
+    station: str = ""
+    """Key of the station whose account it is."""
 
     def get_id(self) -> str:
         return f"{self.id}:{self.epoch}"
@@ -58,6 +60,7 @@ def of(row: Operator) -> SignedIn:
         row.language,
         tuple(row.hotlines or ()),
         row.session_epoch,
+        row.station if row.role == Role.STATION else "",
     )
 
 

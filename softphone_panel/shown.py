@@ -62,6 +62,7 @@ ROLES: Mapping[str, str] = {
     "operator": "Tổng đài viên",
     "supervisor": "Trưởng ca",
     "administrator": "Quản trị",
+    "station": "Trạm y tế",
 }
 END_REASONS: Mapping[str, str] = {
     "served": "đã được phục vụ",
@@ -145,6 +146,16 @@ CARD_FIELDS: Mapping[str, str] = {
     "recommendation": "Đề nghị",
 }
 """The briefing card, in the order of a hand-over between health workers (SBAR)."""
+STATION_TALKS: Mapping[str, str] = {
+    "private": "Bạn nói riêng với tổng đài viên, người dân nghe nhạc",
+    "back": "Tổng đài viên đang nói với người dân, bạn nghe nhạc",
+    "together": "Ba bên cùng nói",
+    "handed_over": "Bạn nói với người dân",
+    "station_left": "Bạn đã gác máy",
+    "cancelled": "Tổng đài viên đã hủy chuyển",
+    "caller_gone": "Người dân đã gác máy",
+}
+"""What a station that accepted reads."""
 STATION_LEVELS: Mapping[str, str] = {"commune": "xã", "district": "huyện", "province": "tỉnh"}
 COMMANDS: Mapping[str, str] = {
     "sign_in": "vào ca",
@@ -175,6 +186,9 @@ COMMANDS: Mapping[str, str] = {
     "transfer_merge": "nói ba bên",
     "transfer_leave": "giao cho trạm",
     "transfer_cancel": "hủy chuyển",
+    "station_accept": "nhận người dân",
+    "station_decline": "từ chối",
+    "station_repeat": "nghe lại tóm tắt",
 }
 WATCHES: Mapping[str, str] = {
     "listen": "Nghe cùng",

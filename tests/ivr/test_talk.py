@@ -235,7 +235,7 @@ def test_a_second_phone_rings_too_and_the_first_that_answers_talks(tmp_path: Pat
         assert desk.state is Presence.TALKING
         caller = s.floor.visits[CALL]
         assert isinstance(caller, Caller)
-        caller.talk.left()  # the page may be closed: they talk at their desk
+        caller.talk.left(desk)  # the page may be closed: they talk at their desk
         assert not caller.talk.is_lost
         assert not caller.talk.returned(desk)
         await s.asterisk.gone(at_desk)

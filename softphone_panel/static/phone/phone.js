@@ -29,7 +29,7 @@ function show(to) {
   press("hold", held);
   if (!["talking"].includes(to)) fold("pad", true);
   part("phone-level").hidden = !stream;
-  part("phone-dial").hidden = to !== "ready";
+  if (part("phone-dial")) part("phone-dial").hidden = to !== "ready";
 }
 const press = (act, on) => root.querySelector(`[data-act=${act}]`).setAttribute("aria-pressed", String(on));
 function fold(act, closed = !part(`phone-${act}`).hidden) {
@@ -212,7 +212,7 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   if (!event.repeat && can(act)) ACTS[act]();
 });
-part("phone-dial").addEventListener("submit", async (event) => {
+part("phone-dial")?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const number = part("phone-number");
   if ((await tell("dial", { number: number.value }))?.ok) number.value = "";
