@@ -50,7 +50,6 @@ OF_STATIONS = {
     "retrieve",
     "phone_gone",
     "phone_ready",
-    "person_changed",
     *STATION_KEYS,
 }
 """What a station's account may ask for."""
