@@ -20,8 +20,8 @@ import structlog
 from agi_scripts.leave_message import leave_message
 from agi_scripts.session import AsteriskSilent, CallerHungUp, Session, TakenOver
 from agi_scripts.triage_call import House, triage_call
-from hotline import installation
 from hotline.database import make_engine
+from hotline.in_force import InForce
 from hotline.journal import Journal
 from hotline.record import Record
 from hotline.settings import settings
@@ -152,15 +152,18 @@ def main() -> None:
     given = settings()
     level = logging.getLevelNamesMapping().get(given.log_level.upper(), logging.INFO)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
-    province = installation.read(given.installation)
     engine = make_engine(given.database, busy_s=given.book_within_s)
     record = Record(engine, Journal(given.journal, "agi"), "ivr", given.book_within_s, APART_S)
-    house = House.of(given, province, engine, record)
+    # An engine of its own: a look at what is published may wait for the database, a call may not.
+    in_force = InForce(given, make_engine(given.database, busy_s=2.0))
+    house = House.of(given, in_force.installation, engine, record)
+    in_force.on_change(house.follow)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     with Server(("127.0.0.1", given.agi_port), house) as server:
         house.protocols.start()
+        in_force.start()
         thread = threading.Thread(target=server.serve_forever, name="agi", daemon=True)
         thread.start()
         gc.collect()
@@ -170,6 +173,7 @@ def main() -> None:
         _beat_until(ended, given.var / "run" / "agi.beat", thread)
         server.shutdown()
     house.protocols.stop()
+    in_force.stop()
     record.close(2.0)
     _log.info("no more callers are served")
 

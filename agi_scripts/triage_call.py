@@ -45,12 +45,13 @@ BRANCH = {Kind.ROOT: "root", Kind.MEDICAL: "medical", Kind.SERVICES: "nonmedical
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass
 class House:
     """What the scripts of this process work with."""
 
     given: Settings
     province: Installation
+    """What is in force; a call keeps the Hotline it began with, so that no question changes under a caller."""
     record: Record
     protocols: ApprovedProtocols
     engine: Engine
@@ -61,7 +62,7 @@ class House:
     def of(cls, given: Settings, province: Installation, engine: Engine, record: Record) -> House:
         def ready(protocol: Protocol) -> bool:
             try:
-                for hotline in province.hotlines:
+                for hotline in house.province.hotlines:
                     sounds_of(protocol, given.prompts, hotline.key)
             except LookupError:
                 return False
@@ -71,7 +72,13 @@ class House:
         protocols = ApprovedProtocols(
             make_engine(given.database, busy_s=2.0), names, given.var / "approved", ready=ready
         )
-        return cls(given, province, record, protocols, engine)
+        house = cls(given, province, record, protocols, engine)
+        return house
+
+    def follow(self, province: Installation) -> None:
+        """Calls from now on are asked as this says."""
+        self.province = province
+        self.protocols.follow(hotline.protocol for hotline in province.hotlines)
 
 
 @dataclass

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +21,7 @@ from hotline.installation import Installation, Trunk, digits
 from hotline.secrets import secret
 from hotline.settings import Settings
 
+FOLDERS: Final = ("lib", "run", "log", "spool", "data")
 TEMPLATES: Final = Path(__file__).with_name("templates")
 CHANNEL_VARIABLES: Final = (
     *("HOTLINE", "TRUNK", "ACUITY", "ACUITY_REACHED", "TRIAGE_DONE", "BRANCH", "MESSAGE", "QUEUE"),
@@ -67,7 +70,7 @@ def render(
     var = (var or settings.var).absolute()
     base = settings.asterisk.absolute()
     etc = base / "etc"
-    folders = {name: base / name for name in ("lib", "run", "log", "spool", "data")}
+    folders = {name: base / name for name in FOLDERS}
     keys = folders["lib"] / "keys"  # Asterisk complains of a missing one, and needs no key in it
     for folder in (*folders.values(), keys, etc, cdr_path(settings).parent, settings.recordings.absolute()):
         folder.mkdir(parents=True, exist_ok=True)
@@ -75,14 +78,7 @@ def render(
     (settings.prompts.absolute() / "moh").mkdir(parents=True, exist_ok=True)
     parts.lay_data_dir(folders["data"])
     words = _words(settings, installation, var, timing or Timing(), folders)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - configuration files, not web pages; the values are digits, keys and our own secrets
-    )
+    environment = _environment()
     names = {template.removesuffix(".j2") for template in environment.list_templates(extensions=["j2"])}
     for old in etc.glob("*.conf"):
         if old.name not in names:
@@ -90,6 +86,52 @@ def render(
     for name in sorted(names):
         _write(etc / name, environment.get_template(f"{name}.j2").render(etc=etc, **words))
     return etc / "asterisk.conf"
+
+
+LIVE_FILES: Final = ("extensions.conf", "queues.conf")
+"""What follows published settings while Asterisk runs: the dialplan and its queues. Everything else is read at its start."""
+MARK: Final = "DIALPLAN"
+"""The global variable that tells which of these files Asterisk runs."""
+
+
+@dataclass(frozen=True)
+class LiveFiles:
+    """The texts of LIVE_FILES, and the mark by which Asterisk tells that it runs them."""
+
+    texts: Mapping[str, str]
+    mark: str
+
+
+def live_files(settings: Settings, installation: Installation, var: Path | None = None) -> LiveFiles:
+    """LIVE_FILES as they would be for this installation; nothing is written."""
+    base = settings.asterisk.absolute()
+    folders = {name: base / name for name in FOLDERS}
+    words = _words(settings, installation, (var or settings.var).absolute(), Timing(), folders)
+    environment = _environment()
+    texts = {
+        name: environment.get_template(f"{name}.j2").render(etc=base / "etc", **words) for name in LIVE_FILES
+    }
+    return LiveFiles(texts, str(words["mark"]))
+
+
+def write_live_files(settings: Settings, texts: Mapping[str, str]) -> dict[str, str]:
+    """Puts them in place; what stood there before. Raises OSError, and then each file is the old or the new one, whole."""
+    etc = settings.asterisk.absolute() / "etc"
+    before = {name: (etc / name).read_text(encoding="utf-8") for name in texts}
+    for name, text in texts.items():
+        _write(etc / name, text)
+    return before
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - configuration files, not web pages; the values are digits, keys and our own secrets
+    )
 
 
 def _words(
@@ -100,6 +142,7 @@ def _words(
     return {
         "settings": settings,
         "installation": installation,
+        "mark": hashlib.sha256(repr((installation, timing)).encode()).hexdigest()[:16],
         "timing": timing,
         "folders": folders,
         "modules": modules,

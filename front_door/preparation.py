@@ -177,11 +177,11 @@ def configuration(given: Settings) -> None:
 
 
 def province(given: Settings) -> Any:
-    """The province's own data: hotlines, trunks, desk phones, chains. Raises Fault with what is wrong."""
-    from hotline import installation
+    """The province's own data, as published over the file. Raises Fault with what is wrong."""
+    from hotline import in_force, installation
 
     try:
-        return installation.read(given.installation)
+        return in_force.at_start(given)
     except installation.InstallationFaults as wrong:
         raise Fault(
             first_of(

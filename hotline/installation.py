@@ -1,23 +1,31 @@
-"""A province's own data in one TOML file: hotlines, trunks, desk phones, chains, limits; every fault is reported at once.
+"""A province's own data: hotlines, trunks, desk phones, chains, limits; every fault is reported at once.
 
-The file is read at start; what is wrong comes back as sentences naming the table, the field and the fix.
+`read` takes it from the TOML file, its first value; what administrators publish lies over that (`hotline.in_force`) and
+is judged here too. What is wrong comes back as sentences naming the table, the field and the fix.
 """
 
 import re
 import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-T = TypeVar("T")
+from hotline.hours import Holiday, Span, read_holidays, read_spans
+from hotline.operators import Role
+from hotline.toml_table import Fault, Table
+
+PLAIN = "1022"
+"""The short number that belongs to each trunk's own hotline."""
 
 
 class InstallationFaults(ValueError):  # noqa: N818 - exceptions are named by the fact
-    """The installation file cannot be used; `faults` are sentences."""
+    """The installation cannot be used; `faults` are sentences, `told` the same with field and in Vietnamese."""
 
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
+    def __init__(self, told: Sequence[Fault]) -> None:
+        super().__init__("\n".join(str(fault) for fault in told))
+        self.told = tuple(told)
+        self.faults = [str(fault) for fault in told]
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,8 @@ class Hotline:
     """E.164 numbers many people call from: never a repeat caller."""
     wait_limit_s: int = 600
     """A caller below ORANGE who has waited this long is offered a callback or a message."""
+    hours: tuple[Span, ...] = ()
+    """When it is open; without any, always."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +116,9 @@ class Installation:
     """Whether a supervisor who listens hears what operator and station say to each other in private."""
     ring_s: int = 20
     """How long one operator's phone rings before the next."""
+    comfort_every_s: int = 20
+    """Who waits hears a word so often."""
+    holidays: tuple[Holiday, ...] = ()
     dial_prefixes: tuple[str, ...] = ("02", "03", "05", "07", "08", "09")
     """What operators may call out to, by how numbers begin as people in Vietnam dial them: no abroad, no paid services."""
     dial_roles: tuple[str, ...] = ("operator", "supervisor")
@@ -126,51 +139,34 @@ def digits(number: str) -> str:
     return "".join(c for c in number if c.isdigit())
 
 
-@dataclass
-class _Table:
-    """Takes typed values out of one TOML table and gathers what is wrong with it."""
-
-    where: str
-    values: dict[str, Any]
-    faults: list[str]
-
-    def take(self, name: str, kind: type[T], default: T | None = None) -> T:
-        value = self.values.pop(name, default)
-        if value is None:
-            self.faults.append(f"{self.where} has no {name}: add it.")
-            return kind()
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            self.faults.append(f"{self.where}: {name} must be {kind.__name__}, not {value!r}.")
-            return kind()
-        return value
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        value = self.values.pop(name, [])
-        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-            self.faults.append(f"{self.where}: {name} must be a list of texts.")
-            return ()
-        return tuple(value)
-
-    def rest(self) -> None:
-        for name in self.values:
-            self.faults.append(f"{self.where} has an unknown field {name}: remove or correct it.")
-
-
 def read(path: Path) -> Installation:
     """The installation in `path`; InstallationFaults with every fault."""
+    return judged(raw(path), path)
+
+
+def raw(path: Path) -> dict[str, Any]:
+    """The tables of the file, not judged yet; InstallationFaults when it is no TOML."""
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InstallationFaults(
-            [f"The installation file {path} cannot be read: {error.strerror}."]
-        ) from error
+        said = f"The installation file {path} cannot be read: {error.strerror}."
+        raise InstallationFaults([Fault("Không đọc được tệp cài đặt.", said)]) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InstallationFaults([f"The installation file {path} is not TOML: {error}."]) from error
-    faults: list[str] = []
-    tables = {name: _tables(raw.pop(name, {}), name, faults) for name in ("hotline", "trunk")}
-    hotlines = tuple(_hotline(k, _Table(f"[hotline.{k}]", v, faults)) for k, v in tables["hotline"].items())
-    trunks = tuple(_trunk(k, _Table(f"[trunk.{k}]", v, faults)) for k, v in tables["trunk"].items())
-    top = _Table(str(path.name), raw, faults)
+        said = f"The installation file {path} is not TOML: {error}."
+        raise InstallationFaults([Fault("Tệp cài đặt không phải TOML.", said)]) from error
+
+
+def judged(tables: Mapping[str, Any], path: Path) -> Installation:
+    """The installation that those tables tell; `path` is the file that their relative paths begin at.
+
+    Raises InstallationFaults with every fault.
+    """
+    values = dict(tables)
+    faults: list[Fault] = []
+    named = {name: _tables(values.pop(name, {}), name, faults) for name in ("hotline", "trunk")}
+    hotlines = tuple(_hotline(k, Table(f"[hotline.{k}]", v, faults)) for k, v in named["hotline"].items())
+    trunks = tuple(_trunk(k, Table(f"[trunk.{k}]", v, faults)) for k, v in named["trunk"].items())
+    top = Table(path.name, values, faults)
     installation = Installation(
         name=top.take("name", str),
         hotlines=hotlines,
@@ -179,70 +175,95 @@ def read(path: Path) -> Installation:
         units=tuple((path.parent / u).resolve() for u in top.texts("units")),
         stations=tuple((path.parent / s).resolve() for s in top.texts("stations")),
         reserve_share=top.take("reserve_share", float, 0.15),
-        wrap_up_s=top.take("wrap_up_s", int, 30),
-        ring_s=top.take("ring_s", int, 20),
+        wrap_up_s=top.number("wrap_up_s", 30, 0, 600),
+        ring_s=top.number("ring_s", 20, 2, 120),
+        comfort_every_s=top.number("comfort_every_s", 20, 10, 120),
         dial_prefixes=top.texts("dial_prefixes") or Installation.dial_prefixes,
         dial_roles=top.texts("dial_roles") or Installation.dial_roles,
         operators_see_listening=top.take("operators_see_listening", bool, True),
         supervisors_hear_consults=top.take("supervisors_hear_consults", bool, False),
         outbound=top.take("outbound", str, ""),
+        holidays=read_holidays(top, named["hotline"]),
         aliases=_aliases(hotlines, faults),
     )
     top.rest()
-    faults.extend(_contradictions(installation))
+    _contradictions(installation, top)
     if faults:
         raise InstallationFaults(faults)
     return installation
 
 
-def _tables(given: Any, name: str, faults: list[str]) -> dict[str, dict[str, Any]]:
+def _tables(given: Any, name: str, faults: list[Fault]) -> dict[str, dict[str, Any]]:
     """The tables under that name; whatever else stands there is a fault."""
     found = given if isinstance(given, dict) else {"": given}
     wrong = [key for key, value in found.items() if not isinstance(value, dict)]
     if wrong:
-        faults.append(f"{name} must be tables, each with a name of its own: [{name}.binhphuoc].")
+        said = f"{name} must be tables, each with a name of its own: [{name}.binhphuoc]."
+        faults.append(Fault(f"{name} phải là các bảng có tên riêng.", said))
     return {key: dict(value) for key, value in found.items() if isinstance(value, dict)}
 
 
-def _hotline(key: str, t: _Table) -> Hotline:
-    chain = t.values.pop("chain", [])
-    duties = [Duty(str(d.get("name", "")), str(d.get("number", ""))) for d in chain if isinstance(d, dict)]
+def _hotline(key: str, t: Table) -> Hotline:
+    duties = tuple(Duty(str(d.get("name", "")), str(d.get("number", ""))) for d in t.tables("chain"))
     for duty in duties:
         if not digits(duty.number):
-            t.faults.append(f"{t.where}: the chain's {duty.name or 'unnamed number'} has no number to dial.")
-    areas = tuple(
-        ServiceArea(str(a.get("keys", "")), str(a.get("unit", "")))
-        for a in t.values.pop("areas", [])
-        if isinstance(a, dict)
-    )
-    t.faults.extend(_area_faults(t.where, areas))
+            name = duty.name or "unnamed number"
+            t.wrong(
+                "chain",
+                f"“{duty.name or '?'}” chưa có số để gọi.",
+                f": the chain's {name} has no number to dial.",
+            )
+    areas = tuple(ServiceArea(str(a.get("keys", "")), str(a.get("unit", ""))) for a in t.tables("areas"))
+    _judge_areas(t, areas)
     hotline = Hotline(
         key=key, name=t.take("name", str), tinh=t.take("tinh", str), province=t.take("province", str), prefix=t.take("prefix", str),
         numbers=t.texts("numbers"), protocol=t.take("protocol", str), outbound_number=t.take("outbound_number", str),
-        emergency_number=t.take("emergency_number", str, "115"), chain=tuple(duties), units_parent=t.take("units_parent", str, ""),
+        emergency_number=t.take("emergency_number", str, "115"), chain=duties, units_parent=t.take("units_parent", str, ""),
         areas=areas,
-        shared_numbers=t.texts("shared_numbers"), wait_limit_s=t.take("wait_limit_s", int, 600),
+        shared_numbers=t.texts("shared_numbers"), wait_limit_s=t.number("wait_limit_s", 600, 10, 3600),
+        hours=read_spans(t),
     )  # fmt: skip
+    for name, number in (
+        ("outbound_number", hotline.outbound_number),
+        ("emergency_number", hotline.emergency_number),
+    ):
+        if number and not digits(number):
+            t.wrong(
+                name, f"{number!r} không có chữ số nào để gọi.", f": {name} {number!r} has no digits to dial."
+            )
+    for number in hotline.numbers:
+        if len(digits(number)) < 3:
+            t.wrong(
+                "numbers", f"{number!r} quá ngắn.", f": the number {number!r} needs three digits or more."
+            )
+    if not hotline.name.strip():
+        t.wrong("name", "không được để trống.", " has an empty name: fill it in.")
     t.rest()
     return hotline
 
 
-def _area_faults(where: str, areas: tuple[ServiceArea, ...]) -> list[str]:
-    faults = []
+def _judge_areas(t: Table, areas: tuple[ServiceArea, ...]) -> None:
     for area in areas:
         if not re.fullmatch("[3-9]{2}", area.keys):
-            faults.append(f"{where}: the keys {area.keys!r} of an area must be two digits from 3 to 9.")
+            t.wrong(
+                "areas",
+                f"phím {area.keys!r} phải là hai chữ số từ 3 đến 9.",
+                f": the keys {area.keys!r} of an area must be two digits from 3 to 9.",
+            )
         if not area.unit.isdigit():
-            faults.append(f"{where}: the area {area.keys} needs the code of its unit, not {area.unit!r}.")
-    for name in ("keys", "unit"):
+            t.wrong(
+                "areas",
+                f"địa bàn {area.keys} cần mã đơn vị, không phải {area.unit!r}.",
+                f": the area {area.keys} needs the code of its unit, not {area.unit!r}.",
+            )
+    for name, vi in (("keys", "phím"), ("unit", "mã đơn vị")):
         values = [getattr(area, name) for area in areas]
-        faults += [
-            f"{where}: two areas have the {name} {v!r}." for v in dict.fromkeys(values) if values.count(v) > 1
-        ]
-    return faults
+        for v in dict.fromkeys(values):
+            if values.count(v) > 1:
+                t.wrong("areas", f"hai địa bàn cùng {vi} {v!r}.", f": two areas have the {name} {v!r}.")
 
 
-def _trunk(key: str, t: _Table) -> Trunk:
+def _trunk(key: str, t: Table) -> Trunk:
     trunk = Trunk(
         key=key, host=t.take("host", str), port=t.take("port", int, 5060), hotline=t.take("hotline", str),
         channels=t.take("channels", int, 30),
@@ -253,35 +274,75 @@ def _trunk(key: str, t: _Table) -> Trunk:
     return trunk
 
 
-def _aliases(hotlines: tuple[Hotline, ...], faults: list[str]) -> dict[str, str]:
+def _aliases(hotlines: tuple[Hotline, ...], faults: list[Fault]) -> dict[str, str]:
     aliases: dict[str, str] = {}
     for hotline in hotlines:
+        table = Table("", {}, faults)
         for number in hotline.numbers:
             known = aliases.setdefault(digits(number), hotline.key)
             if known != hotline.key:
-                faults.append(f"The number {number} belongs to both {known} and {hotline.key}: keep one.")
+                table.wrong(
+                    "numbers",
+                    f"số {number} thuộc cả {known} và {hotline.key}: hãy giữ một.",
+                    f"The number {number} belongs to both {known} and {hotline.key}: keep one.",
+                )
+            if digits(number) == PLAIN:
+                table.wrong(
+                    "numbers",
+                    f"{PLAIN} gọi tắt luôn thuộc tổng đài của đường trung kế: hãy bỏ dòng này.",
+                    f"A plain {PLAIN} belongs to each trunk's own hotline: remove it from {hotline.key}.",
+                )
     return aliases
 
 
-def _contradictions(installation: Installation) -> list[str]:
-    faults = []
+def _contradictions(installation: Installation, top: Table) -> None:
     keys = {h.key for h in installation.hotlines}
+
+    def wrong(vi: str, en: str, field: str = "") -> None:
+        top.faults.append(Fault(vi, en, field=field))
+
     if not keys:
-        faults.append("There is no [hotline.…]: add one.")
+        wrong("Chưa có tổng đài nào.", "There is no [hotline.…]: add one.")
     if not installation.trunks:
-        faults.append("There is no [trunk.…]: without one nobody can call.")
+        wrong("Chưa có đường trung kế nào.", "There is no [trunk.…]: without one nobody can call.")
     for key in keys:
         if not key.isidentifier() or not key.isascii() or not key.islower():
-            faults.append(f"[hotline.{key}]: a key is lower-case letters and digits.")
+            wrong(
+                f"Tên ngắn {key} của tổng đài: chỉ dùng chữ thường không dấu và chữ số.",
+                f"[hotline.{key}]: a key is lower-case letters and digits.",
+            )
     for trunk in installation.trunks:
+        where = f"[trunk.{trunk.key}]"
         if trunk.hotline not in keys:
-            faults.append(f"[trunk.{trunk.key}]: there is no hotline {trunk.hotline!r}.")
+            wrong(
+                f"Đường trung kế {trunk.key}: không có tổng đài {trunk.hotline}.",
+                f"{where}: there is no hotline {trunk.hotline!r}.",
+            )
         if trunk.register and not (trunk.username and trunk.password):
-            faults.append(f"[trunk.{trunk.key}] registers and needs username and password.")
+            wrong(
+                f"Đường trung kế {trunk.key} đăng ký nên cần tên và mật khẩu.",
+                f"{where} registers and needs username and password.",
+            )
         if not 0 < trunk.port < 65536 or trunk.channels < 1:
-            faults.append(f"[trunk.{trunk.key}]: port must be 1-65535 and channels at least 1.")
+            wrong(
+                f"Đường trung kế {trunk.key}: cổng từ 1 đến 65535, ít nhất một kênh.",
+                f"{where}: port must be 1-65535 and channels at least 1.",
+            )
     if installation.outbound and installation.outbound not in {t.key for t in installation.trunks}:
-        faults.append(f"outbound: there is no trunk {installation.outbound!r}.")
+        wrong(
+            f"Không có đường trung kế {installation.outbound}.",
+            f"outbound: there is no trunk {installation.outbound!r}.",
+        )
+    top.where = ""
     if not 0 <= installation.reserve_share < 1:
-        faults.append("reserve_share must be between 0 and 1.")
-    return faults
+        top.wrong("reserve_share", "phải từ 0 đến dưới 1.", "reserve_share must be between 0 and 1.")
+    for prefix in installation.dial_prefixes:
+        if not prefix.isdigit():
+            top.wrong(
+                "dial_prefixes",
+                f"{prefix!r} phải chỉ có chữ số.",
+                f"dial_prefixes: {prefix!r} must be digits only.",
+            )
+    for role in installation.dial_roles:
+        if role not in set(Role):
+            top.wrong("dial_roles", f"không có vai trò {role!r}.", f"dial_roles: there is no role {role!r}.")

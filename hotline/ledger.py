@@ -33,9 +33,9 @@ class LedgerEntry(Base):
     at: Mapped[datetime] = mapped_column(Moment)
     kind: Mapped[str] = mapped_column(String(24))
     """call_opened, call_known (its arrival came late), call_closed, recording_kept, recording_missing, leg_recorded;
-    call_watched, call_moved: what a supervisor did."""
+    call_watched, call_moved: what a supervisor did; settings_published: what an administrator changed."""
     subject: Mapped[str] = mapped_column(String(72), index=True)
-    """The call's id; of leg_recorded the leg's."""
+    """The call's id; of leg_recorded the leg's; of settings_published the document's name."""
     body: Mapped[dict[str, Any]] = mapped_column(JSON)
     hash: Mapped[str] = mapped_column(String(64))
 
@@ -77,10 +77,8 @@ _LINE = Prepared(
 )
 
 
-def append(
-    session: Session, hotline: str, kind: str, subject: str, body: dict[str, Any], at: datetime
-) -> None:
-    """Add a line in the caller's transaction and lock the hotline's ledger until its end; `write` (or the commit) stores it."""
+def lock(session: Session, hotline: str) -> None:
+    """Lock the hotline's ledger until the end of the caller's transaction: whoever else writes there waits."""
     heads: dict[str, tuple[int, str]] = session.info.setdefault("ledger_heads", {})
     if hotline not in heads:
         connection = session.connection()
@@ -90,6 +88,14 @@ def append(
             connection.execute(_HEADS[connection.dialect.name], first)
             row = _HEAD.run(connection, {"hotline": hotline}).fetchone()
         heads[hotline] = (row[0], row[1])
+
+
+def append(
+    session: Session, hotline: str, kind: str, subject: str, body: dict[str, Any], at: datetime
+) -> None:
+    """Add a line in the caller's transaction and lock the hotline's ledger until its end; `write` (or the commit) stores it."""
+    lock(session, hotline)
+    heads: dict[str, tuple[int, str]] = session.info["ledger_heads"]
     seq, previous = heads[hotline]
     seq += 1
     hash_ = line_hash(previous, hotline, seq, at, kind, subject, body)

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from ivr.caller import Caller
     from ivr.floor import Floor
 
-COMFORT_EVERY_S = 20.0
-
 
 class Announcer:
     def __init__(self, floor: Floor, caller: Caller) -> None:
@@ -38,7 +36,7 @@ class Announcer:
     @property
     def comfort_in_s(self) -> float:
         """Until the next comfort word is due."""
-        return self._comforted_s + COMFORT_EVERY_S - self._floor.clock()
+        return self._comforted_s + self._floor.installation.comfort_every_s - self._floor.clock()
 
     def say(self, prompts: list[str], then: Callable[[], None] | None = None, *, aside: bool = False) -> None:
         """Play prompts in place of what is playing; `then` is called at their end, or at once when there are none.
@@ -115,7 +113,7 @@ class Announcer:
             await self._floor.quietly(self._floor.ari.stop_playing(playing))
 
     def tick(self) -> None:
-        """Every 20 s a word, so that nobody believes the line is dead."""
+        """Every so often a word, so that nobody believes the line is dead."""
         if self.speaks or self.comfort_in_s > 0:
             return
         self._comforts += 1

@@ -77,6 +77,13 @@ class ApprovedProtocols:
     def protocol(self, name: str) -> Protocol:
         return self._now.get(name) or emergency_only()
 
+    def follow(self, names: Iterable[str]) -> None:
+        """Other protocols are wanted now; reads them when one is new."""
+        wanted = sorted(set(names))
+        if wanted != self._names:
+            self._names = wanted
+            self.reread()
+
     def start(self) -> None:
         """Read once, then again and again in a thread of its own."""
         self.reread()
@@ -111,7 +118,9 @@ class ApprovedProtocols:
         self._keep()
 
     def _watch(self) -> None:
-        while not self._end.wait(REREAD_S if len(self._now) == len(self._names) else REREAD_UNAPPROVED_S):
+        while not self._end.wait(
+            REREAD_S if all(n in self._now for n in self._names) else REREAD_UNAPPROVED_S
+        ):
             self.reread()
 
     def _keep(self) -> None:

@@ -308,6 +308,15 @@ class Ari:
     async def set_global(self, name: str, value: str) -> None:
         await self.request("POST", "asterisk/variable", variable=name, value=value)
 
+    async def global_value(self, name: str) -> str:
+        """Empty when Asterisk has no such variable."""
+        found = await self.request("GET", "asterisk/variable", variable=name)
+        return str((found or {}).get("value", ""))
+
+    async def reload(self, module: str) -> None:
+        """The module reads its configuration anew."""
+        await self.request("PUT", f"asterisk/modules/{module}.so")
+
     async def set_variable(self, channel: str, name: str, value: str) -> None:
         await self.request("POST", f"channels/{channel}/variable", variable=name, value=value)
 

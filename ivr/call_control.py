@@ -23,7 +23,8 @@ from hotline import unit_files
 from hotline.acuity import Acuity
 from hotline.database import engine, make_engine, reading
 from hotline.directory import Directory
-from hotline.installation import Installation, read
+from hotline.in_force import InForce
+from hotline.installation import Installation
 from hotline.journal import Journal
 from hotline.record import Record
 from hotline.secrets import secret
@@ -39,6 +40,7 @@ from ivr.leg import call_and_role
 from ivr.queue_members import Manager, QueueMembers
 from ivr.recall_dialler import RecallDialler
 from ivr.reconcile import end_vanished, is_caller, open_calls, reconcile
+from ivr.settings_followed import SettingsFollowed
 from ivr.strangers import Strangers
 from ivr.supervision import Supervision
 from ivr.waiting_line import Waiting, in_order, reserve, to_cut_short, to_release, who_rings
@@ -295,7 +297,9 @@ def _text_of(path: Path) -> str:
 
 async def run(given: Settings) -> None:
     """Serve until told to end, or until another process takes the application over (Superseded)."""
-    installation = read(given.installation)
+    # What is published is looked for when calls are served already: the file and the copy do until then.
+    in_force = InForce(given)
+    installation = in_force.installation
     (given.var / "run").mkdir(parents=True, exist_ok=True)
     journal = Journal(given.journal, "calls")
     record = Record(make_engine(given.database), journal, "calls", given.book_within_s)
@@ -323,6 +327,7 @@ async def run(given: Settings) -> None:
             manager.run(),
             members.run(),
             strangers.run(),
+            SettingsFollowed(given, in_force, floor, members).run(),
         ]
         told = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -151,6 +151,15 @@ class QueueMembers:
         for phone in installation.phones:
             self._want(phone.name, (), "")
 
+    def follow(self, installation: Installation, desks: Iterable[Desk]) -> None:
+        """Other hotlines' queues are there now."""
+        self._installation = installation
+        here = [desk for desk in desks if desk.phone]
+        for phone in {phone.name for phone in installation.phones} - {desk.phone for desk in here}:
+            self._want(phone, (), "")
+        for desk in here:
+            self.mirror(desk)
+
     def mirror(self, desk: Desk) -> None:
         """A desk changed; returns at once."""
         if not desk.phone:

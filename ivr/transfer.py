@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-COMFORT_EVERY_S = 20.0
 TOO_SOON_S = 2.0
 """A station that is gone so soon after the hand-over has not helped anybody: the caller is first in line again."""
 JOIN_TRIES = 4
@@ -258,7 +257,8 @@ class Transfer:
             return
         self.chain.tick(now_s)
         said_s = self._caller.announcer.said_s
-        if self.holds_caller and not self._caller.announcer.speaks and now_s - said_s >= COMFORT_EVERY_S:
+        every_s = self._floor.installation.comfort_every_s
+        if self.holds_caller and not self._caller.announcer.speaks and now_s - said_s >= every_s:
             self._comfort()
 
     def _comfort(self) -> None:

@@ -15,7 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hotline import bus
 from hotline.database import make_engine
-from hotline.installation import read
+from hotline.in_force import InForce
+from hotline.installation import Installation
 from hotline.journal import Journal
 from hotline.record import Record
 from hotline.settings import Settings, settings
@@ -43,12 +44,16 @@ def main() -> None:
     )
     recordings = KeptRecordings(engine, record, given.recordings, given.node)
     legs = KeptLegRecordings(engine, record, given.recordings, given.node)
+    in_force = InForce(given, engine)
+    calls = _dialplan_calls(given, dialplan, in_force.installation)
+    in_force.on_change(lambda now: setattr(calls, "shared", _shared(now)))
     for name, work, every_s in (
         ("sweep", partial(bus.sweep, engine), 1),
         ("trim", partial(bus.trim, engine), 3600),
         ("recordings", recordings.look, 1),
         ("recordings of legs", legs.look, 5),
-        ("dialplan calls", _dialplan_calls(given, dialplan).look, 1),
+        ("settings", in_force.look, 1),
+        ("dialplan calls", calls.look, 1),
     ):
         scheduler.add_job(_survives, "interval", [name, work], seconds=every_s, id=name)
 
@@ -64,15 +69,16 @@ def main() -> None:
     log.info("the worker has stopped")
 
 
-def _dialplan_calls(given: Settings, record: Record) -> DialplanCalls:
+def _dialplan_calls(given: Settings, record: Record, installation: Installation) -> DialplanCalls:
     from asterisk_conf import CDR_COLUMNS, cdr_path
 
     place = given.journal / "dialplan-calls.place"
     engine = make_engine(given.database, busy_s=WRITES_WITHIN_S)
-    shared = frozenset(
-        number for hotline in read(given.installation).hotlines for number in hotline.shared_numbers
-    )
-    return DialplanCalls(engine, record, cdr_path(given), CDR_COLUMNS, place, shared)
+    return DialplanCalls(engine, record, cdr_path(given), CDR_COLUMNS, place, _shared(installation))
+
+
+def _shared(installation: Installation) -> frozenset[str]:
+    return frozenset(number for hotline in installation.hotlines for number in hotline.shared_numbers)
 
 
 def _survives(name: str, work: Callable[[], int]) -> None:

@@ -10,7 +10,7 @@ from secrets import token_urlsafe
 from typing import Any
 
 import structlog
-from flask import Flask, Response, abort, g, redirect, render_template, request, url_for
+from flask import Flask, Response, abort, current_app, g, redirect, render_template, request, url_for
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from markupsafe import Markup
@@ -18,9 +18,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from hotline import installation
 from hotline.access import ROUTES, Open, may
 from hotline.acuity import Acuity
+from hotline.in_force import InForce
 from hotline.settings import settings
 from softphone_panel import (
     call_tasks,
@@ -75,13 +75,16 @@ def create() -> Flask:
     app = Flask("softphone_panel")
     given = settings()
     people_signed_in.wire(app)
+    in_force = InForce(given)
+    in_force.on_change(lambda now: app.config.update(INSTALLATION=now))
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_FORM_BYTES,
         MAX_FORM_MEMORY_SIZE=LARGEST_FORM_BYTES,
         WTF_CSRF_TIME_LIMIT=None,
         RATELIMIT_STORAGE_URI=_limits_storage(given.redis),
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
-        INSTALLATION=installation.read(given.installation),
+        IN_FORCE=in_force,
+        INSTALLATION=in_force.installation,
         TEMPLATES_AUTO_RELOAD=False,
     )
     csrf.init_app(app)
@@ -110,6 +113,7 @@ def create() -> Flask:
     )
     for room in (*rooms, health):
         app.register_blueprint(room.room)
+    app.before_request(_follow_settings)
     app.before_request(_only_whom_the_table_names)
     app.after_request(_headers)
     app.context_processor(_for_every_page)
@@ -124,6 +128,12 @@ def create() -> Flask:
 
 def _limits_storage(url: str) -> str:
     return "redis+" + url if url.startswith("unix://") else url
+
+
+def _follow_settings() -> None:
+    """What was published a second ago or earlier counts for this request."""
+    if request.endpoint not in ("static", "health.live"):
+        current_app.config["IN_FORCE"].look_if_due()
 
 
 def _only_whom_the_table_names() -> AnyResponse | None:

@@ -37,7 +37,7 @@ BROWSER = "web"
 
 
 def province() -> Installation:
-    """The installation this process was started for."""
+    """The installation in force."""
     found: Installation = current_app.config["INSTALLATION"]
     return found
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from hotline import installation, unit_files
+from hotline import in_force, installation, unit_files
 from hotline.database import make_engine
 from hotline.events import now
 from hotline.settings import Settings
@@ -65,7 +65,7 @@ def sounds_of(protocol: Protocol, folder: Path, hotline: str) -> dict[tuple[str,
 
 def wanted(given: Settings) -> list[Prompt]:
     """Every prompt this installation needs. Raises InstallationFaults or BadPrompts with all that is wrong."""
-    province = installation.read(given.installation)
+    province = in_force.at_start(given)
     words = {
         hotline.key: {"tinh": hotline.tinh, "province": hotline.province} for hotline in province.hotlines
     }

@@ -1,0 +1,111 @@
+"""The kinds of settings documents, and the installation that file and documents tell together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any
+
+from hotline import installation
+from hotline.documents import Content, House, Kind
+from hotline.installation import Installation, InstallationFaults
+from hotline.toml_table import Fault
+
+ONE = ("",)
+RULES_FIELDS = (
+    *("name", "ring_s", "wrap_up_s", "comfort_every_s", "reserve_share", "dial_prefixes", "dial_roles"),
+    *("operators_see_listening", "supervisors_hear_consults"),
+)
+"""The file's own fields that an administrator may change. Trunks are the carrier's contract, telephones are in Asterisk's
+configuration from its start, units and stations have files of their own."""
+
+
+def in_force(house: House) -> Installation:
+    """The installation as file and published documents tell it. Raises InstallationFaults."""
+    return installation.judged(tables(house), house.path)
+
+
+def tables(house: House) -> dict[str, Any]:
+    """The file's tables with the published documents over them."""
+    laid: dict[str, Any] = deepcopy(dict(house.raw))
+    for name, lay in _LAID.items():
+        for (kind, key), content in house.published.items():
+            if kind == name:
+                lay(laid, key, deepcopy(content))
+    return laid
+
+
+def _judge_as(kind: str) -> Callable[[House, str, Content], list[Fault]]:
+    """Judged by the installation's own reader, as part of the whole."""
+
+    def judge(house: House, key: str, content: Content) -> list[Fault]:
+        would = House(house.raw, house.path, {**house.published, (kind, key): content})
+        try:
+            in_force(would)
+        except InstallationFaults as wrong:
+            return list(wrong.told)
+        return []
+
+    return judge
+
+
+def _hotlines(house: House) -> tuple[str, ...]:
+    return tuple(tables(house).get("hotline", {}))
+
+
+def _file_hotline(house: House, key: str) -> Content:
+    table = dict(house.raw.get("hotline", {}).get(key, {}))
+    table.pop("hours", None)
+    return table
+
+
+def _lay_hotline(laid: dict[str, Any], key: str, content: Content) -> None:
+    hotlines = laid.setdefault("hotline", {})
+    hours = hotlines.get(key, {}).get("hours", [])
+    hotlines[key] = {**content, "hours": hours}
+
+
+def _file_hours(house: House, key: str) -> Content:
+    return {"hours": list(house.raw.get("hotline", {}).get(key, {}).get("hours", []))}
+
+
+def _lay_hours(laid: dict[str, Any], key: str, content: Content) -> None:
+    laid["hotline"][key]["hours"] = content.get("hours", [])
+
+
+def _file_holidays(house: House, key: str) -> Content:
+    return {"holidays": list(house.raw.get("holidays", []))}
+
+
+def _lay_holidays(laid: dict[str, Any], key: str, content: Content) -> None:
+    laid["holidays"] = content.get("holidays", [])
+
+
+def _file_rules(house: House, key: str) -> Content:
+    return {name: house.raw[name] for name in RULES_FIELDS if name in house.raw}
+
+
+def _lay_rules(laid: dict[str, Any], key: str, content: Content) -> None:
+    for name in RULES_FIELDS:
+        laid.pop(name, None)
+    laid.update(content)
+
+
+HOTLINE = Kind("hotline", _hotlines, _file_hotline, _judge_as("hotline"))
+"""One hotline's table but for its hours."""
+HOURS = Kind("hours", _hotlines, _file_hours, _judge_as("hours"))
+"""{"hours": [{"days": [1, …], "from": "07:00", "to": "17:00"}]}."""
+HOLIDAYS = Kind("holidays", lambda house: ONE, _file_holidays, _judge_as("holidays"))
+"""{"holidays": [{"date": "2026-09-02", "until"?, "name", "hotline"?, "from"?, "to"?}]}."""
+RULES = Kind("rules", lambda house: ONE, _file_rules, _judge_as("rules"))
+"""RULES_FIELDS."""
+
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (HOTLINE, HOURS, HOLIDAYS, RULES)}
+"""Every kind, in the order of the page."""
+_LAID: Mapping[str, Callable[[dict[str, Any], str, Content], None]] = {
+    "hotline": _lay_hotline,
+    "hours": _lay_hours,
+    "holidays": _lay_holidays,
+    "rules": _lay_rules,
+}
+"""The kinds that are parts of the installation, in the order in which they are laid: hours lie in a hotline's table."""

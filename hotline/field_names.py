@@ -1,0 +1,124 @@
+"""What people call the fields of the installation, in Vietnamese and English, with what a field is for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FieldName:
+    vi: str
+    en: str
+    vi_about: str = ""
+    """A line under the field: unit, example, what the caller notices."""
+    en_about: str = ""
+
+
+FIELD_NAMES: Mapping[str, FieldName] = {
+    "name": FieldName("Tên", "Name"),
+    "tinh": FieldName(
+        "Tên tỉnh trong lời nói tiếng Việt",
+        "Province in Vietnamese speech",
+        "Người gọi nghe “Tổng đài 1022 …”. Đổi tên thì các câu được thu lại, mất vài phút.",
+        "Callers hear “1022 …”. A new name is spoken anew, which takes some minutes.",
+    ),
+    "province": FieldName("Tên tỉnh trong lời nói tiếng Anh", "Province in English speech"),
+    "prefix": FieldName("Chữ đầu số phiếu", "Letters before ticket numbers", "Ví dụ BP.", "For example BP."),
+    "numbers": FieldName(
+        "Số gọi đến",
+        "Called numbers",
+        "Mỗi dòng một số, viết như nhà mạng gửi tới; chỉ các chữ số được so. Số lạ về tổng đài của đường trung kế.",
+        "One number a line, as carriers write it; only digits are compared. Unknown numbers go to the trunk's hotline.",
+    ),
+    "protocol": FieldName(
+        "Bộ câu hỏi", "Protocol", "Chỉ bản đã duyệt được hỏi.", "Only an approved version is asked."
+    ),
+    "outbound_number": FieldName(
+        "Số hiện khi gọi ra",
+        "Number shown on calls out",
+        "Người được gọi thấy số này.",
+        "What the called see.",
+    ),
+    "emergency_number": FieldName(
+        "Số cấp cứu cuối chuỗi",
+        "Emergency number",
+        "Được gọi sau cùng cho cuộc gọi ĐỎ khi không ai nhận.",
+        "Rung last for a RED caller whom nobody takes.",
+    ),
+    "chain": FieldName(
+        "Số trực dự phòng",
+        "Duty numbers",
+        "Mỗi dòng: tên = số. Được gọi theo thứ tự khi không có tổng đài viên nhận cuộc khẩn cấp.",
+        "One a line: name = number. Rung in this order when no operator takes an urgent call.",
+    ),
+    "units_parent": FieldName(
+        "Mã tỉnh (địa bàn theo huyện)",
+        "Province code (areas by district)",
+        "Mã GSO; dùng khi không liệt kê địa bàn.",
+        "GSO code; used when no areas are listed.",
+    ),
+    "areas": FieldName(
+        "Địa bàn người gọi chọn",
+        "Areas that callers name",
+        "Mỗi dòng: hai phím từ 3 đến 9 = mã đơn vị. Để trống là các huyện của tỉnh.",
+        "One a line: two keys of 3 to 9 = unit code. Empty: the province's districts.",
+    ),
+    "shared_numbers": FieldName(
+        "Số dùng chung",
+        "Shared numbers",
+        "Mỗi dòng một số dạng +84…: nhiều người cùng gọi từ đó, nên không bao giờ là người gọi lại.",
+        "One +84… number a line: many people call from it, so it is never a repeat caller.",
+    ),
+    "wait_limit_s": FieldName(
+        "Chờ tối đa (giây)",
+        "Longest wait (seconds)",
+        "Người gọi dưới mức CAM chờ quá lâu được mời gọi lại hoặc để lại lời nhắn. ĐỎ và CAM không bao giờ bị mời ra.",
+        "A caller below ORANGE who waits longer is offered a callback or a message. RED and ORANGE never are.",
+    ),
+    "comfort_every_s": FieldName(
+        "Nhắc người chờ mỗi (giây)",
+        "A word to who waits, every (seconds)",
+        "Để người chờ biết máy vẫn nối.",
+        "So that nobody believes the line is dead.",
+    ),
+    "hours": FieldName(
+        "Giờ làm việc",
+        "Opening hours",
+        "Không có khung giờ nào: luôn mở.",
+        "Without any span it is always open.",
+    ),
+    "holidays": FieldName("Ngày nghỉ", "Holidays"),
+    "days": FieldName("Thứ", "Weekdays"),
+    "from": FieldName("Từ", "From"),
+    "to": FieldName("Đến", "To"),
+    "date": FieldName("Ngày", "Date"),
+    "until": FieldName("Đến hết ngày", "Last day"),
+    "reserve_share": FieldName(
+        "Phần kênh giữ cho cấp cứu",
+        "Share of channels kept for emergencies",
+        "Từ 0 đến dưới 1; 0.15 là 15 %.",
+        "From 0 to below 1; 0.15 is 15 %.",
+    ),
+    "wrap_up_s": FieldName("Thời gian ghi phiếu (giây)", "Wrap-up (seconds)"),
+    "ring_s": FieldName(
+        "Đổ chuông mỗi tổng đài viên (giây)",
+        "Ring each operator (seconds)",
+        "Sau đó máy tiếp theo đổ chuông.",
+        "Then the next one's phone rings.",
+    ),
+    "dial_prefixes": FieldName(
+        "Đầu số được gọi ra",
+        "Prefixes that may be called",
+        "Mỗi dòng một đầu số, ví dụ 09.",
+        "One a line, for example 09.",
+    ),
+    "dial_roles": FieldName("Ai được gọi ra", "Who may call out"),
+    "operators_see_listening": FieldName(
+        "Tổng đài viên thấy khi bị nghe cùng", "Operators see when they are listened to"
+    ),
+    "supervisors_hear_consults": FieldName(
+        "Trưởng ca nghe được lời trao đổi riêng với trạm", "Supervisors hear private talk with stations"
+    ),
+}
+"""Field of the installation → its name."""
