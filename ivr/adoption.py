@@ -115,6 +115,8 @@ def _take_up_tries(caller: Caller, transfer: Transfer, row: Running | None, legs
         transfer.brief(lines_of(row.plan), dict(row.card))
         chain.next = max(row.places.values(), default=-1) + 1
         chain.rung_s = now_s if row.places else None
+        if row.accepted and row.places.get(row.accepted, len(chain.lines)) < len(chain.lines):
+            chain.taken = chain.lines[row.places[row.accepted]]
     else:
         rung = [leg for leg in legs.values() if leg.role == "chain" and not leg.ending]
         # Their digits are in the legs' own names or arguments; who was rung already is not rung twice.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,6 +82,10 @@ class Chain:
     tries: dict[str, Try] = field(default_factory=dict)
     """By leg; those that are over are gone from it."""
     next: int = 0
+    passed: list[int] = field(default_factory=list)
+    """Places passed over because another caller had that number; rung before the others once it is free."""
+    taken: Line | None = None
+    """Who accepted."""
     rung_s: float | None = None
     """When a number was last rung."""
 
@@ -105,14 +110,14 @@ class Chain:
             self._ring_next(now_s)
 
     def _ring_next(self, now_s: float) -> None:
-        if self.next >= len(self.lines):
+        if self.next >= len(self.lines) and not self.passed:
             if self.tries:
                 return
             if not self.transfer.round_over():
                 return
             self.next = 0
-        line, place = self.lines[self.next], self.next
-        self.next += 1
+        place = self._turn()
+        line = self.lines[place]
         self.rung_s = now_s
         trunk = self.floor.installation.outbound_trunk.key
         endpoint = f"PJSIP/{line.phone}" if line.phone else f"PJSIP/{line.dialled}@trunk-{trunk}"
@@ -125,6 +130,65 @@ class Chain:
         self._tell(leg.id, tried)
         shown = self.floor.installation.hotline(self.caller.hotline).outbound_number
         self.floor.spawn(self.caller.humans.dial(leg, shown))
+
+    # -- a number that several callers want --
+
+    def _turn(self) -> int:
+        """The place to ring now: the next one, but a number that another caller has comes after those that are free.
+
+        Whoever is urgent does not wait: a number that only rings for somebody less urgent is taken from them.
+        """
+        open_: list[int] = sorted([*self.passed, *range(self.next, len(self.lines))])
+        if self.transfer.beside and self._taken_from_below(self.lines[open_[0]]):
+            place = open_[0]
+        else:
+            place = next((p for p in open_ if not self._is_elsewhere(self.lines[p])), open_[0])
+            if self._is_shared(self.lines[place]):
+                place = open_[0]
+        self.passed = [p for p in open_ if p < max(self.next, place + 1) and p != place]
+        self.next = max(self.next, place + 1)
+        return place
+
+    def _is_shared(self, line: Line) -> bool:
+        """The emergency number is many people's: never busy because of us, and never rung before its turn."""
+        return line.number == self.floor.installation.hotline(self.caller.hotline).emergency_number
+
+    def _others(self) -> Iterator[Chain]:
+        for visit in self.floor.visits.values():
+            transfer = getattr(visit, "transfer", None)
+            if transfer is not None and visit is not self.caller:
+                yield transfer.chain
+
+    def has(self, dialled: str) -> bool:
+        """Whether this number rings or speaks for this hand-over."""
+        station = self.transfer.station
+        talks = self.taken is not None and station is not None and not station.over
+        lines = [tried.line for tried in self.tries.values()] + ([self.taken] if talks and self.taken else [])
+        return any(line.dialled == dialled for line in lines)
+
+    def _is_elsewhere(self, line: Line) -> bool:
+        return not self._is_shared(line) and any(other.has(line.dialled) for other in self._others())
+
+    def _taken_from_below(self, line: Line) -> bool:
+        """Whether the number is ours now: free, or no more rung for somebody less urgent."""
+        if self._is_shared(line):
+            return True
+        for other in self._others():
+            if other.has(line.dialled) and not (
+                other.caller.acuity < self.caller.acuity and other.gives_up(line.dialled)
+            ):
+                return False
+        return True
+
+    def gives_up(self, dialled: str) -> bool:
+        """Stop ringing a number that somebody more urgent needs; False when a human is on the line already."""
+        for leg_id, tried in list(self.tries.items()):
+            leg = self.caller.humans.legs.get(leg_id)
+            if leg is not None and tried.line.dialled == dialled and tried.state is T.RINGING and not leg.up:
+                self._move(leg, tried, T.CANCELLED)
+                self.caller.humans.cancel(leg, "cancelled")
+                self.passed = sorted({*self.passed, tried.place})
+        return not self.has(dialled)
 
     def _can_be_rung(self, desk: Desk) -> bool:
         free = desk.state is Presence.AVAILABLE
@@ -221,6 +285,7 @@ class Chain:
         {"1": self._accept, "2": self._decline, "3": self._brief}[key](leg, tried)
 
     def _accept(self, leg: Leg, tried: Try) -> None:
+        self.taken = tried.line
         self._move(leg, tried, T.ACCEPTED)
         del self.tries[leg.id]
         desk = self.floor.desks.of(leg.operator_id)

@@ -510,3 +510,89 @@ def test_a_talk_with_a_colleague_outlives_the_process(
         await scene.until_caller_hears("station")
 
     played_scene(tmp_path, acts)
+
+
+# -- one number, several callers --
+
+
+async def another(scene: Scene, number: int, acuity: str) -> tuple[Caller, Desk]:
+    """A second caller with an operator of their own."""
+    desk = scene.s.seat(number, f"10{number}")
+    call = f"n1-1.{number}"
+    await scene.s.asterisk.caller(call, acuity)
+    (operator,) = await scene.s.rings(call)
+    await scene.s.asterisk.answer(operator)
+    await scene.s.until(lambda: desk.state is Presence.TALKING, "answered")
+    visit = scene.s.floor.visits[call]
+    assert isinstance(visit, Caller)
+    return visit, desk
+
+
+def dialled(scene: Scene, call: str) -> list[str]:
+    tried = [t for t in scene.s.told.of(e.StationTried) if t.call_id == call and t.state == TryState.RINGING]
+    return [t.number for t in tried]
+
+
+def test_a_number_that_rings_for_another_caller_comes_after_the_free_ones(tmp_path: Path) -> None:
+    async def acts(scene: Scene) -> None:
+        await scene.ask()
+        second, desk = await another(scene, 2, "YELLOW")
+        await second.hand_over(desk, "st", {})
+        await scene.s.until(lambda: dialled(scene, second.id), "somebody rings")
+        assert dialled(scene, CALL) == ["0271001"]
+        assert dialled(scene, second.id) == ["0271002"]
+        await scene.wish("cancel")  # the first number is free again: it comes before the hotline's own chain
+        leg = next(i for i in scene.stations() if second.id in i)
+        await scene.s.asterisk.gone(leg, 17, 486)
+        await asyncio.sleep(0.05)
+        await scene.s.later(1.1)
+        await scene.s.until(
+            lambda: dialled(scene, second.id) == ["0271002", "0271001"], "the one passed over"
+        )
+
+    played_scene(tmp_path, acts)
+
+
+def test_an_emergency_takes_a_ringing_number_from_somebody_less_urgent_who_gets_the_next(
+    tmp_path: Path,
+) -> None:
+    async def acts(scene: Scene) -> None:
+        leg = await scene.ask()
+        red, desk = await another(scene, 2, "RED")
+        await red.hand_over(desk, "st", {})
+        await scene.s.until(
+            lambda: dialled(scene, red.id) == ["0271001"], "the emergency has the first number"
+        )
+        await scene.s.until(lambda: leg not in scene.s.asterisk.channels, "it rings for one only")
+        await scene.s.later(1.1)
+        await scene.s.until(lambda: dialled(scene, CALL) == ["0271001", "0271002"], "the other goes on")
+
+    played_scene(tmp_path, acts)
+
+
+def test_an_emergency_never_waits_for_a_number_that_speaks_with_another(tmp_path: Path) -> None:
+    async def acts(scene: Scene) -> None:
+        await scene.reach(S.PRIVATE)
+        red, desk = await another(scene, 2, "RED")
+        await red.hand_over(desk, "st", {})
+        await scene.s.until(lambda: dialled(scene, red.id) == ["0271002"], "the next number, at once")
+        assert scene.state is S.PRIVATE
+        await scene.s.later(20.5)
+        await scene.s.later(20.5)
+        await scene.s.until(lambda: len(dialled(scene, red.id)) >= 3, "and the others beside it")
+
+    played_scene(tmp_path, acts)
+
+
+def test_a_busy_number_leads_to_the_next_after_a_breath_and_is_told(tmp_path: Path) -> None:
+    async def acts(scene: Scene) -> None:
+        leg = await scene.ask()
+        await scene.s.asterisk.gone(leg, 17, 486)
+        await scene.s.until(lambda: scene.stations() == [], "busy")
+        await asyncio.sleep(0.05)
+        await scene.s.later(1.1)
+        assert await scene.rung() != leg
+        assert [t.state for t in scene.s.told.of(e.StationTried) if t.leg_id == leg] == ["ringing", "busy"]
+        assert scene.heard_by_caller() == {"music"}
+
+    played_scene(tmp_path, acts)
