@@ -61,6 +61,16 @@ class RecordingPlay(Base):
     at: Mapped[datetime] = mapped_column(Moment)
 
 
+class LegRecordingPlay(Base):
+    """Who listened to a station's leg, when."""
+
+    __tablename__ = "leg_recording_play"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    leg_id: Mapped[str] = mapped_column(ForeignKey("leg_recording.leg_id"), index=True)
+    operator_id: Mapped[int] = mapped_column(ForeignKey("operator.id"))
+    at: Mapped[datetime] = mapped_column(Moment)
+
+
 def relative_path(call_id: str) -> Path:
     """Where the dialplan writes a call's sound, under the recordings folder: <first ten digits' day>/<call id>.raw.
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from hotline.acuity import Acuity
-from ivr.protocol_faults import Fault, ProtocolFaults
-from ivr.protocol_source import Source, parse
+from ivr.protocol_faults import ProtocolFaults
+from ivr.protocol_source import parse
 from ivr.script_faults import fault
+from ivr.source_parts import Parts, digest
 
 SHIPPED = Path(__file__).with_name("protocols") / "second-stage.script.toml"
 UNKNOWN = "unknown"
@@ -114,7 +113,7 @@ class Script:
 def read(text: str, name: str) -> Script:
     """The script of a file's text; ProtocolFaults, with every fault at once, when it cannot be used."""
     source = parse(text)
-    reader = _Reader(source)
+    reader = _Reader(source, KNOWN, fault)
     script = reader.script()
     faults = [*source.faults, *reader.faults]
     if faults:
@@ -133,23 +132,11 @@ KNOWN: Mapping[str, frozenset[str]] = {
 _CONDITION = re.compile(r"(\w+)\s+(?:(is)\s+(\S.*)|(unset)|(<=|>=|<|>)\s*(-?\d+(?:\.\d+)?))")
 
 
-class _Reader:
+class _Reader(Parts):
     """Turns tables into a script and notes every fault on the way; what is faulty gets a harmless value."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._tables = source.tables
-        self.faults: list[Fault] = []
-        self._languages: tuple[str, ...] = ("vi", "en")
-
     def script(self) -> Script:
-        for part in self._tables:
-            if part not in PARTS:
-                self._fault("unknown_key", part, "", where="[]", field=part, known=", ".join(PARTS))
-        head = self._table("script")
-        self._known("script", head, "script")
-        listed = head.get("languages", ["vi", "en"])
-        self._languages = tuple(str(one) for one in listed) if isinstance(listed, list) else ("vi", "en")
+        head = self._head("script", PARTS)
         choices = {
             name: self._choices(name, given)
             for name, given in self._table("choices").items()
@@ -173,7 +160,7 @@ class _Reader:
             questions=questions,
             fields=fields,
             rules=rules,
-            digest=_digest(self._tables),
+            digest=digest(self._tables),
         )
 
     # -- parts --
@@ -273,59 +260,3 @@ class _Reader:
             self._fault("not_a_number", part, key, condition=text, field=name)
             return None
         return Condition(name, Op(op), bound=float(bound))
-
-    # -- small parts --
-
-    def _table(self, name: str) -> dict[str, Any]:
-        given = self._tables.get(name, {})
-        return given if isinstance(given, dict) else {}
-
-    def _named(self, name: str) -> Iterable[tuple[str, dict[str, Any]]]:
-        return [(key, given) for key, given in self._table(name).items() if isinstance(given, dict)]
-
-    def _fault(self, sentence: str, /, part: str, key: str, **words: object) -> None:
-        self.faults.append(
-            fault(sentence, self._source.line(part, key), **{"where": f"[{part}]", "field": key, **words})
-        )
-
-    def _known(self, kind: str, given: Mapping[str, Any], part: str) -> None:
-        known = KNOWN[kind] | (set() if kind == "script" else set(self._languages))
-        for key in given:
-            if key not in known:
-                self._fault("unknown_key", part, key, field=key, known=", ".join(sorted(known)))
-
-    def _text(self, part: str, given: Mapping[str, Any], key: str) -> str:
-        value = given.get(key)
-        if not isinstance(value, str) or not value.strip():
-            self._fault("missing", part, key, field=key)
-            return ""
-        return value.strip()
-
-    def _number(self, part: str, given: Mapping[str, Any], key: str, default: float) -> float:
-        value = given.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            self._fault("wrong_type", part, key, field=key)
-            return default
-        return float(value)
-
-    def _flag(self, part: str, given: Mapping[str, Any], key: str, default: bool) -> bool:
-        value = given.get(key, default)
-        if not isinstance(value, bool):
-            self._fault("wrong_type", part, key, field=key)
-            return default
-        return value
-
-    def _words(self, part: str, given: Mapping[str, Any], key: str = "") -> dict[str, str]:
-        words = {}
-        for language in self._languages:
-            said = given.get(language)
-            if isinstance(said, str) and said.strip():
-                words[language] = said.strip()
-            else:
-                where = f"[{part}]" + (f" {key}" if key else "")
-                self._fault("missing_language", part, key or language, where=where, language=language)
-        return words
-
-
-def _digest(tables: Mapping[str, object]) -> str:
-    return hashlib.sha256(json.dumps(tables, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

@@ -11,15 +11,18 @@ from types import FrameType
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.blocking import BlockingScheduler
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from hotline import bus
-from hotline.database import make_engine
+from hotline.database import make_engine, transaction
+from hotline.events import now
 from hotline.in_force import InForce
 from hotline.installation import Installation
 from hotline.journal import Journal
 from hotline.record import Record
 from hotline.settings import Settings, settings
+from ivr import quality_files, sampling_draw
 from ivr.dialplan_calls import DialplanCalls
 from ivr.kept_leg_recordings import KeptLegRecordings
 from ivr.kept_recordings import KeptRecordings
@@ -54,6 +57,7 @@ def main() -> None:
         ("recordings of legs", legs.look, 5),
         ("settings", in_force.look, 1),
         ("dialplan calls", calls.look, 1),
+        ("calls to score", partial(_draw, engine, given), 600),
     ):
         scheduler.add_job(_survives, "interval", [name, work], seconds=every_s, id=name)
 
@@ -79,6 +83,16 @@ def _dialplan_calls(given: Settings, record: Record, installation: Installation)
 
 def _shared(installation: Installation) -> frozenset[str]:
     return frozenset(number for hotline in installation.hotlines for number in hotline.shared_numbers)
+
+
+def _draw(engine: Engine, given: Settings) -> int:
+    """Choose what last week's rules of quality still lack."""
+    sampling = quality_files.files(given.installation).sampling
+    if sampling is None:
+        return 0  # the page of quality says what is wrong with the file
+    at = now()
+    with transaction(engine) as session:
+        return sampling_draw.draw(session, sampling, sampling_draw.monday_of(at - sampling_draw.WEEK), at)
 
 
 def _survives(name: str, work: Callable[[], int]) -> None:

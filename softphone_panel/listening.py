@@ -65,6 +65,14 @@ def file_of(recording: Recording) -> Path:
     return path
 
 
+def seconds(written: str) -> float:
+    """1:05 or 65 as seconds; InputFault for what is no time."""
+    minutes, _, rest = written.strip().rpartition(":")
+    if not rest.replace(".", "", 1).isdecimal() or not (minutes or "0").isdecimal() or len(written) > 9:
+        raise InputFault("at", say("Ô “Tại”: hãy viết phút và giây như 1:05."))
+    return 60 * int(minutes or 0) + float(rest)
+
+
 @room.post("/<call_id>/listen")
 def begin(call_id: str) -> str:
     """Write down who listens, and give the player with a pass for this playing."""

@@ -19,9 +19,12 @@ from hotline.database import reading, transaction
 from hotline.operators import Operator
 from hotline.recordings import Recording
 from hotline.tickets import Ticket, TicketEntry
+from ivr.scoring_form import NOT_APPLICABLE
 from softphone_panel import (
     desk,
     listening,
+    scoring,
+    scripts,
     sentences,
     shown,
     sounds,
@@ -221,7 +224,8 @@ def one(call_id: str) -> str:
             "recording.html", recording=recording, call=call, ticket=ticket, events=events, comments=comments,
             label=ticket_view.label(ticket.hotline, ticket.number), length=length, colleagues=colleagues,
             number=ticket_view.number_shown(call.caller_number, own=call.operator_id == current_user.id),
-            who=sentences.who_answered(call.answered_by, names),
+            who=sentences.who_answered(call.answered_by, names), judged=scoring.judged(session, call), said=scripts.said,
+            answer_said=scoring.answer_said, not_applicable=NOT_APPLICABLE,
         )  # fmt: skip
 
 
@@ -230,7 +234,7 @@ def comment(call_id: str) -> AnyResponse:
     text = request.form.get("text", "").replace("\x00", "").strip()
     if not 0 < len(text) <= COMMENT_CHARACTERS:
         raise InputFault("text", say("Ô “Ghi chú”: hãy viết từ 1 đến {most} ký tự.", most=COMMENT_CHARACTERS))
-    at_s = seconds(request.form.get("at", ""))
+    at_s = listening.seconds(request.form.get("at", ""))
     with transaction() as session:
         recording = listening.kept(session, call_id)
         if at_s > recording.length_s:
@@ -239,14 +243,6 @@ def comment(call_id: str) -> AnyResponse:
             )
         _enter(session, recording, COMMENT, text, {"at_s": at_s})
     return redirect(url_for("recordings.one", call_id=call_id), 303)
-
-
-def seconds(written: str) -> float:
-    """1:05 or 65 as seconds; InputFault for what is no time."""
-    minutes, _, rest = written.strip().rpartition(":")
-    if not rest.replace(".", "", 1).isdecimal() or not (minutes or "0").isdecimal() or len(written) > 9:
-        raise InputFault("at", say("Ô “Tại”: hãy viết phút và giây như 1:05."))
-    return 60 * int(minutes or 0) + float(rest)
 
 
 @room.post("/<call_id>/share")

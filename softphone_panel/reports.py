@@ -21,7 +21,7 @@ from hotline.figures import Figures, Owed, Visit, figures, grouped, recalls, vis
 from hotline.operators import Operator
 from hotline.recalls import Recall
 from softphone_panel import desk, shown
-from softphone_panel.words import VIETNAM, language, length, local, midnight, say
+from softphone_panel.words import VIETNAM, length, local, midnight, percent, say
 
 room = Blueprint("reports", __name__, url_prefix="/reports")
 
@@ -173,7 +173,7 @@ def index() -> str:
         say("30 ngày"): (today - timedelta(days=29), today),
     }
     return render_template(
-        "reports.html", report=report, wanted=asked, by={key: say(name) for key, name in shown.REPORTS_BY.items()}, percent=_percent,
+        "reports.html", report=report, wanted=asked, by={key: say(name) for key, name in shown.REPORTS_BY.items()}, percent=percent,
         length=length, spans=spans, meanings=shown.MEANINGS,
     )  # fmt: skip
 
@@ -225,10 +225,3 @@ def _number(value: float | None) -> str:
 def _plain(text: str) -> str:
     """A name that a spreadsheet takes for a name, never for a formula."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text
-
-
-def _percent(value: float | None) -> str:
-    if value is None:
-        return "–"
-    written = f"{value:.1f} %"
-    return written if language() == "en" else written.replace(".", ",")

@@ -69,6 +69,14 @@ def length(seconds: float | None) -> str:
     return f"{whole // 60}:{whole % 60:02d}"
 
 
+def percent(value: float | None) -> str:
+    """93,3 %; a dash when there is nothing to count."""
+    if value is None:
+        return "–"
+    written = f"{value:.1f} %"
+    return written if language() == "en" else written.replace(".", ",")
+
+
 def midnight(now: datetime) -> datetime:
     """When the present day began in Vietnam."""
     return local(now).replace(hour=0, minute=0, second=0, microsecond=0)

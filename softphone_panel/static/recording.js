@@ -3,7 +3,7 @@
 (() => {
   const audio = () => document.querySelector("#recording audio");
   const clock = (s) => Math.floor(s / 60) + ":" + String(Math.floor(s % 60)).padStart(2, "0");
-  const typing = (target) => target.matches("input, textarea, select, button, audio, a, summary");
+  const typing = (target) => target.matches("input:not([type=radio]), textarea, select, button, audio, a, summary");
   document.addEventListener("click", (event) => {
     const mark = event.target.closest("[data-seek]");
     if (!mark) return;
@@ -13,8 +13,8 @@
   document.addEventListener("keydown", (event) => {
     if (!audio() || typing(event.target) || event.ctrlKey || event.altKey || event.metaKey) return;
     if (event.key === " ") { event.preventDefault(); if (audio().paused) audio().play(); else audio().pause(); }
-    if (event.key === "ArrowLeft") audio().currentTime -= 5;
-    if (event.key === "ArrowRight") audio().currentTime += 5;
+    const step = { ArrowLeft: -5, ArrowRight: 5 }[event.key];
+    if (step) { event.preventDefault(); audio().currentTime += step; }
   });
   const speed = () => { if (audio()) audio().playbackRate = Number(document.getElementById("speed").value); };
   document.getElementById("speed").addEventListener("change", speed);

@@ -11,7 +11,7 @@ from hotline.calls import Call
 from hotline.database import reading
 from hotline.recordings import Recording
 from hotline.tickets import TicketEntry
-from softphone_panel import recordings
+from softphone_panel import listening
 from softphone_panel.faults import InputFault
 from tests.softphone_panel.conftest import Client, SignedIn
 
@@ -109,10 +109,10 @@ def test_a_comment_is_kept_at_its_second_and_shown_with_its_writer(signed_in: Si
 
 @pytest.mark.parametrize(("written", "at_s"), [("0:07", 7), ("1:05", 65), ("65", 65), ("2:03.5", 123.5)])
 def test_a_second_is_written_as_people_write_it(written: str, at_s: float) -> None:
-    assert recordings.seconds(written) == at_s
+    assert listening.seconds(written) == at_s
 
 
 @pytest.mark.parametrize("written", ["", "x", "1:x", "-1:05", "1::", "１：５", "1:05:00:00"])
 def test_what_is_no_second_is_refused(written: str) -> None:
     with pytest.raises(InputFault, match="1:05"):
-        recordings.seconds(written)
+        listening.seconds(written)
