@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -39,7 +40,14 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def given(tmp_path: Path) -> Settings:
+def folder() -> Iterator[Path]:
+    """A place whose name is short enough for a socket in it, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="house-") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def given(folder: Path) -> Settings:
     names = (
         "sip_port",
         "ari_port",
@@ -51,7 +59,7 @@ def given(tmp_path: Path) -> Settings:
         "plain_port",
     )
     numbers = {name: free_port() for name in names}
-    folders = {"var": tmp_path / "var", "recordings": tmp_path / "rec"}
+    folders = {"var": folder / "var", "recordings": folder / "rec"}
     return Settings.model_validate({**folders, "sip_host": "127.0.0.1", **numbers})
 
 
