@@ -107,6 +107,12 @@ ROUTES: Mapping[str, Who] = {
     "people.index": ADMINISTRATORS,
     "people.add": ADMINISTRATORS,
     "people.change": ADMINISTRATORS,
+    "administration.index": SUPERVISORS,
+    "administration.one": SUPERVISORS,
+    "administration.save": ADMINISTRATORS,
+    "administration.publish": ADMINISTRATORS,
+    "administration.undo": ADMINISTRATORS,
+    "administration.discard": ADMINISTRATORS,
     "stream.events": EVERYBODY,
     "stream.live": Open.ANYONE,
 }

@@ -88,6 +88,29 @@ def is_open(spans: Sequence[Span], holidays: Iterable[Holiday], hotline: str, at
     )
 
 
+@dataclass(frozen=True)
+class DayPlan:
+    """One day as callers find it."""
+
+    day: date
+    opens: tuple[tuple[time, time], ...]
+    """From when to when; an end at or before the beginning lies on the next day. Empty: closed."""
+    holiday: str = ""
+
+
+def plan_of(
+    spans: Sequence[Span], holidays: Iterable[Holiday], hotline: str, first: date, days: int
+) -> list[DayPlan]:
+    """So many days from the first, for a preview."""
+    own = list(holidays)
+    found = []
+    for ahead in range(days):
+        day = first + timedelta(days=ahead)
+        names = [h.name for h in own if h.covers(day, hotline)]
+        found.append(DayPlan(day, tuple(sorted(_on(spans, own, hotline, day))), ", ".join(names)))
+    return found
+
+
 def next_opening(
     spans: Sequence[Span], holidays: Iterable[Holiday], hotline: str, at: datetime
 ) -> datetime | None:

@@ -23,6 +23,7 @@ from hotline.acuity import Acuity
 from hotline.in_force import InForce
 from hotline.settings import settings
 from softphone_panel import (
+    administration,
     call_tasks,
     desk,
     floor,
@@ -114,6 +115,7 @@ def create() -> Flask:
         wallboard,
         reports,
         people,
+        administration,
     )
     for room in (*rooms, health):
         app.register_blueprint(room.room)

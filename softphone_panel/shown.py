@@ -64,6 +64,14 @@ ROLES: Mapping[str, str] = {
     "administrator": "Quản trị",
     "station": "Trạm y tế",
 }
+WEEKDAYS: Mapping[int, str] = {1: "T2", 2: "T3", 3: "T4", 4: "T5", 5: "T6", 6: "T7", 7: "CN"}
+SETTINGS: Mapping[str, str] = {
+    "hotline": "Số gọi và cấu hình",
+    "hours": "Giờ làm việc",
+    "holidays": "Ngày nghỉ",
+    "rules": "Quy tắc chung",
+}
+"""Kinds of settings documents."""
 END_REASONS: Mapping[str, str] = {
     "served": "đã được phục vụ",
     "self_care": "đã nghe hết hướng dẫn tự chăm sóc",

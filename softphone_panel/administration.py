@@ -1,0 +1,298 @@
+"""The settings' pages: what stands, a draft with its differences and faults, publication, history and undo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask_login import current_user
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from hotline import documents
+from hotline.approvals import Approval
+from hotline.database import reading, transaction
+from hotline.document_kinds import HOLIDAYS, HOURS, KINDS, in_force
+from hotline.documents import Content, Follower, House, Kind, Refused, Version
+from hotline.events import now
+from hotline.hours import DayPlan, is_open, next_opening, of_the_country, plan_of
+from hotline.installation import Hotline, Installation, InstallationFaults
+from hotline.settings import settings
+from hotline.toml_table import Fault
+from hotline.units import VIETNAM
+from ivr import approved
+from softphone_panel import desk, setting_forms, shown
+from softphone_panel.setting_forms import FORMS, Change
+from softphone_panel.words import language, say
+
+room = Blueprint("administration", __name__, url_prefix="/settings")
+
+PREVIEW_DAYS = 14
+HOLIDAY_YEARS = (2026,)
+"""Years whose moving holidays are known."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One document in the list."""
+
+    kind: str
+    key: str
+    version: Version | None
+    """None: the file's own value stands."""
+    draft: Version | None
+
+
+@dataclass(frozen=True)
+class Door:
+    """Whether a hotline is open now."""
+
+    is_open: bool
+    opens_at: datetime | None
+
+
+@room.get("")
+def index() -> str:
+    province, at = desk.province(), now()
+    with reading() as session:
+        house = documents.house(session, settings().installation)
+        entries = {
+            (name, key): Entry(
+                name, key, documents.standing(session, kind, key), documents.draft(session, kind, key)
+            )
+            for name, kind in KINDS.items()
+            if name in FORMS
+            for key in kind.keys(house)
+        }
+        return render_template(
+            "settings.html",
+            entries=entries,
+            doors={h.key: _door(h, province, at) for h in province.hotlines},
+            **_followed(session),
+        )
+
+
+@room.get("/<kind>", defaults={"key": ""})
+@room.get("/<kind>/<key>")
+def one(kind: str, key: str) -> str:
+    with reading() as session:
+        return _page(session, *_found(session, kind, key))
+
+
+@room.post("/<kind>", defaults={"key": ""})
+@room.post("/<kind>/<key>")
+def save(kind: str, key: str) -> tuple[str, int] | Response:
+    """What was typed becomes the draft, faults and all; the page then shows what differs and what is wrong."""
+    with reading() as session:
+        found, house = _found(session, kind, key)[0], _house(session)
+        begun = documents.draft(session, found, key)
+        before = begun.content if begun is not None else house.content(found, key)
+    content = setting_forms.content_of(kind, request.form, before)
+    if request.form.get("preset", "").isdecimal():
+        content = _with_holidays(content, int(request.form["preset"]))
+    try:
+        with transaction() as session:
+            documents.save(
+                session, _house(session), found, key, content,
+                by=current_user.username, seen=request.form.get("seen", ""),
+            )  # fmt: skip
+    except Refused as refused:
+        return _refused(kind, key, refused, content)
+    flash(say("Đã lưu nháp. Xem khác biệt bên dưới rồi công bố."))
+    return redirect(_place(kind, key), 303)
+
+
+@room.post("/<kind>/publish", defaults={"key": ""})
+@room.post("/<kind>/<key>/publish")
+def publish(kind: str, key: str) -> tuple[str, int] | Response:
+    return _changed(kind, key, say("Đã công bố. Các cuộc gọi mới theo bản này trong vài giây."))
+
+
+@room.post("/<kind>/undo", defaults={"key": ""})
+@room.post("/<kind>/<key>/undo")
+def undo(kind: str, key: str) -> tuple[str, int] | Response:
+    number = request.form.get("number", "")
+    if not number.isdecimal() or len(number) > 6:
+        abort(400)
+    return _changed(kind, key, say("Đã dùng lại bản số {number}.", number=number), int(number))
+
+
+@room.post("/<kind>/discard", defaults={"key": ""})
+@room.post("/<kind>/<key>/discard")
+def discard(kind: str, key: str) -> tuple[str, int] | Response:
+    try:
+        with transaction() as session:
+            found = _found(session, kind, key)[0]
+            documents.discard(session, found, key, seen=request.form.get("seen", ""))
+    except Refused as refused:
+        return _refused(kind, key, refused)
+    flash(say("Đã bỏ bản nháp."))
+    return redirect(_place(kind, key), 303)
+
+
+def _changed(kind: str, key: str, done: str, number: int | None = None) -> tuple[str, int] | Response:
+    """Publishes the draft, or an earlier version again."""
+    seen, note = request.form.get("seen", ""), " ".join(request.form.get("note", "").split())
+    by = current_user.username
+    try:
+        with transaction() as session:
+            found, key, house = _found(session, kind, key)
+            if number is None:
+                documents.publish(session, house, found, key, by=by, seen=seen, note=note)
+            else:
+                documents.undo(session, house, found, key, number, by=by, seen=seen, note=note)
+    except Refused as refused:
+        return _refused(kind, key, refused)
+    flash(done)
+    return redirect(_place(kind, key), 303)
+
+
+# -- what a page shows --
+
+
+def _house(session: Session) -> House:
+    return documents.house(session, settings().installation)
+
+
+def _found(session: Session, kind: str, key: str) -> tuple[Kind, str, House]:
+    """The document of that name; 404 when there is none with a form."""
+    house = _house(session)
+    if kind not in FORMS or key not in KINDS[kind].keys(house):
+        abort(404)
+    return KINDS[kind], key, house
+
+
+def _place(kind: str, key: str) -> str:
+    return (
+        url_for("administration.one", kind=kind, key=key) if key else url_for("administration.one", kind=kind)
+    )
+
+
+def _refused(kind: str, key: str, refused: Refused, typed: Content | None = None) -> tuple[str, int]:
+    """The page once more, with why, and with what was typed in the form."""
+    with reading() as session:
+        found, key, house = _found(session, kind, key)
+        return _page(session, found, key, house, typed, refused), refused.status
+
+
+def _page(
+    session: Session, kind: Kind, key: str, house: House, typed: Content | None = None,
+    refused: Refused | None = None,
+) -> str:  # fmt: skip
+    stands, begun = documents.standing(session, kind, key), documents.draft(session, kind, key)
+    standing = house.content(kind, key)
+    content = typed if typed is not None else begun.content if begun is not None else standing
+    would = house.with_content(kind, key, begun.content) if begun is not None else house
+    return render_template(
+        "setting.html",
+        kind=kind.name,
+        key=key,
+        title=_title(kind, key),
+        stands=stands,
+        draft=begun,
+        is_stale=begun is not None and begun.based_on != (stands.number if stands else 0),
+        seen=documents.seen(session, kind, key),
+        fields=FORMS[kind.name],
+        content=content,
+        shown=setting_forms.shown,
+        rows=setting_forms.rows,
+        changes=setting_forms.changes(kind.name, standing, begun.content) if begun is not None else (),
+        faults=[_said(fault) for fault in documents.faults(house, kind, key, begun.content)]
+        if begun is not None
+        else (),
+        refused=_said(refused) if refused is not None else "",
+        history=_history(session, kind, key, house),
+        choices=_choices(session, house, content),
+        weekdays=shown.WEEKDAYS,
+        zipped=lambda plans: zip(*plans.values(), strict=True),
+        holiday_years=HOLIDAY_YEARS,
+        action=lambda name: (
+            url_for(f"administration.{name}", kind=kind.name, key=key)
+            if key
+            else url_for(f"administration.{name}", kind=kind.name)
+        ),
+        **_met(kind, house, would),
+        **_followed(session),
+    )
+
+
+def _title(kind: Kind, key: str) -> str:
+    name = desk.province().hotline(key).name if key else ""
+    word = say(shown.SETTINGS[kind.name])
+    return f"{word}: {name}" if name else word
+
+
+def _said(told: Fault | Refused) -> str:
+    return told.en if language() == "en" else told.vi
+
+
+@dataclass(frozen=True)
+class Past:
+    """One published version, and what it changed."""
+
+    version: Version
+    changes: Sequence[Change]
+
+
+def _history(session: Session, kind: Kind, key: str, house: House) -> list[Past]:
+    versions = documents.history(session, kind, key)
+    before = [version.content for version in versions[1:]] + [kind.first(house, key)]
+    return [
+        Past(version, setting_forms.changes(kind.name, earlier, version.content))
+        for version, earlier in zip(versions, before, strict=False)
+    ]
+
+
+def _choices(session: Session, house: House, content: Content) -> Mapping[str, Sequence[tuple[str, str]]]:
+    """What may be chosen in a field: value and word."""
+    with_approval = set(session.scalars(select(Approval.name)))
+    there = {p.stem for p in approved.FOLDER.glob("*.toml") if not p.stem.endswith(".scenarios")}
+    protocols = sorted(
+        (with_approval | there | {str(content.get("protocol", ""))}) - {approved.EMERGENCY_ONLY, ""}
+    )
+    roles = {role: word for role, word in shown.ROLES.items() if role != "station"}
+    return {
+        "protocol": [
+            (name, name if name in with_approval else say("{name} (chưa duyệt)", name=name))
+            for name in protocols
+        ],
+        "dial_roles": [(role, say(word)) for role, word in roles.items()],
+        "hotline": [("", say("Tất cả")), *((h.key, h.name) for h in desk.province().hotlines)],
+    }
+
+
+def _met(kind: Kind, house: House, would: House) -> dict[str, Any]:
+    """What callers will meet if the draft is published; nothing while it has faults."""
+    try:
+        before, after = in_force(house), in_force(would)
+    except InstallationFaults:
+        return {"leads": (), "plans": {}}
+    leads = setting_forms.leads(before.aliases, after.aliases) if kind.name == "hotline" else ()
+    plans: dict[str, list[DayPlan]] = {}
+    if kind in (HOURS, HOLIDAYS):
+        today = now().astimezone(VIETNAM).date()
+        plans = {h.name: plan_of(h.hours, after.holidays, h.key, today, PREVIEW_DAYS) for h in after.hotlines}
+    return {"leads": leads, "plans": plans}
+
+
+def _door(hotline: Hotline, province: Installation, at: datetime) -> Door:
+    told = (hotline.hours, province.holidays, hotline.key, at)
+    return Door(is_open(*told), next_opening(*told))
+
+
+def _followed(session: Session) -> dict[str, Any]:
+    """Whether the telephone system has what is published."""
+    followers: list[Follower] = documents.followers(session)
+    return {"publication": documents.publication(session), "followers": followers}
+
+
+def _with_holidays(content: Content, year: int) -> Content:
+    """The country's days of that year added; what stands for a date already stays."""
+    there = list(content.get("holidays", []))
+    known = {row.get("date") for row in there}
+    added = [row for row in of_the_country(year) if row["date"] not in known]
+    return {**content, "holidays": sorted([*there, *added], key=lambda row: str(row.get("date", "")))}

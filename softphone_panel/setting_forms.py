@@ -1,0 +1,267 @@
+"""The forms of settings documents: from a document's content to what the page shows, and back from what was typed. Pure.
+
+What cannot be read (a word where a number belongs) stays as it was typed: the document's judge then names the field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
+
+from hotline.documents import Content
+from hotline.field_names import FIELD_NAMES, FieldName
+from hotline.installation import Hotline, Installation
+from softphone_panel.shown import ROLES, WEEKDAYS
+
+Typed = MultiDict[str, str]
+"""What a form sent."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a form. `widget` is the macro that draws it: settings_widgets.html has one for each word."""
+
+    name: str
+    widget: str
+    default: Any = ""
+    least: int = 0
+    most: int = 0
+    choices: Sequence[str] = ()
+    required: bool = False
+
+    @property
+    def words(self) -> FieldName:
+        return FIELD_NAMES[self.name]
+
+
+BLANK_ROWS = 2
+HOURS_ROW = ("days", "from", "to")
+HOLIDAY_ROW = ("date", "until", "name", "hotline", "from", "to")
+
+FORMS: Mapping[str, tuple[Field, ...]] = {
+    "hotline": (
+        Field("name", "text", required=True),
+        Field("numbers", "lines", ()),
+        Field("outbound_number", "text", required=True),
+        Field("emergency_number", "text", "115", required=True),
+        Field("protocol", "choice", required=True),
+        Field("chain", "pairs", ()),
+        Field("wait_limit_s", "number", Hotline.wait_limit_s, 10, 3600),
+        Field("shared_numbers", "lines", ()),
+        Field("tinh", "text", required=True),
+        Field("province", "text", required=True),
+        Field("prefix", "text", required=True),
+        Field("units_parent", "text"),
+        Field("areas", "pairs", ()),
+    ),
+    "hours": (Field("hours", "hours", ()),),
+    "holidays": (Field("holidays", "holidays", ()),),
+    "rules": (
+        Field("name", "text", required=True),
+        Field("ring_s", "number", Installation.ring_s, 2, 120),
+        Field("wrap_up_s", "number", Installation.wrap_up_s, 0, 600),
+        Field("comfort_every_s", "number", Installation.comfort_every_s, 10, 120),
+        Field("reserve_share", "share", Installation.reserve_share),
+        Field("dial_prefixes", "lines", Installation.dial_prefixes),
+        Field("dial_roles", "choices", Installation.dial_roles, choices=tuple(ROLES)),
+        Field("operators_see_listening", "yes", Installation.operators_see_listening),
+        Field("supervisors_hear_consults", "yes", Installation.supervisors_hear_consults),
+    ),
+}
+"""Kind of document → its fields, those changed most often first."""
+PAIRS: Mapping[str, tuple[str, str]] = {"chain": ("name", "number"), "areas": ("keys", "unit")}
+"""Lines "left = right" → the names of the two in the document."""
+
+
+# -- from the document to the page --
+
+
+def shown(one: Field, content: Content) -> str:
+    """What a field says, as text: for the form's boxes, and to compare two versions line by line."""
+    return _SHOWN[one.widget](one, content.get(one.name, one.default))
+
+
+def _plain(one: Field, value: Any) -> str:
+    return str(value)
+
+
+def _lines(one: Field, value: Any) -> str:
+    return "\n".join(str(v) for v in value) if isinstance(value, list | tuple) else str(value)
+
+
+def _pairs(one: Field, value: Any) -> str:
+    left, right = PAIRS[one.name]
+    return "\n".join(f"{row.get(left, '')} = {row.get(right, '')}" for row in value)
+
+
+def _hours(one: Field, value: Any) -> str:
+    return "\n".join(
+        f"{', '.join(WEEKDAYS[day] for day in row.get('days', range(1, 8)))}: {row.get('from', '')}–{row.get('to', '')}"
+        for row in value
+    )
+
+
+def _holidays(one: Field, value: Any) -> str:
+    return "\n".join(_holiday(row) for row in value)
+
+
+def _holiday(row: Mapping[str, Any]) -> str:
+    days = f"{row.get('date', '')}" + (f" – {row['until']}" if row.get("until") else "")
+    only = f" ({row['hotline']})" if row.get("hotline") else ""
+    span = f": {row.get('from', '')}–{row.get('to', '')}" if row.get("from") or row.get("to") else ""
+    return f"{days} {row.get('name', '')}{only}{span}"
+
+
+_SHOWN: Mapping[str, Callable[[Field, Any], str]] = {
+    "text": _plain,
+    "number": _plain,
+    "share": _plain,
+    "choice": _plain,
+    "yes": _plain,
+    "lines": _lines,
+    "choices": _lines,
+    "pairs": _pairs,
+    "hours": _hours,
+    "holidays": _holidays,
+}
+
+
+def rows(one: Field, content: Content) -> list[dict[str, Any]]:
+    """A table's rows for the form, and blank ones to write in."""
+    there = [dict(row) for row in content.get(one.name, one.default) if isinstance(row, dict)]
+    return [*there, *({} for _ in range(BLANK_ROWS))]
+
+
+# -- from what was typed to the document --
+
+
+def content_of(kind: str, typed: Typed, before: Content) -> Content:
+    """The document as typed; fields that the form has not stay as they were."""
+    content = dict(before)
+    for one in FORMS[kind]:
+        content[one.name] = _TYPED[one.widget](one, typed)
+    return content
+
+
+def _typed_text(one: Field, typed: Typed) -> Any:
+    return " ".join((typed.get(one.name) or "").replace("\x00", "").split())
+
+
+def _typed_number(one: Field, typed: Typed) -> Any:
+    text = _typed_text(one, typed)
+    return int(text) if text.isdecimal() and len(text) < 10 else text
+
+
+def _typed_share(one: Field, typed: Typed) -> Any:
+    text = _typed_text(one, typed).replace(",", ".")
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _typed_yes(one: Field, typed: Typed) -> Any:
+    return typed.get(one.name) == "yes"
+
+
+def _typed_lines(one: Field, typed: Typed) -> Any:
+    lines = (" ".join(line.split()) for line in (typed.get(one.name) or "").replace("\x00", "").splitlines())
+    return [line for line in lines if line]
+
+
+def _typed_choices(one: Field, typed: Typed) -> Any:
+    return typed.getlist(one.name)
+
+
+def _typed_pairs(one: Field, typed: Typed) -> Any:
+    left, right = PAIRS[one.name]
+    parted = (line.rpartition("=") for line in _typed_lines(one, typed))
+    return [{left: before.strip(), right: after.strip()} for before, _, after in parted]
+
+
+def _typed_hours(one: Field, typed: Typed) -> Any:
+    found = []
+    for n in _row_numbers(typed, "from"):
+        begins, ends = typed.get(f"from-{n}") or "", typed.get(f"to-{n}") or ""
+        days = sorted(int(day) for day in typed.getlist(f"days-{n}") if day in "1234567" and len(day) == 1)
+        if (begins or ends or days) and typed.get(f"drop-{n}") is None:
+            found.append({"days": days, "from": begins, "to": ends})
+    return found
+
+
+def _typed_holidays(one: Field, typed: Typed) -> Any:
+    found = []
+    for n in _row_numbers(typed, "date"):
+        row = {name: " ".join((typed.get(f"{name}-{n}") or "").split()) for name in HOLIDAY_ROW}
+        if any(row.values()) and typed.get(f"drop-{n}") is None:
+            found.append({name: value for name, value in row.items() if value})
+    return sorted(found, key=lambda row: row.get("date", ""))
+
+
+ROWS_AT_MOST = 200
+
+
+def _row_numbers(typed: Typed, name: str) -> list[int]:
+    return [n for n in range(ROWS_AT_MOST) if typed.get(f"{name}-{n}") is not None]
+
+
+_TYPED: Mapping[str, Callable[[Field, Typed], Any]] = {
+    "text": _typed_text,
+    "choice": _typed_text,
+    "number": _typed_number,
+    "share": _typed_share,
+    "yes": _typed_yes,
+    "lines": _typed_lines,
+    "choices": _typed_choices,
+    "pairs": _typed_pairs,
+    "hours": _typed_hours,
+    "holidays": _typed_holidays,
+}
+
+
+# -- what differs --
+
+
+@dataclass(frozen=True)
+class Change:
+    """One field that differs between two contents."""
+
+    words: FieldName
+    gone: tuple[str, ...]
+    """Lines that were there."""
+    new: tuple[str, ...]
+    same: int = 0
+    """Lines that stay."""
+
+
+def changes(kind: str, before: Content, after: Content) -> list[Change]:
+    """What a reader must know of the step from one content to the other, field by field."""
+    found = []
+    for one in FORMS[kind]:
+        was, now = shown(one, before).splitlines(), shown(one, after).splitlines()
+        if was == now:
+            continue
+        gone = tuple(line for line in was if line not in now)
+        new = tuple(line for line in now if line not in was)
+        if not gone and not new:  # only the order has changed
+            gone, new = tuple(was), tuple(now)
+        found.append(Change(one.words, gone, new, len(now) - len(new)))
+    return found
+
+
+@dataclass(frozen=True)
+class Lead:
+    """Where a called number leads, and whether that is new."""
+
+    number: str
+    hotline: str
+    before: str = ""
+    """The hotline's key it led to; empty: nowhere of its own."""
+
+
+def leads(before: Mapping[str, str], after: Mapping[str, str]) -> list[Lead]:
+    """Every called number that is known before or after, with its hotline's key; an empty one leads to the trunk's own."""
+    return [Lead(n, after.get(n, ""), before.get(n, "")) for n in sorted({*before, *after})]

@@ -1,0 +1,171 @@
+"""The settings' pages: draft, differences, faults, publication, history, undo, and who may."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from hotline import documents
+from hotline.database import reading, transaction
+from hotline.document_kinds import HOLIDAYS, HOTLINE, HOURS, RULES
+from hotline.settings import settings
+from softphone_panel import setting_forms
+from softphone_panel.setting_forms import FORMS
+from tests.softphone_panel.conftest import Client, SignedIn, hidden
+
+HOTLINE_PAGE = "/settings/hotline/binhphuoc"
+
+
+def form_of(kind: documents.Kind, key: str, **changes: str) -> dict[str, Any]:
+    """What a browser sends of a form that shows what stands, with some fields typed anew."""
+    with reading() as session:
+        content = documents.house(session, settings().installation).content(kind, key)
+    typed = {one.name: setting_forms.shown(one, content) for one in FORMS[kind.name]}
+    ticked = {name: "yes" for name, value in typed.items() if value == "True"}
+    rest = {name: value for name, value in typed.items() if value not in ("True", "False")}
+    lists = {one.name: typed[one.name].splitlines() for one in FORMS[kind.name] if one.widget == "choices"}
+    return {**rest, **ticked, **lists, **changes}
+
+
+def post(client: Client, path: str, act: str = "", **data: Any) -> tuple[int, str]:
+    """A form of that page, as it is now, sent; the status, and the page that follows."""
+    seen = hidden(client.get(path).text, "seen")
+    answer = client.post(path + act, data={"seen": seen, **data})
+    return answer.status_code, client.get(path).text if answer.status_code == 303 else answer.text
+
+
+def test_only_administrators_change_settings_and_supervisors_read_them(signed_in: SignedIn) -> None:
+    assert signed_in("lan").get("/settings").status_code == 403
+    supervisor = signed_in("truongca")
+    assert supervisor.get("/settings").status_code == 200
+    page = supervisor.get(HOTLINE_PAGE).text
+    assert "Lưu nháp" not in page and "<fieldset disabled" in page
+    for act in ("", "/publish", "/undo", "/discard"):
+        assert supervisor.post(HOTLINE_PAGE + act, data={"seen": "0.0"}).status_code == 403
+
+
+def test_every_document_has_its_page_and_no_other_has(signed_in: SignedIn) -> None:
+    client = signed_in("quantri")
+    page = client.get("/settings").text
+    for path in ("hotline/binhphuoc", "hours/binhduong", "rules", "holidays"):
+        assert f'href="/settings/{path}"' in page
+        assert client.get(f"/settings/{path}").status_code == 200
+    for path in ("hotline/nowhere", "hotline", "rules/x", "trunks"):
+        assert client.get(f"/settings/{path}").status_code == 404
+
+
+def test_a_number_is_saved_as_a_draft_looked_at_published_and_undone(signed_in: SignedIn) -> None:
+    client = signed_in("quantri")
+    typed = form_of(HOTLINE, "binhphuoc")
+    typed["numbers"] += "\n0271.3999"
+    status, page = post(client, HOTLINE_PAGE, **typed)
+    assert status == 303
+    draft = page[page.index('id="draft-title"') : page.index('id="form-title"')]
+    assert "<ins>0271.3999</ins>" in draft and "và 4 dòng giữ nguyên" in draft
+    assert 'class="differs"><span class="number">02713999</span> → Tổng đài 1022 Bình Phước' in draft
+    with reading() as session:
+        assert documents.publication(session) == 0
+    status, page = post(client, HOTLINE_PAGE, "/publish", note="Đầu số mới")
+    assert status == 303
+    assert "“Đầu số mới”" in page and 'id="draft-title"' not in page
+    status, page = post(client, HOTLINE_PAGE, "/undo", number="0")
+    assert status == 303 and "dùng lại bản 0" in page
+    with reading() as session:
+        states = [version.state for version in documents.history(session, HOTLINE, "binhphuoc")]
+    assert states == ["published", "superseded"]
+
+
+def test_a_published_change_is_followed_by_the_panel_itself(app: Flask, signed_in: SignedIn) -> None:
+    client = signed_in("quantri")
+    post(client, "/settings/rules", **form_of(RULES, "", name="1022 Tỉnh Mới"))
+    post(client, "/settings/rules", "/publish")
+    app.config["IN_FORCE"]._looked_s = float("-inf")  # a second later
+    assert "Tỉnh Mới" in client.get("/settings").text
+
+
+def test_what_is_wrong_with_a_draft_is_said_all_at_once_and_it_cannot_be_published(
+    signed_in: SignedIn,
+) -> None:
+    client = signed_in("quantri")
+    typed = form_of(HOTLINE, "binhphuoc", numbers="02741022", wait_limit_s="viele", chain="Trực")
+    _, page = post(client, HOTLINE_PAGE, **typed)
+    for said in ("thuộc cả", "“Chờ tối đa (giây)”: phải là số nguyên", "“Số trực dự phòng”"):
+        assert said in page.replace("&#39;", "'"), said
+    assert 'value="viele"' in page
+    status, page = post(client, HOTLINE_PAGE, "/publish")
+    assert status == 422 and "Chưa công bố được" in page
+
+
+def test_whoever_was_slower_is_told_and_finds_what_they_typed_in_the_form(signed_in: SignedIn) -> None:
+    client = signed_in("quantri")
+    seen = hidden(client.get("/settings/rules").text, "seen")
+    post(client, "/settings/rules", **form_of(RULES, "", ring_s="30"))
+    answer = client.post("/settings/rules", data={"seen": seen, **form_of(RULES, "", ring_s="44")})
+    assert answer.status_code == 409
+    assert "Người khác vừa sửa bản nháp này" in answer.text
+    assert 'name="ring_s" value="44"' in answer.text
+    with reading() as session:
+        begun = documents.draft(session, RULES, "")
+        assert begun is not None and begun.content["ring_s"] == 30
+
+
+def test_a_draft_under_which_the_published_version_changed_says_so(signed_in: SignedIn) -> None:
+    client = signed_in("quantri")
+    post(client, "/settings/rules", **form_of(RULES, "", ring_s="30"))
+    post(client, "/settings/rules", "/publish")
+    _, page = post(client, "/settings/rules", **form_of(RULES, "", ring_s="40"))
+    _, page = post(client, "/settings/rules", "/undo", number="0")
+    assert "xem lại khác biệt, lưu nháp lần nữa" in page
+    status, page = post(client, "/settings/rules", "/publish")
+    assert status == 409
+
+
+def test_hours_are_typed_row_by_row_and_shown_day_by_day(signed_in: SignedIn) -> None:
+    client = signed_in("quantri")
+    page = "/settings/hours/binhphuoc"
+    seen = hidden(client.get(page).text, "seen")
+    data = {"seen": seen, "from-0": "07:00", "to-0": "11:30", "from-1": "13:30", "to-1": "17:00"}
+    answer = client.post(page, data={**data, "days-0": ["1", "2"], "days-1": ["1", "2"]})
+    assert answer.status_code == 303
+    with reading() as session:
+        begun = documents.draft(session, HOURS, "binhphuoc")
+        assert begun is not None
+        assert begun.content["hours"][1] == {"days": [1, 2], "from": "13:30", "to": "17:00"}
+    shown = client.get(page).text
+    assert shown.count("07:00–11:30") >= 3 and "T2, T3: 13:30–17:00" in shown
+    assert "Cuộc gọi ĐỎ và CAM luôn được nối" in shown
+    _, shown = post(client, page, **{"from-0": "07:00", "to-0": "11:30", "drop-0": "yes"})
+    assert "Không khác bản đang dùng" in shown
+
+
+def test_the_countrys_holidays_are_added_with_one_click_and_what_stands_stays(signed_in: SignedIn) -> None:
+    client = signed_in("quantri")
+    own = {"date-0": "2026-09-02", "name-0": "Quốc khánh (trực nửa ngày)", "from-0": "07:00", "to-0": "11:00"}
+    _, page = post(client, "/settings/holidays", preset="2026", **own)
+    with reading() as session:
+        begun = documents.draft(session, HOLIDAYS, "")
+        assert begun is not None
+        found = {row["date"]: row["name"] for row in begun.content["holidays"]}
+    assert {"2026-01-01", "2026-04-30", "2026-05-01"} < set(found)
+    assert found["2026-09-02"] == "Quốc khánh (trực nửa ngày)"
+    assert "Tết Nguyên đán Bính Ngọ" in page
+
+
+def test_what_the_telephone_system_could_not_take_stands_on_the_page(signed_in: SignedIn) -> None:
+    client = signed_in("quantri")
+    post(client, "/settings/rules", **form_of(RULES, "", ring_s="30"))
+    post(client, "/settings/rules", "/publish")
+    assert "đang nhận bản công bố" not in client.get("/settings").text
+    with transaction() as session:
+        documents.note_followed(session, "calls@n1", 1, "No space left on device")
+    page = client.get("/settings").text
+    assert 'role="alert"' in page and "No space left on device" in page
+
+
+@pytest.mark.parametrize("seen", ["", "x", "0", "99.99", "0.0.0"])
+def test_a_form_that_no_page_of_ours_made_changes_nothing(signed_in: SignedIn, seen: str) -> None:
+    client = signed_in("quantri")
+    answer = client.post("/settings/rules", data={"seen": seen, **form_of(RULES, "", ring_s="30")})
+    assert answer.status_code == 409
