@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy import JSON, ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hotline.database import Base, Moment
@@ -50,12 +50,26 @@ class Operator(Base):
     hotlines: Mapped[list[str]] = mapped_column(JSON, default=list)
     """Keys of the hotlines served; empty means all."""
     skills: Mapped[list[str]] = mapped_column(JSON, default=list)
-    """Branches ("medical", "nonmedical") and languages ("en"); empty means all."""
+    """Words of `hotline.skills`; empty when nothing is known."""
+    phone: Mapped[str] = mapped_column(String(32), default="", server_default="")
+    """The desk phone they usually sit at, offered first; "web" is the telephone of the page."""
+    second_phone: Mapped[str] = mapped_column(String(32), default="", server_default="")
     active: Mapped[bool] = mapped_column(default=True)
     station: Mapped[str] = mapped_column(String(48), default="", server_default="")
     """Key of the station whose account it is; empty for everybody else."""
     session_epoch: Mapped[int] = mapped_column(default=0)
     """Raised to end all the operator's sessions."""
+    sessions_kept_for: Mapped[str] = mapped_column(String(80), default="", server_default="")
+    """"<epoch>:<call id>" of a talk that went on when the sessions ended: those of that epoch live to its end."""
+    must_change_password: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """The password was made by the system and seen by whoever handed it over."""
+
+    def end_sessions(self, presence: "OperatorPresence | None") -> None:
+        """All of them are over; in a talk, when that talk is."""
+        talking = presence.call_id if presence is not None and presence.state == Presence.TALKING else ""
+        if talking and self.sessions_kept_for.partition(":")[2] != talking:
+            self.sessions_kept_for = f"{self.session_epoch}:{talking}"
+        self.session_epoch += 1
 
 
 class OperatorPresence(Base):

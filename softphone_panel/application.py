@@ -58,7 +58,9 @@ LARGEST_FORM_BYTES = 256 * 1024
 csrf = CSRFProtect()
 
 HOST = re.compile(r"[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]")
-NEVER_RETURNED = frozenset({"csrf_token", "password"})
+NEVER_RETURNED = frozenset({"csrf_token", "password", "new_password", "again"})
+BEFORE_A_PASSWORD = frozenset({"signing.password", "signing.sign_out"})
+"""What somebody sees whose password the system made; the other pages come after their own."""
 
 SENTENCES: Mapping[int, str] = {
     400: "Yêu cầu không đọc được: hãy tải lại trang rồi làm lại.",
@@ -154,9 +156,20 @@ def _only_whom_the_table_names() -> AnyResponse | None:
         return None
     if not current_user.is_authenticated:
         return _to_sign_in()
+    if current_user.must_change_password and endpoint not in BEFORE_A_PASSWORD:
+        return _to_password()
     if not may(current_user.role, endpoint):
         abort(403)
     return None
+
+
+def _to_password() -> AnyResponse:
+    """Whoever has a password that somebody else has seen makes one of their own first."""
+    answer: AnyResponse = redirect(url_for("signing.password"), 303)
+    if words.is_htmx():
+        answer = Response(status=204)
+        answer.headers["HX-Redirect"] = url_for("signing.password")
+    return answer
 
 
 def _to_sign_in() -> AnyResponse:
@@ -235,8 +248,15 @@ def _for_every_page() -> dict[str, Any]:
         "acuity_word": shown.acuity_word,
         "acuity_mark": shown.ACUITY_MARKS,
         "to_json": lambda value: Markup(json.dumps(value)),  # noqa: S704 - numbers and names of ours, in attributes
-        "may": lambda endpoint: bool(current_user.is_authenticated and may(current_user.role, endpoint)),
+        "may": _may,
     }
+
+
+def _may(endpoint: str) -> bool:
+    """Whether whoever reads this page may open that one now."""
+    if not current_user.is_authenticated or current_user.must_change_password:
+        return False
+    return may(current_user.role, endpoint)
 
 
 # --- faults -----------------------------------------------------------------------------------------------

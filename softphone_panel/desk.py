@@ -30,8 +30,8 @@ TOKEN = re.compile(r'name="csrf_token" value="[^"]*"')
 """Another at each rendering, which is no change of what the page shows."""
 OWN = frozenset({"sign_in", "sign_out", "pause", "resume", "finish_wrap_up"})
 """Commands of the operator's own bar."""
-BY_ITSELF = ("phone_gone", "phone_ready")
-"""What a page asks without a click."""
+BY_ITSELF = ("phone_gone", "phone_ready", "person_changed")
+"""What is asked without a click of the operator's."""
 BROWSER = "web"
 """In place of a desk phone's name: the telephone in this page."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from flask import Flask, request
@@ -11,7 +11,7 @@ from flask_login import LoginManager, UserMixin
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from hotline.database import reading
-from hotline.operators import Operator, Role
+from hotline.operators import Operator, OperatorPresence, Presence, Role
 from hotline.secrets import secret
 from hotline.settings import settings
 
@@ -33,6 +33,11 @@ class SignedIn(UserMixin):  # type: ignore[misc] # Flask-Login carries no types
     epoch: int
     station: str = ""
     """Key of the station whose account it is."""
+    phone: str = ""
+    """The desk phone they usually sit at, and the one beside it."""
+    second_phone: str = ""
+    must_change_password: bool = False
+    """Until they have, they see no other page."""
 
     def get_id(self) -> str:
         return f"{self.id}:{self.epoch}"
@@ -61,17 +66,28 @@ def of(row: Operator) -> SignedIn:
         tuple(row.hotlines or ()),
         row.session_epoch,
         row.station if row.role == Role.STATION else "",
+        row.phone,
+        row.second_phone,
+        row.must_change_password,
     )
 
 
 def find(signed: str) -> SignedIn | None:
-    """Whom a session's "<id>:<epoch>" names; None when that person was switched off or their sessions ended."""
+    """Whom a session's "<id>:<epoch>" names; None when that person was switched off or their sessions ended, and their talk too."""
     number, _, epoch = signed.partition(":")
     if not (number.isdecimal() and epoch.isdecimal()):
         return None
     with reading() as session:
         row = session.get(Operator, int(number))
-        return of(row) if row is not None and row.active and row.session_epoch == int(epoch) else None
+        if row is None:
+            return None
+        if row.active and row.session_epoch == int(epoch):
+            return of(row)
+        kept_epoch, _, call_id = row.sessions_kept_for.partition(":")
+        presence = session.get(OperatorPresence, row.id) if kept_epoch == epoch else None
+        if presence is None or presence.state != Presence.TALKING or presence.call_id != call_id:
+            return None
+        return replace(of(row), epoch=int(epoch), must_change_password=False)
 
 
 class Session(SecureCookieSessionInterface):

@@ -93,12 +93,17 @@ def _page() -> str:
     return page
 
 
-def signed_out(operator_id: int) -> None:
-    """Whoever leaves the panel leaves the telephone: its desk is not on duty, and its password is no more."""
+def signed_out(operator_id: int, *, talks_on: bool = False) -> None:
+    """Whoever leaves the panel leaves the telephone: its desk is not on duty, and its password is no more.
+
+    `talks_on`: not in the middle of a talk, to whose end the telephone stays as it is.
+    """
     with transaction() as session:
         presence = session.get(OperatorPresence, operator_id)
         if presence and browser_phone.is_browser(presence.phone) and presence.state != Presence.OFFLINE:
             ask(session, operator_id, "sign_out", f"left{operator_id}x{int(presence.since.timestamp())}")
+        if talks_on and presence and presence.state == Presence.TALKING:
+            return
     try:
         browser_phone.revoke(settings(), operator_id)
     except browser_phone.Away as error:

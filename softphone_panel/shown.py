@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from hotline import skills
 from hotline.acuity import Acuity
 from softphone_panel.words import language, say
 
@@ -252,9 +253,35 @@ MEANINGS: Mapping[str, str] = {
 """What the page's columns mean, as GLOSSARY.md has it."""
 
 
+PERSON_FIELDS: Mapping[str, str] = {
+    "full_name": "Họ và tên",
+    "role": "Vai trò",
+    "station": "Trạm",
+    "language": "Ngôn ngữ trang",
+    "hotlines": "Tổng đài",
+    "skills": "Kỹ năng",
+    "phone": "Máy thường ngồi",
+    "second_phone": "Reo thêm ở",
+    "active": "Tài khoản",
+}
+PERSON_ENTRIES: Mapping[str, str] = {
+    "added": "Thêm người này",
+    "password_reset": "Đặt lại mật khẩu",
+    "own_password": "Tự đổi mật khẩu",
+    "sessions_ended": "Kết thúc các phiên",
+}
+"""Entries that name no field."""
+
+
 def word(table: Mapping[str, str], key: str) -> str:
     """The table's word in the reader's language; a key it lacks is shown as it is."""
     return say(table[key]) if key in table else key
+
+
+def skill_word(skill: str) -> str:
+    """A skill's name; one that the table has no more is shown as it is."""
+    known = skills.SKILLS.get(skill)
+    return skill if known is None else known.en if language() == "en" else known.vi
 
 
 def acuity_word(acuity: str) -> str:

@@ -109,22 +109,6 @@ def test_a_supervisor_recalls_now_and_an_operator_may_not(signed_in: SignedIn) -
     assert [c.kind for c in commands()] == ["recall_now"]
 
 
-def test_ending_somebodys_sessions_ends_them(signed_in: SignedIn, who: dict[str, int]) -> None:
-    lan = signed_in("lan")
-    answer = signed_in("quantri").post(f"/people/{who['lan']}", data={"action": "end_sessions"})
-    assert answer.status_code == 303
-    assert lan.get("/desk").status_code == 303
-
-
-def test_an_administrator_adds_an_operator_who_can_sign_in(app: Flask, signed_in: SignedIn) -> None:
-    admin = signed_in("quantri")
-    person = {"full_name": "Ngô Bảo Châu", "username": "chau", "password": "mật khẩu dài", "role": "operator"}
-    assert admin.post("/people", data={**person, "password": "ngắn"}).status_code == 422
-    assert admin.post("/people", data=person).status_code == 303
-    answer = app.test_client().post("/sign-in", data={"username": "chau", "password": "mật khẩu dài"})
-    assert answer.status_code == 303
-
-
 def test_a_form_without_the_token_is_refused_and_comes_back(app: Flask, signed_in: SignedIn) -> None:
     client = signed_in("lan")
     app.config["WTF_CSRF_ENABLED"] = True

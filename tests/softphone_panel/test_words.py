@@ -10,7 +10,7 @@ from pathlib import Path
 import jinja2
 from jinja2 import nodes
 
-from softphone_panel import application, sentences, shown, words
+from softphone_panel import application, people, powers, sentences, shown, words
 
 ROOM = Path(words.__file__).parent
 
@@ -33,6 +33,9 @@ def in_code() -> Iterator[str]:
     yield from sentences.MACHINES.values()
     yield from sentences.HOW.values()
     yield from application.SENTENCES.values()
+    yield from people.REFUSALS.values()
+    yield from powers.POWERS.values()
+    yield powers.SUPERVISORS_SEE
 
 
 def in_templates() -> Iterator[str]:

@@ -1,0 +1,88 @@
+"""What each role may do, in words, and what a change of a person takes away and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from hotline.access import EVERYBODY, ROUTES, STAFF, SUPERVISORS, Open, may
+from hotline.operators import Operator, OperatorPresence, Presence
+from softphone_panel.desk import province
+from softphone_panel.words import say
+
+STAFF_ROOMS = "staff"
+POWERS: Mapping[str, str] = {
+    STAFF_ROOMS: "trang của tổng đài: bàn làm việc, phiếu, gọi lại, ghi âm",
+    "station_desk": "trang của trạm: nhận người dân được chuyển đến",
+    "tickets.viewers": "xem ai đã mở phiếu",
+    "listening.listeners": "xem ai đã nghe ghi âm",
+    "recalls.command": "gọi lại ngay và hủy gọi lại",
+    "recordings.share": "chia sẻ ghi âm",
+    "recordings.export": "tải ghi âm về",
+    "floor": "điều hành: nghe cùng, nhắc riêng, nhận thay cuộc gọi, cho tạm nghỉ",
+    "wallboard": "bảng điện tử",
+    "reports": "báo cáo",
+    "people": "quản lý nhân sự",
+}
+"""What not everybody may, by endpoint, else by its room; what all who work at the hotline may is one line."""
+SUPERVISORS_SEE = "xem phiếu, ghi âm và số điện thoại của mọi tổng đài"
+"""The routes do not tell: everybody has the pages, and supervisors see all in them."""
+
+
+@dataclass(frozen=True)
+class Consequences:
+    """What a change of a person means; falsy when it is nothing to think about twice."""
+
+    before: str = ""
+    after: str = ""
+    """Roles; empty when the role stays."""
+    lost: tuple[str, ...] = ()
+    gained: tuple[str, ...] = ()
+    switched_off: bool = False
+    talks: bool = False
+    """In a call now, which goes on to its end."""
+
+    def __bool__(self) -> bool:
+        return bool(self.after) or self.switched_off
+
+
+def of_role(role: str) -> tuple[str, ...]:
+    """What that role may and not everybody, in words, in the table's order."""
+    found = {key_of(endpoint): None for endpoint in ROUTES if special(endpoint) and may(role, endpoint)}
+    words = [say(POWERS[key]) for key in POWERS if key in found]
+    if role in SUPERVISORS:
+        words.append(say(SUPERVISORS_SEE))
+    if role in province().dial_roles:
+        words.append(say("gọi ra ngoài từ trang"))
+    return tuple(words)
+
+
+def special(endpoint: str) -> bool:
+    """Whether the endpoint is not for everybody who signed in."""
+    who = ROUTES[endpoint]
+    return not isinstance(who, Open) and who != EVERYBODY
+
+
+def key_of(endpoint: str) -> str:
+    """Its line in the table."""
+    if ROUTES[endpoint] == STAFF:
+        return STAFF_ROOMS
+    return endpoint if endpoint in POWERS else endpoint.partition(".")[0]
+
+
+def consequences(session: Session, row: Operator, wanted: Mapping[str, Any]) -> Consequences:
+    """What bringing the person to these values means."""
+    role, active = wanted.get("role", row.role), wanted.get("active", row.active)
+    now, then = of_role(row.role), of_role(role)
+    presence = session.get(OperatorPresence, row.id)
+    return Consequences(
+        before=row.role if role != row.role else "",
+        after=role if role != row.role else "",
+        lost=tuple(word for word in now if word not in then),
+        gained=tuple(word for word in then if word not in now),
+        switched_off=row.active and not active,
+        talks=presence is not None and presence.state == Presence.TALKING,
+    )
