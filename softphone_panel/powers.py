@@ -25,8 +25,12 @@ POWERS: Mapping[str, str] = {
     "floor": "điều hành: nghe cùng, nhắc riêng, nhận thay cuộc gọi, cho tạm nghỉ",
     "wallboard": "bảng điện tử",
     "reports": "báo cáo",
+    "quality": "chấm điểm và hiệu chuẩn chất lượng cuộc gọi",
     "people": "quản lý nhân sự",
+    "other": "việc khác của vai trò này",
 }
+SAME_AS: Mapping[str, str] = {"scoring": "quality"}
+"""Rooms that are one thing to whoever works in them."""
 """What not everybody may, by endpoint, else by its room; what all who work at the hotline may is one line."""
 SUPERVISORS_SEE = "xem phiếu, ghi âm và số điện thoại của mọi tổng đài"
 """The routes do not tell: everybody has the pages, and supervisors see all in them."""
@@ -70,7 +74,9 @@ def key_of(endpoint: str) -> str:
     """Its line in the table."""
     if ROUTES[endpoint] == STAFF:
         return STAFF_ROOMS
-    return endpoint if endpoint in POWERS else endpoint.partition(".")[0]
+    room = endpoint.partition(".")[0]
+    room = SAME_AS.get(room, room)
+    return endpoint if endpoint in POWERS else room if room in POWERS else "other"
 
 
 def consequences(session: Session, row: Operator, wanted: Mapping[str, Any]) -> Consequences:
