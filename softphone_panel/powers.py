@@ -27,10 +27,12 @@ POWERS: Mapping[str, str] = {
     "reports": "báo cáo",
     "quality": "chấm điểm và hiệu chuẩn chất lượng cuộc gọi",
     "people": "quản lý nhân sự",
+    "administration.index": "xem cài đặt của tổng đài",
+    "administration": "sửa và công bố cài đặt",
     "other": "việc khác của vai trò này",
 }
-SAME_AS: Mapping[str, str] = {"scoring": "quality"}
-"""Rooms that are one thing to whoever works in them."""
+SAME_AS: Mapping[str, str] = {"scoring": "quality", "administration.one": "administration.index"}
+"""What is one thing to whoever works in it."""
 """What not everybody may, by endpoint, else by its room; what all who work at the hotline may is one line."""
 SUPERVISORS_SEE = "xem phiếu, ghi âm và số điện thoại của mọi tổng đài"
 """The routes do not tell: everybody has the pages, and supervisors see all in them."""
@@ -74,6 +76,7 @@ def key_of(endpoint: str) -> str:
     """Its line in the table."""
     if ROUTES[endpoint] == STAFF:
         return STAFF_ROOMS
+    endpoint = SAME_AS.get(endpoint, endpoint)
     room = endpoint.partition(".")[0]
     room = SAME_AS.get(room, room)
     return endpoint if endpoint in POWERS else room if room in POWERS else "other"
