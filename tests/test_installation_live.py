@@ -13,8 +13,10 @@ import pytest
 from sqlalchemy import func
 
 from front_door import demo_data, supervision
+from hotline import documents
 from hotline.calls import Call
-from hotline.database import reading
+from hotline.database import reading, transaction
+from hotline.document_kinds import HOTLINE
 from hotline.recordings import Recording
 from hotline.tickets import Ticket
 from softphone_panel import live_state
@@ -128,3 +130,68 @@ def test_the_live_page_has_a_banner_until_somebody_approves_and_then_the_questio
         "a triaged ticket",
     )[0]
     assert (ticket.protocol_id, [step["key"] for step in ticket.path]) == ("vn1022-covid-ivr", ["2"])
+
+
+NEW_NUMBER = "02743999"
+FOLLOWED_WITHIN_S = 5.0
+
+
+def _hotline_of_a_call(on: Product, caller: str) -> str:
+    """Which hotline answers somebody who calls NEW_NUMBER on Bình Phước's trunk."""
+
+    async def call() -> None:
+        plan = on.plan()
+        trunk = plan.trunks[0]
+        async with Carrier(plan.product, trunk.host, trunk.port) as carrier:
+            leg = await Citizen(carrier, caller).call(NEW_NUMBER)
+            await leg.until_sound(5)
+            leg.hang_up()
+            await leg.until_ended(3)
+
+    asyncio.run(call())
+    found = eventually(lambda: on.call_of(caller), 5.0, "the call's row")
+    return str(found.hotline)
+
+
+def _until_followed(on: Product, publication: int) -> None:
+    def taken() -> bool:
+        found = on.rows(documents.Follower, documents.Follower.publication == publication)
+        assert not [one.fault for one in found if one.fault]
+        return bool(found)
+
+    eventually(taken, FOLLOWED_WITHIN_S, f"publication {publication} in Asterisk")
+
+
+def test_a_number_published_on_the_page_is_answered_by_its_hotline_and_undone_it_is_not(on: Product) -> None:
+    """With no process restarted; a number that is nobody's leads to the trunk's own hotline."""
+    path, key = on.given.installation, "binhduong"
+    running = {name: on.pid(name) for name in ("asterisk", "calls", "agi", "panel")}
+    assert _hotline_of_a_call(on, "0912000201") == "binhphuoc"
+
+    began = time.monotonic()
+    with transaction() as session:
+        house = documents.house(session, path)
+        content = house.content(HOTLINE, key)
+        content = {**content, "numbers": [*content["numbers"], NEW_NUMBER]}
+        seen = documents.seen(session, HOTLINE, key)
+        documents.save(session, house, HOTLINE, key, content, by="quantri", seen=seen)
+        seen = documents.seen(session, HOTLINE, key)
+        documents.publish(session, house, HOTLINE, key, by="quantri", seen=seen)
+    _until_followed(on, 1)
+    followed_s = time.monotonic() - began
+    assert _hotline_of_a_call(on, "0912000202") == key
+    assert time.monotonic() - began < FOLLOWED_WITHIN_S + 3.0
+
+    began = time.monotonic()
+    with transaction() as session:
+        house = documents.house(session, path)
+        seen = documents.seen(session, HOTLINE, key)
+        documents.undo(session, house, HOTLINE, key, 0, by="quantri", seen=seen)
+    _until_followed(on, 2)
+    log.info(
+        "published number: in Asterisk after %.1f s, undone after %.1f s",
+        followed_s,
+        time.monotonic() - began,
+    )
+    assert _hotline_of_a_call(on, "0912000203") == "binhphuoc"
+    assert {name: on.pid(name) for name in running} == running
