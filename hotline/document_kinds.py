@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from datetime import date
 from typing import Any
 
 from hotline import installation
@@ -74,7 +75,13 @@ def _lay_hours(laid: dict[str, Any], key: str, content: Content) -> None:
 
 
 def _file_holidays(house: House, key: str) -> Content:
-    return {"holidays": list(house.raw.get("holidays", []))}
+    # TOML has days of its own, JSON has texts.
+    rows = [
+        {name: str(value) if isinstance(value, date) else value for name, value in row.items()}
+        for row in house.raw.get("holidays", [])
+        if isinstance(row, dict)
+    ]
+    return {"holidays": rows}
 
 
 def _lay_holidays(laid: dict[str, Any], key: str, content: Content) -> None:

@@ -5,6 +5,7 @@ An emergency never meets a closed door: hours speak only of callers below ORANGE
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -17,6 +18,7 @@ from hotline.units import VIETNAM
 
 EVERY_DAY = frozenset(range(1, 8))
 MIDNIGHT = time()
+CLOCK = re.compile(r"\d\d:\d\d")
 LONGEST = timedelta(days=31)
 """One row of holidays covers at most so many days: a longer one is a slip of the year."""
 LOOKS_AHEAD_DAYS = 60
@@ -216,8 +218,11 @@ def read_holidays(table: Table, hotlines: Iterable[str]) -> tuple[Holiday, ...]:
 
 
 def _time(row: Table, field: str, place: int) -> time:
+    text = str(row.values.pop(field, ""))
     try:
-        return time.fromisoformat(str(row.values.pop(field, "")))
+        if not CLOCK.fullmatch(text):
+            raise ValueError(text)
+        return time.fromisoformat(text)
     except ValueError:
         row.wrong(field, f"dòng {place} cần giờ dạng 07:30.", f': {field} must be a time like "07:30".')
         return MIDNIGHT
@@ -226,7 +231,7 @@ def _time(row: Table, field: str, place: int) -> time:
 def _day(row: Table, field: str, place: int) -> date:
     value = row.values.pop(field, "")
     try:
-        return value if isinstance(value, date) else date.fromisoformat(str(value))
+        return value if type(value) is date else date.fromisoformat(str(value))
     except ValueError:
         row.wrong(field, f"dòng {place} cần ngày hợp lệ.", f': {field} must be a day like "2026-09-02".')
         return date.min

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hotline import events as e
 from hotline import numbers
 from hotline.calls import EndReason
+from hotline.hours import Meets, is_open, meets
 
 if TYPE_CHECKING:
     from ivr.caller import Caller
@@ -18,6 +19,12 @@ OFFER_S = 8.0
 TYPED_WITHIN_S = 8.0
 """From digit to digit of a number; later a key means again what it means in the line."""
 NUMBER_DIGITS = (8, 15)
+OFFERS = {
+    Meets.HUMANS: ["callback-offer"],
+    Meets.NOBODY: ["callback-offer", "no-operator"],
+    Meets.CLOSED: ["closed"],
+}
+"""What a caller hears who would wait too long."""
 PROMISES = {
     "asked": (EndReason.CALLBACK_ASKED, "callback-confirmed"),
     "released": (EndReason.RELEASED, "channels-full"),
@@ -52,16 +59,25 @@ class OtherWays:
             ):
                 self._typed_no_more()
             return
-        hotline = self._floor.installation.hotline(caller.hotline)
-        nobody = not self._floor.desks.on_duty(caller.hotline)
-        hopeless = nobody or now_s - caller.queued_s > hotline.wait_limit_s
+        here = self._meets()
+        limit_s = self._floor.installation.hotline(caller.hotline).wait_limit_s
+        hopeless = here is not Meets.HUMANS or now_s - caller.queued_s > limit_s
         if not hopeless or caller.announcer.speaks or caller.humans.legs:
             return
         if not self._offered:
             self._offered = True
-            caller.say(["callback-offer", "no-operator"] if nobody else ["callback-offer"])
+            caller.say(OFFERS[here])
         elif now_s - caller.announcer.said_s >= OFFER_S:
             self._leave_message()
+
+    def _meets(self) -> Meets:
+        """Whom the caller finds at this hour."""
+        installation, caller = self._floor.installation, self._caller
+        if self._floor.desks.on_duty(caller.hotline):
+            return Meets.HUMANS
+        hotline = installation.hotline(caller.hotline)
+        opened = is_open(hotline.hours, installation.holidays, hotline.key, e.now())
+        return meets(caller.acuity, is_open=opened, on_duty=False)
 
     def key(self, digit: str) -> bool:
         """Whether the key belonged here: a digit of a number being typed, or 2 for a callback."""

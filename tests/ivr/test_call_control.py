@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from hotline import events as e
+from hotline.hours import Holiday
 from hotline.installation import read
 from hotline.operators import Operator, Presence
 from hotline.record import Record
@@ -28,7 +30,7 @@ from tests.ivr.fake_ari import FakeAri, FakeChannel
 
 SOUNDS = ("please-hold", "message-RED", "chain-announcement", "chain-already-taken", "callback-confirmed",
           "channels-full", "raised-to-red", "operator-lost", "no-operator", "callback-offer", "ask-area", "confirm-area",
-          "comfort", "position", "num-1", "num-2")  # fmt: skip
+          "comfort", "position", "num-1", "num-2", "closed")  # fmt: skip
 
 
 @dataclass
@@ -322,6 +324,57 @@ def test_nobody_on_duty_ends_in_a_message_below_orange_and_in_the_chain_for_red(
         await s.later(9)
         await s.until(lambda: "POST channels/n1-1.1/continue" in s.asterisk.said, "to the message")
         assert s.told.of(e.MessageStarted)[0].call_id == "n1-1.1"
+
+    played(tmp_path, scene)
+
+
+def _words(s: Stage, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every prompt that anybody is told from now on."""
+    said: list[str] = []
+    sounds = s.floor.sounds
+
+    def noted(names: Any, language: str, hotline: str) -> list[str]:
+        said.extend(names)
+        return sounds([*names], language, hotline)
+
+    monkeypatch.setattr(s.floor, "sounds", noted)
+    return said
+
+
+CLOSED_ALWAYS = (Holiday(date(2026, 1, 1), date(2099, 1, 1), "nghỉ"),)
+
+
+def test_a_closed_hotline_says_so_to_green_and_rings_the_chain_for_red(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(s: Stage) -> None:
+        s.floor.installation = replace(s.floor.installation, holidays=CLOSED_ALWAYS)
+        said = _words(s, monkeypatch)
+        await s.asterisk.caller("n1-1.1", "GREEN")
+        await s.asterisk.caller("n1-1.2", "RED")
+        await s.until(lambda: len(s.asterisk.bridges) == 2, "both in")
+        await asyncio.sleep(0.1)
+        await s.later(0.1)
+        await s.rings("n1-1.2")
+        await s.until(lambda: "closed" in said, "told so")
+        assert said.count("closed") == 1 and "no-operator" not in said
+        await asyncio.sleep(0.1)
+        await s.later(9)
+        await s.until(lambda: "POST channels/n1-1.1/continue" in s.asterisk.said, "to the message")
+
+    played(tmp_path, scene)
+
+
+def test_a_closed_hotline_with_somebody_on_duty_is_served_as_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(s: Stage) -> None:
+        s.floor.installation = replace(s.floor.installation, holidays=CLOSED_ALWAYS)
+        said = _words(s, monkeypatch)
+        s.seat(1, "101")
+        await s.asterisk.caller("n1-1.1", "NONMED")
+        await s.rings("n1-1.1")
+        assert "closed" not in said
 
     played(tmp_path, scene)
 
