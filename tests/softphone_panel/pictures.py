@@ -17,12 +17,13 @@ from sqlalchemy import select
 from front_door import demo_data
 from hotline.calls import Call
 from hotline.database import reading
-from hotline.operators import OperatorPresence
+from hotline.operators import Operator, OperatorPresence, Role
 from hotline.recordings import Recording
 from hotline.settings import Settings, settings
 from hotline.tickets import Ticket
 
-SIZES = {"": (1366, 768), "-phone": (390, 844)}
+SIZES = {"": (1366, 768), "-wide": (1920, 1080), "-phone": (390, 844)}
+SETTINGS = ("rules", "hotline/binhphuoc")
 
 
 def _of_a_talk() -> str:
@@ -71,16 +72,39 @@ def _take(page: Page, given: Settings, path: str, file: Path, whole: bool = True
     page.screenshot(path=str(file), full_page=whole)
 
 
-def take(folder: Path, dark: bool) -> None:
-    """Every page at a desk's width and at a phone's."""
-    given, shade = settings(), "-dark" if dark else ""
-    folder.mkdir(parents=True, exist_ok=True)
-    pages = {
+def _pages() -> dict[str, str]:
+    """Name → path of every page an administrator sees."""
+    with reading() as session:
+        somebody = session.scalar(select(Operator.id).where(Operator.role == Role.OPERATOR))
+        heard = session.scalar(
+            select(Recording.call_id)
+            .join(Call, Call.id == Recording.call_id)
+            .where(Call.human_at.is_not(None))
+            .order_by(Recording.length_s.desc())
+        )
+    return {
         "tickets": "/tickets",
         "ticket": f"/tickets/{_of_a_talk()}",
         "recalls": "/recalls",
+        "floor": "/floor",
+        "wallboard": "/wallboard",
+        "wallboard-tv": "/wallboard/tv",
+        "recordings": "/recordings",
+        "recording": f"/recordings/{heard}",
+        "quality": "/quality",
+        "reports": "/reports",
         "people": "/people",
+        "person": f"/people/{somebody}",
+        "person-new": "/people/new",
+        "settings": "/settings",
+        **{f"settings-{path.replace('/', '-')}": f"/settings/{path}" for path in SETTINGS},
     }
+
+
+def take(folder: Path, dark: bool) -> None:
+    """Every page at a desk's widths and at a phone's."""
+    given, shade = settings(), "-dark" if dark else ""
+    folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for name, size in SIZES.items():
@@ -92,7 +116,7 @@ def take(folder: Path, dark: bool) -> None:
             _take(context.new_page(), given, "/sign-in", folder / f"sign-in{name}{shade}.png")
             context.close()
             with _signed_in(browser, given, demo_data.ADMINISTRATOR, size, dark) as page:
-                for key, path in pages.items():
+                for key, path in _pages().items():
                     _take(page, given, path, folder / f"{key}{name}{shade}.png")
                 page.goto(f"http://127.0.0.1:{given.plain_port}/desk")
                 _until_busy(page)
