@@ -20,6 +20,8 @@ SUPERVISOR = "truongca"
 OPERATORS = ("lan", "minh", "hoa", "tuan")
 BROWSERS = ("mai", "son")
 """Operators whom nobody simulates: a person who watches signs in as one and answers in the page."""
+STATION, STATION_KEY = "tram", "ttyt-dong-xoai"
+"""A health station's account: who signs in as it and goes on duty is rung before the station's simulated telephones."""
 FULL_NAMES = {
     ADMINISTRATOR: "Nguyễn Thị Quản Trị",
     SUPERVISOR: "Trần Văn Trưởng Ca",
@@ -29,6 +31,7 @@ FULL_NAMES = {
     "tuan": "Đặng Anh Tuấn",
     "mai": "Ngô Thị Mai",
     "son": "Bùi Hồng Sơn",
+    STATION: "Trạm Đồng Xoài",
 }
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - compared with, not bound
 SIGNED_IN_WITHIN_S = 10.0
@@ -48,13 +51,15 @@ def lay(given: Settings, desks: int) -> None:
     from hotline.database import transaction
     from hotline.operators import Operator, Role
 
-    roles = {ADMINISTRATOR: Role.ADMINISTRATOR, SUPERVISOR: Role.SUPERVISOR}
+    roles = {ADMINISTRATOR: Role.ADMINISTRATOR, SUPERVISOR: Role.SUPERVISOR, STATION: Role.STATION}
     roles |= dict.fromkeys((*OPERATORS[:desks], *BROWSERS), Role.OPERATOR)
     with transaction() as session:
         there = set(session.scalars(select(Operator.username)))
         for name, role in roles.items():
             if name not in there:
-                session.add(preparation.person(name, password(given), FULL_NAMES[name], role))
+                person = preparation.person(name, password(given), FULL_NAMES[name], role)
+                person.station = STATION_KEY if role is Role.STATION else ""
+                session.add(person)
 
 
 def approve(given: Settings) -> None:
@@ -145,7 +150,9 @@ def who_signs_in(given: Settings) -> str:
     """Whom a person who watches may sign in as."""
     desks = f"{' or '.join(BROWSERS)} (operators, the telephone is in the page)"
     desks += f", {' or '.join(OPERATORS[:2])} (operators whose desk phones are simulated: their calls come by themselves)"
-    people = f"{desks}, {SUPERVISOR} (supervisor), {ADMINISTRATOR} (administrator)"
+    people = (
+        f"{desks}, {SUPERVISOR} (supervisor), {STATION} (a health station), {ADMINISTRATOR} (administrator)"
+    )
     return f"  Sign in as           {people}; password {password(given)}"
 
 

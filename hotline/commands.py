@@ -44,6 +44,8 @@ KINDS = frozenset(
         "transfer_leave",
         "transfer_cancel",
         "person_changed",
+        "transfer_note",
+        "transfer_note_end",
         "station_accept",
         "station_decline",
         "station_repeat",
@@ -54,6 +56,7 @@ dial {number}; hold / retrieve {call_id}: the citizen hears music / the operator
 a telephone is being left / is there;
 hold_wrap_up {call_id}: the page asks for the disposition, so the time alone does not end the wrap-up;
 transfer_ask {call_id, station or number or colleague (an operator's id), card};
+transfer_note / transfer_note_end {call_id}: the operator speaks a note for the station;
 the other transfer_… {call_id, seen: the state the page showed};
 person_changed {}: an administrator changed who this operator is; whoever was switched off leaves after the present call;
 of a station's account: station_accept / station_decline / station_repeat {call_id, leg_id}, as its keys 1, 2, 3;

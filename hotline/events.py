@@ -290,6 +290,17 @@ class StationTried(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TransferNoteSpoken(Event):
+    """The operator begins to speak a note for the station, or has spoken it."""
+
+    call_id: str
+    transfer_id: str
+    state: str
+    """A value of hotline.transfers.NoteState."""
+    length_s: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class LegRecordingKept(Event):
     """A station's own leg was recorded from its answer on: briefing, private talk, hand-over."""
 
@@ -309,7 +320,7 @@ EVENTS: dict[str, type[Event]] = {
         CallWatched, CallMovedToFront,
         CallLeftToDialplan, MessageStarted, UnitChosen, CallbackNumberGiven, CallEnded, RecallDue, RecallChanged,
         OperatorChanged, RecordingKept, RecordingMissing,
-        TransferAsked, TransferMoved, StationTried, LegRecordingKept,
+        TransferAsked, TransferMoved, TransferNoteSpoken, StationTried, LegRecordingKept,
     )
 }  # fmt: skip
 

@@ -28,7 +28,7 @@ from hotline.recording_facts import leg_recording_kept, recording_kept, recordin
 from hotline.recordings import Recording, Retention
 from hotline.redials import chosen_by_a_person, go_on_with, settle_recalls
 from hotline.rows import Row, Rows
-from hotline.transfer_facts import station_tried, transfer_asked, transfer_moved
+from hotline.transfer_facts import note_spoken, station_tried, transfer_asked, transfer_moved
 from hotline.transfers import LIVE as TRANSFER_LIVE
 from hotline.transfers import Transfer, TransferState
 
@@ -292,6 +292,7 @@ APPLY: dict[type[e.Event], Callable[[Book, Any], Row | None]] = {
     e.OperatorChanged: _operator_changed,
     e.TransferAsked: transfer_asked,
     e.TransferMoved: transfer_moved,
+    e.TransferNoteSpoken: note_spoken,
     e.StationTried: station_tried,
     e.LegRecordingKept: leg_recording_kept,
 }

@@ -45,6 +45,13 @@ def transfer_moved(book: Book, event: e.TransferMoved) -> Row:
     return call
 
 
+def note_spoken(book: Book, event: e.TransferNoteSpoken) -> Row:
+    call = call_of(book, event)
+    transfer = _transfer(book, event, call)
+    transfer.note, transfer.note_s = str(event.state), event.length_s
+    return call
+
+
 def station_tried(book: Book, event: e.StationTried) -> Row:
     call = call_of(book, event)
     transfer = _transfer(book, event, call)

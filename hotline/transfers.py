@@ -278,6 +278,15 @@ TRY_FOLLOWS: Mapping[TryState, frozenset[TryState]] = {
 }  # fmt: skip
 
 
+class NoteState(StrEnum):
+    """The operator's own words for the station."""
+
+    NONE = ""
+    BEGUN = "begun"
+    """Being spoken."""
+    KEPT = "kept"
+
+
 class Transfer(Base):
     """One hand-over of one call; its id is "x-<call id>-<n>"."""
 
@@ -297,6 +306,10 @@ class Transfer(Base):
     """The numbers in the order of ringing, as hotline.directory.plain has them."""
     card: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """The briefing: situation, background, assessment, recommendation, and the spoken part's fields."""
+    note: Mapped[str] = mapped_column(String(8), default="", server_default="")
+    """A value of NoteState."""
+    note_s: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    """How long the operator's own words are."""
     asked_at: Mapped[datetime] = mapped_column(Moment, index=True)
     rung_at: Mapped[datetime | None] = mapped_column(Moment)
     """When the first number was rung."""

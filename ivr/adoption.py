@@ -12,7 +12,16 @@ from sqlalchemy import Engine, select
 from hotline import events as e
 from hotline.database import reading
 from hotline.directory import Line, lines_of
-from hotline.transfers import HAS_OPERATOR, HAS_STATION, LIVE, Happening, TransferState, TryState, state_seen
+from hotline.transfers import (
+    HAS_OPERATOR,
+    HAS_STATION,
+    LIVE,
+    Happening,
+    NoteState,
+    TransferState,
+    TryState,
+    state_seen,
+)
 from hotline.transfers import Transfer as TransferRow
 from hotline.transfers import TransferTry as TryRow
 from ivr.ari import Bridge, Channel
@@ -43,6 +52,7 @@ class Running:
     """Leg → place in the plan, of every number tried."""
     accepted: str = ""
     """The leg that accepted."""
+    note: NoteState = NoteState.NONE
 
 
 def running(node: str, on: Engine | None = None) -> dict[str, Running]:
@@ -63,7 +73,7 @@ def running(node: str, on: Engine | None = None) -> dict[str, Running]:
             r.call_id: Running(
                 int(r.id.rpartition("-")[2]), r.kind, TransferState(r.state), r.station, tuple(r.plan), dict(r.card),
                 {t.leg_id: t.place for t in tries.get(r.id, ())},
-                next((t.leg_id for t in tries.get(r.id, ()) if t.state == TryState.ACCEPTED), ""),
+                next((t.leg_id for t in tries.get(r.id, ()) if t.state == TryState.ACCEPTED), ""), NoteState(r.note),
             )
             for r in rows
         }  # fmt: skip
@@ -92,6 +102,7 @@ def take_up(
     caller.transfer = transfer
     transfer.operator = legs.get(operator)
     transfer.station = station_leg if state in HAS_STATION else None
+    transfer.note.take_up(row.note if row is not None else NoteState.NONE)
     caller.humans.talking = transfer.operator
     caller.humans.answered_once = caller.humans.answered_once or state in HAS_OPERATOR
     log.info("a hand-over is taken up", call_id=caller.id, state=state)

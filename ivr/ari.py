@@ -342,8 +342,8 @@ class Ari:
         )
 
     async def play(self, channel: str, playback: str, sounds: list[str]) -> None:
-        """Play files (absolute, without extension) one after the other; PlaybackFinished tells the end."""
-        media = ",".join(f"sound:{path}" for path in sounds)
+        """Play files (absolute, without extension) and "recording:<name>" one after the other; PlaybackFinished tells the end."""
+        media = ",".join(s if s.startswith("recording:") else f"sound:{s}" for s in sounds)
         await self.request("POST", f"channels/{channel}/play/{playback}", media=media)
 
     async def playing(self, playbacks: Sequence[str]) -> list[str]:
@@ -362,6 +362,25 @@ class Ari:
         except AriError as error:
             if error.code != THERE_ALREADY:
                 raise
+
+    async def record_bridge(self, bridge: str, name: str, longest_s: int) -> None:
+        """What is spoken in a bridge, kept under that name until `forget_recording`; a recording of that name is replaced."""
+        await self.request(
+            "POST", f"bridges/{bridge}/record", name=name, format="alaw", maxDurationSeconds=longest_s, ifExists="overwrite",
+        )  # fmt: skip
+
+    async def stop_recording(self, name: str) -> None:
+        await self.request("POST", f"recordings/live/{name}/stop")
+
+    async def is_recorded(self, name: str) -> bool:
+        try:
+            await self.request("GET", f"recordings/stored/{name}")
+        except AriError:
+            return False
+        return True
+
+    async def forget_recording(self, name: str) -> None:
+        await self.request("DELETE", f"recordings/stored/{name}")
 
     async def end_bridge(self, bridge: str) -> None:
         await self.request("DELETE", f"bridges/{bridge}")

@@ -239,19 +239,22 @@ class Chain:
     def _brief(self, leg: Leg, tried: Try) -> None:
         tried.briefings += 1
         tried.briefed_s, tried.key_until_s = self.floor.clock(), None
-        sounds = self._briefing()
-        if sounds:
-            self.floor.spawn(self.floor.ari.play(leg.id, f"why-{leg.id}-{tried.briefings}", sounds))
+        hotline = self.caller.hotline
+        pieces = self.floor.sounds(self.pieces, "vi", hotline)
+        keys = self.floor.sounds([KEYS_PIECE], "vi", hotline)
+        if not keys:  # the plain announcement names them too
+            pieces, keys = [], self.floor.sounds(["chain-announcement"], "vi", hotline)
+        if keys:
+            self.floor.spawn(self._say(leg, f"why-{leg.id}-{tried.briefings}", pieces, keys))
         else:
             self._accept(leg, tried)  # nobody would know that a key is asked for
 
-    def _briefing(self) -> list[str]:
-        """The pieces and the keys; without a recording of the keys the plain announcement, which names them too."""
-        hotline = self.caller.hotline
-        keys = self.floor.sounds([KEYS_PIECE], "vi", hotline)
-        if not keys:
-            return self.floor.sounds(["chain-announcement"], "vi", hotline)
-        return [*self.floor.sounds(self.pieces, "vi", hotline), *keys]
+    async def _say(self, leg: Leg, playback: str, pieces: list[str], keys: list[str]) -> None:
+        """The pieces, the operator's own words if there are any, and the keys."""
+        note = await self.transfer.note.media()
+        tried = self.tries.get(leg.id)
+        if tried is not None and tried.state is T.BRIEFING and playback == f"why-{leg.id}-{tried.briefings}":
+            await self.floor.ari.play(leg.id, playback, [*pieces, *note, *keys])
 
     def heard(self, leg: Leg, event: AriEvent) -> None:
         """A key, or the end of what the station hears: 1 accepts, 2 declines, 3 says it again."""

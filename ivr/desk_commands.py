@@ -290,7 +290,12 @@ class DeskCommands:
             )
         if transfer.operator is None or transfer.operator.operator_id != desk.operator_id:
             raise NotPossible("Lần chuyển này là của người khác.", "This hand-over is somebody else's.")
-        transfer.wish(Happening(kind.removeprefix("transfer_")), str(body.get("seen", "")))
+        if kind == "transfer_note":
+            transfer.note.begin()
+        elif kind == "transfer_note_end":
+            transfer.note.end()
+        else:
+            transfer.wish(Happening(kind.removeprefix("transfer_")), str(body.get("seen", "")))
 
     def _station(self, key: str, body: dict[str, Any], desk: Desk) -> None:
         """What a station's page says to a hand-over that is offered to it."""

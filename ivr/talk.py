@@ -14,6 +14,7 @@ from hotline.operators import Presence
 from ivr.ari import AriError
 from ivr.browser_phone import is_browser
 from ivr.desk import NotPossible
+from ivr.pulse import COUNT_EVERY_S, SILENT_S
 
 if TYPE_CHECKING:
     from ivr.caller import Caller
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-COUNT_EVERY_S = 0.5
-SILENT_S = 1.8
-"""A browser sends fifty packets a second, muted or not: after this long without one its page is gone."""
 FOUND_PACKETS = 10
 """Between two counts: fewer are the last ones of a page that was left."""
 RETURN_WITHIN_S = 5.0

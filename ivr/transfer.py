@@ -14,6 +14,7 @@ import structlog
 from hotline import events as e
 from hotline.acuity import Acuity
 from hotline.directory import Line, plain
+from hotline.operators import Presence
 from hotline.transfers import (
     HAS_OPERATOR,
     HAS_STATION,
@@ -29,8 +30,11 @@ from hotline.transfers import (
 from hotline.transfers import TransferState as S
 from ivr.ari import AriError
 from ivr.briefing import of_card
+from ivr.browser_phone import is_browser
 from ivr.chain import Chain
 from ivr.desk import NotPossible
+from ivr.pulse import Pulse
+from ivr.spoken_note import SpokenNote
 
 if TYPE_CHECKING:
     from ivr.caller import Caller
@@ -69,6 +73,8 @@ class Transfer:
         self.station: Leg | None = None
         """Who accepted."""
         self.chain = Chain(floor, caller, self)
+        self.note = SpokenNote(floor, caller, self)
+        self._pulse = Pulse(floor)
         self._handed_over_s: float | None = None
 
     @property
@@ -139,6 +145,7 @@ class Transfer:
         if not isinstance(to, TransferState) or to is self.state:
             return
         before, self.state = self.state, to
+        self.note.end()
         if to is S.HANDED_OVER and before in HAS_STATION:
             self._handed_over_s = self._floor.clock()
         parting = self._parting(before, to)
@@ -175,6 +182,8 @@ class Transfer:
             e.TransferMoved(call_id=self._caller.id, transfer_id=self.id, state=to, why=why)
         )
         # When something happened meanwhile, its own step is next and says where everybody stands.
+        if to not in LIVE:
+            await self.note.forget()
         if self.state is to and (to in LIVE or before in HAS_OPERATOR):
             await self._arrange(to)
             if to in (S.RINGING, S.BLIND):
@@ -242,6 +251,7 @@ class Transfer:
 
     def caller_gone(self) -> None:
         if self.live:
+            self._caller.do(self.note.forget())
             self.state = S.CALLER_GONE
             self._floor.tell(
                 e.TransferMoved(
@@ -256,10 +266,29 @@ class Transfer:
         if not self.live:
             return
         self.chain.tick(now_s)
+        self.note.tick(now_s)
+        if self._station_is_silent():
+            return
         said_s = self._caller.announcer.said_s
         every_s = self._floor.installation.comfort_every_s
         if self.holds_caller and not self._caller.announcer.speaks and now_s - said_s >= every_s:
             self._comfort()
+
+    def _station_is_silent(self) -> bool:
+        """A station's browser that is gone says no goodbye: the hand-over goes on as if it had hung up."""
+        leg = self.station
+        watched = (
+            leg is not None and self.state in HAS_STATION and is_browser(leg.endpoint.removeprefix("PJSIP/"))
+        )
+        if leg is None or not watched or not self._pulse.has_stopped(leg):
+            return False
+        log.warning("a station's page is gone", call_id=self._caller.id)
+        desk = self._floor.desks.of(leg.operator_id)
+        self._caller.humans.cancel(leg, "lost")
+        if desk is not None and desk.state is Presence.AVAILABLE:
+            self._floor.desks.change(desk, Presence.PAUSED, "phone")  # until a page is its telephone again
+        self.leg_ended(leg)
+        return True
 
     def _comfort(self) -> None:
         if self.holds_caller:

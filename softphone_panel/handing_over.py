@@ -22,6 +22,7 @@ from hotline.transfers import (
     RINGS,
     WISHES,
     Happening,
+    NoteState,
     Refusal,
     Transfer,
     TransferState,
@@ -30,12 +31,14 @@ from hotline.transfers import (
 )
 from ivr.briefing import LONGEST_TEXT, TEXTS
 from ivr.planning import filled_card
+from ivr.spoken_note import LONGEST_S
 from softphone_panel import call_card, desk, shown, tickets, unit_search
 from softphone_panel.faults import InputFault
 from softphone_panel.words import is_htmx, language, say
 
 room = Blueprint("handing_over", __name__, url_prefix="/my-desk/transfer")
 
+NOTES = ("note", "note_end")
 SHOWN = 6
 """Stations in the list; the others are found by their name."""
 NUMBER_CHARACTERS = 20
@@ -67,6 +70,8 @@ def values(session: Session) -> dict[str, Any]:
         "colleagues": _colleagues(session, ticket.hotline),
         "handing_card": filled_card(session, ticket, ticket.caller_number),
         "card_texts": [(name, shown.word(shown.CARD_FIELDS, name)) for name in TEXTS],
+        "note_now": _note(transfer) if transfer is not None and goes_on else "",
+        "note_longest_s": LONGEST_S,
         "age_bands": shown.AGE_BANDS,
         "longest": LONGEST_TEXT,
         "state_word": lambda key: shown.word(shown.TRANSFER_STATES, key),
@@ -100,6 +105,15 @@ def _wishes(transfer: Transfer) -> list[tuple[str, str, str]]:
         why = (to.en if language() == "en" else to.vi) if isinstance(to, Refusal) else ""
         found.append((wish.value, _button(state, wish), why))
     return found
+
+
+def _note(transfer: Transfer) -> str:
+    """What the note's button is now: "begin", "end", "no" (the operator is with the caller), or "" when no station is rung."""
+    if transfer.kind == "conference" or transfer.state not in RINGS:
+        return ""
+    if transfer.note == NoteState.BEGUN:
+        return "end"
+    return "begin" if transfer.state == TransferState.RINGING else "no"
 
 
 def _button(state: TransferState, wish: Happening) -> str:
@@ -185,8 +199,8 @@ def begin() -> Response | AnyResponse:
 
 @room.post("/<wish>")
 def wish(wish: str) -> Response | AnyResponse:
-    """Toggle, merge, leave or cancel."""
-    if wish not in {one.value for one in WISHES}:
+    """Toggle, merge, leave or cancel; or begin and end a spoken note."""
+    if wish not in {*(one.value for one in WISHES), *NOTES}:
         raise InputFault("wish", say("Thanh trực máy không có lệnh này: hãy tải lại trang."))
     return _asked(f"transfer_{wish}", {"seen": request.form.get("seen", "")[:16]})
 

@@ -266,6 +266,14 @@ def _station_tried(body: Body, names: Names) -> str:
     return f"{body.get('name') or '?'}: {shown.word(shown.TRY_STATES, str(body.get('state') or ''))}."
 
 
+def _note_spoken(body: Body, names: Names) -> str:
+    seconds = body.get("length_s") or 0
+    return {
+        "begun": say("Bắt đầu ghi lời nhắn cho trạm."),
+        "kept": say("Đã ghi lời nhắn {seconds} giây cho trạm.", seconds=seconds),
+    }.get(str(body.get("state") or ""), say("Lời nhắn cho trạm quá ngắn, đã bỏ."))
+
+
 def _leg_recording(body: Body, names: Names) -> str:
     return say("Đã lưu ghi âm máy trạm dài {length}.", length=length(float(body.get("length_s") or 0)))
 
@@ -293,6 +301,7 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "recording_kept": _recording,
     "transfer_asked": _transfer_asked,
     "transfer_moved": _transfer_moved,
+    "transfer_note_spoken": _note_spoken,
     "station_tried": _station_tried,
     "leg_recording_kept": _leg_recording,
     "state": _state,

@@ -195,6 +195,8 @@ COMMANDS: Mapping[str, str] = {
     "transfer_merge": "nói ba bên",
     "transfer_leave": "giao cho trạm",
     "transfer_cancel": "hủy chuyển",
+    "transfer_note": "ghi lời nhắn cho trạm",
+    "transfer_note_end": "dừng ghi lời nhắn",
     "station_accept": "nhận người dân",
     "station_decline": "từ chối",
     "station_repeat": "nghe lại tóm tắt",

@@ -55,6 +55,10 @@ class FakeAri:
         self.refusals: dict[str, int] = {}
         """What is refused, as the end of "POST channels/n1-1.1/continue", and how often still."""
         self.playback_s = 0.02
+        self.recorded: set[str] = set()
+        """Names of what was recorded in a bridge."""
+        self.played: list[str] = []
+        """What each playback played, in order."""
         self.playing: set[str] = set()
         self._sockets: list[web.WebSocketResponse] = []
         self._runner: web.AppRunner | None = None
@@ -186,6 +190,7 @@ class FakeAri:
                 return 201, {"id": playback}
             case ["POST", "channels", channel, "play", playback] if channel in self.channels:
                 fields = {"id": playback, "target_uri": f"channel:{channel}"}
+                self.played.append(f"{playback} {query.get('media', '')}")
                 self.playing.add(playback)
 
                 async def ended() -> None:
@@ -206,6 +211,16 @@ class FakeAri:
                 if method == "DELETE":
                     self.playing.discard(playback)
                 return (200, {"id": playback}) if there else (404, {"message": "Playback not found"})
+            case ["POST", "bridges", bridge, "record"]:
+                if bridge not in self.bridges:
+                    return 404, {"message": "Bridge not found"}
+                self.recorded.add(query["name"])
+                return 201, {"name": query["name"]}
+            case ["GET" | "DELETE", "recordings", "stored", name]:
+                there = name in self.recorded
+                if method == "DELETE":
+                    self.recorded.discard(name)
+                return (200, {"name": name}) if there else (404, {"message": "Recording not found"})
             case ["POST", "bridges", bridge]:
                 if bridge in self.bridges:
                     return 409, {"message": f"Bridge with id '{bridge}' already exists"}

@@ -149,3 +149,22 @@ def test_a_hand_over_to_a_page_outlives_the_process(
             await scene.until_caller_hears("operator", "station")
 
     played_scene(tmp_path, acts)
+
+
+def test_a_stations_page_that_sends_nothing_is_gone_within_three_seconds_and_the_operator_has_the_caller(
+    tmp_path: Path,
+) -> None:
+    async def acts(scene: Scene) -> None:
+        desk = at_station(scene.s)
+        leg = await scene.reach(S.PRIVATE)
+        for _ in range(4):
+            scene.s.asterisk.packets[leg] = scene.s.asterisk.packets.get(leg, 0) + 25
+            await scene.s.later(0.5)
+        assert scene.state is S.PRIVATE
+        for _ in range(6):
+            await scene.s.later(0.5)
+        await scene.until_state(S.STATION_LEFT)
+        await scene.until_caller_hears("operator")
+        assert (desk.state, desk.reason) == (Presence.PAUSED, "phone"), "until a page is its telephone again"
+
+    played_scene(tmp_path, acts)

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
@@ -134,7 +135,13 @@ class BrowserDesk:
 
     @classmethod
     async def open(
-        cls, browser: Browser, given: Settings, username: str, password: str, origin: str = ""
+        cls,
+        browser: Browser,
+        given: Settings,
+        username: str,
+        password: str,
+        origin: str = "",
+        home: str = "/desk",
     ) -> BrowserDesk:
         """Signed in to the panel, the phone still off."""
         origin = origin or f"http://127.0.0.1:{given.plain_port}"
@@ -146,12 +153,12 @@ class BrowserDesk:
         )
         page = await context.new_page()
         desk = cls(page)
-        there = "%2Fdesk%3Fplain-sound%3D1"  # noise suppression takes a steady tone for noise
+        there = f"{quote(home, safe='')}%3Fplain-sound%3D1"  # noise suppression takes a steady tone for noise
         await page.goto(f"{origin}/sign-in?next={there}")
         await page.fill("#username", username)
         await page.fill("#password", password)
         await page.click("form .btn-primary")
-        await page.wait_for_url("**/desk*")
+        await page.wait_for_url(f"**{home}*")
         return desk
 
     async def go_on_duty(self, second_phone: str = "") -> None:

@@ -13,7 +13,7 @@ import ssl
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,7 @@ class Scene:
 
 @asynccontextmanager
 async def talking(
-    on: Product, folder: Path, number: str, elsewhere: Elsewhere | None = None
+    on: Product, folder: Path, number: str, elsewhere: Elsewhere | None = None, home: str = "/desk"
 ) -> AsyncIterator[Scene]:
     """An operator in the browser talks with a citizen."""
     plan = on.plan()
@@ -86,7 +86,7 @@ async def talking(
         chromium(folder, OPERATOR_HZ, elsewhere) as browser,
     ):
         origin = f"https://{elsewhere.ours}:{on.given.front_port}" if elsewhere else ""
-        desk = await BrowserDesk.open(browser, on.given, "lan", demo_data.password(on.given), origin)
+        desk = await BrowserDesk.open(browser, on.given, "lan", demo_data.password(on.given), origin, home)
         await desk.go_on_duty()
         leg = await Citizen(carrier, number, tone_hz=CITIZEN_HZ).call("02711022")
         await leg.until_sound()
@@ -428,5 +428,92 @@ def test_a_killed_browsers_citizen_is_served_by_the_next_operator(product: Produ
             log.info("the desk's network: %s", lost.quality)
             assert 0 < lost.quality["jitter_ms"] < 100
             assert lost.quality["loss_percent"] < 5
+
+    played(scene)
+
+
+STATION_HZ = 1700
+
+
+def test_a_station_at_its_page_reads_the_card_accepts_by_the_key_1_and_has_the_citizen(
+    product: Product, tmp_path: Path
+) -> None:
+    number = "0912000391"
+
+    async def scene() -> None:
+        async with (
+            talking(product, tmp_path, number, home="/my-desk") as on,
+            chromium(tmp_path, STATION_HZ) as other,
+        ):
+            page, password = on.desk.page, demo_data.password(product.given)
+            station = await BrowserDesk.open(
+                other, product.given, demo_data.STATION, password, home="/station"
+            )
+            await station.go_on_duty()
+            await page.click("#transfer details.begin summary")
+            await page.fill("#station-wanted", "thanh pho dong xoai")
+            await page.wait_for_function("document.querySelectorAll('#station-choices input').length === 1")
+            await page.click("#transfer-ask")
+            asked_s = time.monotonic()
+            offer = station.page.locator(".offer")
+            await expect(offer).to_be_visible(timeout=5_000)
+            log.info("offer_on_page_s %.2f", time.monotonic() - asked_s)
+            await station.is_in("ringing")
+            assert number[3:] not in await station.page.locator("main").inner_text()
+            assert await station.violations() == []
+            await station.page.keyboard.press("1")
+            await station.is_in("talking")
+            await expect(page.locator("#transfer-merge")).to_be_enabled(timeout=5_000)
+            log.info("ask_to_accept_s %.2f", time.monotonic() - asked_s)
+            await expect(station.page.locator(".taken .number")).to_have_text(number)
+            assert await station.violations() == []
+            assert abs(await station.hears_hz() - OPERATOR_HZ) < 20
+            assert abs(await on.desk.hears_hz() - STATION_HZ) < 20
+            assert on.leg.rms(1.0) > 50, "the caller has music"
+            await page.click("#transfer-leave")
+            await on.leg.until_hears(STATION_HZ, within_s=4)
+            assert abs(await station.hears_hz() - CITIZEN_HZ) < 20
+            await expect(station.page.locator(".taken h2")).to_contain_text("Bạn nói với người dân")
+            on.leg.hang_up()
+            await station.is_in("ready")
+            await station.leave_duty()
+            assert station.faults == []
+
+    played(scene)
+
+
+def test_a_stations_browser_that_is_killed_gives_the_citizen_back_in_three_seconds(
+    product: Product, tmp_path: Path
+) -> None:
+    number = "0912000392"
+
+    async def scene() -> None:
+        async with (
+            talking(product, tmp_path, number, home="/my-desk") as on,
+            chromium(tmp_path, STATION_HZ) as other,
+        ):
+            password = demo_data.password(product.given)
+            station = await BrowserDesk.open(
+                other, product.given, demo_data.STATION, password, home="/station"
+            )
+            await station.go_on_duty()
+            await on.desk.page.click("#transfer details.begin summary")
+            await on.desk.page.fill("#station-wanted", "thanh pho dong xoai")
+            await on.desk.page.wait_for_function(
+                "document.querySelectorAll('#station-choices input').length === 1"
+            )
+            await on.desk.page.click("#transfer-ask")
+            await station.is_in("ringing")
+            await station.page.keyboard.press("1")
+            await expect(on.desk.page.locator("#transfer-merge")).to_be_enabled(timeout=8_000)
+            struck_s = time.monotonic()
+            for pid in processes_of(tmp_path, STATION_HZ):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            await on.leg.until_hears(OPERATOR_HZ, within_s=6)
+            took_s = time.monotonic() - struck_s
+            log.info("station_killed_back_s %.2f", took_s)
+            assert took_s < NOTICED_S + 0.5
+            assert on.leg.longest_gap_s(struck_s) < 1.0
 
     played(scene)
