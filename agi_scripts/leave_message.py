@@ -14,6 +14,7 @@ from hotline import numbers
 from hotline.acuity import FAILSAFE, Acuity
 from hotline.calls import Call, EndReason
 from hotline.database import reading
+from ivr.recall import matches_nobody
 from ivr.speech.prompts import sound_path
 
 log = structlog.get_logger(__name__)
@@ -103,6 +104,7 @@ def _gone_at_once(session: Session, house: House) -> None:
             e.RecallDue(
                 call_id=call.id, hotline=call.hotline, number=call.caller_number, acuity=owed, why="lost",
                 due_at=now + timedelta(seconds=owed.callback_within_s),
+                names_person=_names_person(house, call.hotline, call.caller_number),
             )
         )  # fmt: skip
 
@@ -118,6 +120,12 @@ def _left(session: Session, house: House, hotline: str, number: str, acuity: str
         due = e.now() + timedelta(seconds=owed.callback_within_s)
         house.record.tell(
             e.RecallDue(
-                call_id=session.call_id, hotline=hotline, number=told.e164, acuity=owed, why="asked", due_at=due
+                call_id=session.call_id, hotline=hotline, number=told.e164, acuity=owed, why="asked", due_at=due,
+                names_person=_names_person(house, hotline, told.e164),
             )
         )  # fmt: skip
+
+
+def _names_person(house: House, hotline: str, number: str) -> bool:
+    shared = {h.key: h.shared_numbers for h in house.province.hotlines}
+    return not matches_nobody(number, shared.get(hotline, ()))

@@ -276,6 +276,7 @@ def _gone(caller: _Caller) -> None:
             e.RecallDue(
                 call_id=caller.call_id, hotline=caller.hotline.key, number=number, acuity=owed, due_at=due,
                 why="switch_lost" if lost else "lost",
+                names_person=not recall.matches_nobody(number, caller.hotline.shared_numbers),
             )
         )  # fmt: skip
     _log.info(

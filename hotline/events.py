@@ -206,6 +206,8 @@ class RecallDue(Event):
     """Empty: "r-<call_id>", the one promise that a lost call makes; an operator may make more."""
     next_try_at: datetime | None = None
     """When the machine dials by itself; None: now."""
+    names_person: bool = True
+    """Whether the number says who rings: then one call is owed to it, however often it was lost."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,6 +216,22 @@ class RecallChanged(Event):
     call_id: str
     state: str
     next_try_at: datetime | None = None
+    dial_id: str = ""
+    """With "dialling": the call that is made (hotline.recall_tries)."""
+    number_of_try: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecallTried(Event):
+    """What became of one try to ring somebody who is owed a call."""
+
+    recall_id: str
+    call_id: str
+    dial_id: str
+    """The call that was made for it: only its own result counts."""
+    outcome: str
+    """A value of hotline.recalls.Tried."""
+    number_of_try: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -318,7 +336,7 @@ EVENTS: dict[str, type[Event]] = {
     for c in (
         CallArrived, CallTriaged, CallQueued, AcuityRaised, AcuityCorrected, LegDialled, LegEnded, CallAnswered, CallWaitsAgain,
         CallWatched, CallMovedToFront,
-        CallLeftToDialplan, MessageStarted, UnitChosen, CallbackNumberGiven, CallEnded, RecallDue, RecallChanged,
+        CallLeftToDialplan, MessageStarted, UnitChosen, CallbackNumberGiven, CallEnded, RecallDue, RecallChanged, RecallTried,
         OperatorChanged, RecordingKept, RecordingMissing,
         TransferAsked, TransferMoved, TransferNoteSpoken, StationTried, LegRecordingKept,
     )

@@ -19,11 +19,11 @@ from hotline import ledger
 from hotline.acuity import Acuity, higher
 from hotline.book import Book, call_arrived, call_of, move, ticket_of
 from hotline.bus import LIVE, announce
-from hotline.calls import Call, CallState, EndReason, Leg
+from hotline.calls import CallState, Leg
 from hotline.database import Base, Moment, Prepared
 from hotline.operators import OperatorEntry, OperatorPresence
-from hotline.recalls import FOLLOWS as RECALL_FOLLOWS
-from hotline.recalls import LOSSES, Recall, RecallState
+from hotline.recall_facts import recall_changed, recall_due, recall_tried
+from hotline.recalls import RecallState
 from hotline.recording_facts import leg_recording_kept, recording_kept, recording_missing
 from hotline.recordings import Recording, Retention
 from hotline.redials import chosen_by_a_person, go_on_with, settle_recalls
@@ -219,40 +219,6 @@ def _call_ended(book: Book, event: e.CallEnded) -> Row:
     return call
 
 
-def _recall_due(book: Book, event: e.RecallDue) -> Row:
-    call = call_of(book, event)
-    recall_id = event.recall_id or f"r-{event.call_id}"
-    if event.why in LOSSES and call.end_reason == EndReason.SERVED:
-        return call  # who looked did not know yet that a human had answered
-    known = book.rows.get(Recall, recall_id)
-    if known is not None and known.state == RecallState.CANCELLED and event.why in LOSSES:
-        # A promise was withdrawn for key 1, and then the emergency itself was lost: it is owed a call all the same.
-        known.acuity, known.why, known.state = event.acuity, event.why, RecallState.DUE.value
-        known.due_at, known.next_try_at = event.due_at, event.next_try_at or event.at
-    elif known is None:
-        book.rows.add(
-            Recall,
-            id=recall_id, call_id=event.call_id, ticket_id=call.ticket_id, hotline=event.hotline,
-            number=event.number, acuity=event.acuity, why=event.why, state=RecallState.DUE, due_at=event.due_at,
-            next_try_at=event.next_try_at or event.at, tries=0, made_at=event.at,
-        )  # fmt: skip
-    return call
-
-
-def _recall_changed(book: Book, event: e.RecallChanged) -> Row | None:
-    recall = book.rows.get(Recall, event.recall_id)
-    if recall is None:
-        return None
-    to = RecallState(event.state)
-    if to not in RECALL_FOLLOWS[RecallState(recall.state)]:
-        return None
-    recall.state = to.value
-    if to == RecallState.DIALLING:
-        recall.tries += 1
-    recall.next_try_at = event.next_try_at or recall.next_try_at
-    return book.rows.get(Call, recall.call_id)
-
-
 def _operator_changed(book: Book, event: e.OperatorChanged) -> None:
     presence = book.rows.get(OperatorPresence, event.operator_id)
     if presence is None:
@@ -285,8 +251,9 @@ APPLY: dict[type[e.Event], Callable[[Book, Any], Row | None]] = {
     e.UnitChosen: _unit_chosen,
     e.CallbackNumberGiven: _callback_number_given,
     e.CallEnded: _call_ended,
-    e.RecallDue: _recall_due,
-    e.RecallChanged: _recall_changed,
+    e.RecallDue: recall_due,
+    e.RecallChanged: recall_changed,
+    e.RecallTried: recall_tried,
     e.RecordingKept: recording_kept,
     e.RecordingMissing: recording_missing,
     e.OperatorChanged: _operator_changed,

@@ -18,8 +18,9 @@ def settle_recalls(
     to be asked tomorrow.
     """
     for recall in rows.find(Recall, number=number):
+        open_ = OWED if to is not RecallState.DONE else (*OWED, RecallState.FAILED)
         mine = (
-            recall.state in OWED
+            recall.state in open_
             and recall.why != FOLLOW_UP
             and (recall.hotline == call.hotline or recall.ticket_id == ticket_id)
             and recall.made_at <= at

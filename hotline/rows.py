@@ -14,6 +14,8 @@ from sqlalchemy import Connection, Table, bindparam, insert, select, update
 
 from hotline.database import Base, Prepared
 
+LOCKED = frozenset({"recall"})
+"""Tables whose rows others change by statements of their own: what is read of them here stays so until this transaction ends."""
 Row = SimpleNamespace
 """A row's columns as attributes; what is set on it is written."""
 
@@ -101,7 +103,9 @@ class _Statements:
         if prepared is None:
             columns = self._table.columns
             wanted = select(self._table).where(*(columns[name] == bindparam(name) for name in names))
-            prepared = self._finds[names] = Prepared(wanted.order_by(columns[self.key]))
+            wanted = wanted.order_by(columns[self.key])
+            wanted = wanted.with_for_update() if self.name in LOCKED else wanted
+            prepared = self._finds[names] = Prepared(wanted)
         return prepared
 
     def change(self, connection: Connection, key: Any, changed: Mapping[str, Any]) -> None:

@@ -330,7 +330,8 @@ class DeskCommands:
             raise NotPossible("Không có yêu cầu gọi lại này.", "There is no such callback.")
         state = "cancelled" if command.kind == "recall_cancel" else "due"
         possible = recalls.FOLLOWS[recalls.RecallState(recall.state)]
-        if recalls.RecallState(state) not in possible:
+        rung = recall.state == recalls.RecallState.DIALLING and state == "due"
+        if rung or recalls.RecallState(state) not in possible:
             raise NotPossible(
                 "Yêu cầu gọi lại này đã xong hoặc đang được gọi.",
                 "This callback is done already, or is being made.",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hotline.calls import EndReason
 from hotline.installation import Installation
 from hotline.numbers import NumberKind, caller
-from hotline.recalls import RecallState
+from hotline.recalls import Tried
 from ivr.desk import NotPossible
 from ivr.leg import Leg
 from ivr.recall_call import RecallCall
@@ -24,7 +24,11 @@ class DialledCall(RecallCall):
     def withdraw(self, *, settled: bool) -> None:
         """It is in nobody's list, so it is not missing there."""
 
-    def _recall(self, state: RecallState, after_s: float | None = None) -> None:
+    async def _take(self, leg: Leg) -> int:
+        """It is the operator's own call."""
+        return 1
+
+    def _tried(self, what: Tried) -> None:
         """Nothing is owed."""
 
     def _operator_leg_over(self, leg: Leg, what: str) -> None:

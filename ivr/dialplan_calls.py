@@ -97,7 +97,7 @@ class Served:
                 caller_number=told.e164 or "", caller_kind=str(told.kind),
             )  # fmt: skip
         if first.served_by == FULL:
-            yield from self._refused(first)
+            yield from self._refused(first, shared)
             return
         answered_at = first.answered_at or first.started_at
         last = self.parties[-1]
@@ -128,9 +128,10 @@ class Served:
             yield e.RecallDue(
                 id=_id(first, "recall"), at=self.ended_at, call_id=first.call_id, hotline=first.hotline, number=number,
                 acuity=acuity, why="lost" if reason == EndReason.ABANDONED else "asked", due_at=due_at,
+                names_person=not matches_nobody(number, shared),
             )  # fmt: skip
 
-    def _refused(self, first: Party) -> Iterator[e.Event]:
+    def _refused(self, first: Party, shared: Collection[str]) -> Iterator[e.Event]:
         """Who met a full trunk heard nothing of us: lost at the root."""
         yield e.CallTriaged(
             id=_id(first, "refused"), at=first.started_at, call_id=first.call_id, hotline=first.hotline,
@@ -145,6 +146,7 @@ class Served:
             yield e.RecallDue(
                 id=_id(first, "recall"), at=self.ended_at, call_id=first.call_id, hotline=first.hotline, number=number,
                 acuity=AT_THE_ROOT, why="lost", due_at=self.ended_at + timedelta(seconds=AT_THE_ROOT.callback_within_s),
+                names_person=not matches_nobody(number, shared),
             )  # fmt: skip
 
     def _reason(self, human: bool, heard_s: float) -> EndReason:

@@ -9,6 +9,7 @@ from hotline import events as e
 from hotline import numbers
 from hotline.calls import EndReason
 from hotline.hours import Meets, is_open, meets
+from ivr.recall import matches_nobody
 
 if TYPE_CHECKING:
     from ivr.caller import Caller
@@ -120,6 +121,7 @@ class OtherWays:
             e.RecallDue(
                 call_id=caller.id, hotline=caller.hotline, number=number, acuity=caller.acuity, why=why, at=at,
                 due_at=at + timedelta(seconds=caller.acuity.callback_within_s),
+                names_person=not matches_nobody(number, self._floor.installation.hotline(caller.hotline).shared_numbers),
             )
         )  # fmt: skip
 

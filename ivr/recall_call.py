@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from hotline import events as e
 from hotline.acuity import Acuity
 from hotline.calls import Direction, EndReason
 from hotline.installation import digits
 from hotline.operators import Presence
-from hotline.recalls import RecallState
+from hotline.recall_tries import begin
+from hotline.recalls import Tried
 from hotline.recordings import relative_path
 from hotline.skills import HOME_LANGUAGE
 from ivr.ari import AriError, AriEvent
@@ -26,10 +28,6 @@ from ivr.waiting_line import Waiting
 
 log = structlog.get_logger(__name__)
 
-TRIES = 3
-AGAIN_AFTER_S = {Acuity.RED: 180, Acuity.ORANGE: 300}
-LATER_S = 900
-OPERATOR_LEFT_AGAIN_S = 30
 CITIZEN_RINGS_S = 45
 
 
@@ -61,13 +59,18 @@ class RecallCall:
     begun: bool = False
     """Somebody was rung for it, so the record knows it."""
     dialled: bool = False
+    """The citizen's number is this call's to dial (hotline.recall_tries)."""
+    number_of_try: int = 0
     citizen_up: bool = False
     over: bool = False
     at_once: bool = False
     """The operator has just asked for it, so their page answers by itself."""
+    only_for: int | None = None
+    """The operator who wants to make it themselves."""
     leg: Leg | None = None
+    """The operator's who answered."""
+    legs: dict[str, Leg] = field(default_factory=dict)
     _count: int = 0
-    _refused: set[int] = field(default_factory=set)
 
     @property
     def _known_number(self) -> str:
@@ -77,37 +80,42 @@ class RecallCall:
     # -- its place in the line --
 
     def in_line(self) -> Waiting | None:
-        if self.over or (self.leg is not None and self.leg.up):
+        if self.over or self.leg is not None or self.only_for is not None:
             return None
         waited_s = self.owed.waited_s + self.floor.clock() - self.since_s
         owed = self.owed
         return Waiting(self.id, owed.hotline, owed.acuity, waited_s, owed.branch, owed.language)
 
     def rung(self) -> list[Desk]:
-        desk = self.floor.desks.of(self.leg.operator_id) if self.leg is not None else None
-        return [desk] if desk is not None and desk.state is Presence.RINGING else []
+        desks = (self.floor.desks.of(leg.operator_id) for leg in self.legs.values() if not leg.ending)
+        return [d for d in desks if d is not None and d.state is Presence.RINGING and d.call_id == self.id]
 
     def let_go(self, desk: Desk) -> None:
-        if self.leg is not None and self.leg.operator_id == desk.operator_id and not self.leg.up:
-            self._cancel(self.leg, "cancelled")
+        for leg in list(self.legs.values()):
+            if leg.operator_id == desk.operator_id and leg is not self.leg:
+                self._cancel(leg, "cancelled")
 
     def tick(self) -> None:
-        leg = self.leg
         late_s = self.floor.installation.ring_s
-        if leg is not None and not leg.up and self.floor.clock() - leg.dialled_s > late_s:
-            self._cancel(leg, "no_answer")
+        for leg in list(self.legs.values()):
+            if not leg.up and self.floor.clock() - leg.dialled_s > late_s:
+                self._cancel(leg, "no_answer")
 
     # -- the operator --
 
     def ring(self, desk: Desk) -> None:
-        """One desk at a time, also for RED: the citizen is not on the line yet."""
-        if self.leg is not None or not self.floor.desks.change(desk, Presence.RINGING, call_id=self.id):
+        """One desk at a time; for RED every free one, as for a caller of that level: its minute runs."""
+        alone = self.owed.acuity is not Acuity.RED
+        if self.over or self.leg is not None or (alone and self.legs):
+            return
+        if not self.floor.desks.change(desk, Presence.RINGING, call_id=self.id):
             return
         self._count += 1
-        leg_id = f"op-{self.id}-{self._count}"
-        self.leg = Leg(
-            leg_id, "operator", f"PJSIP/{desk.phone}", desk.username, self.floor.clock(), desk.operator_id
-        )
+        leg = Leg(
+            f"op-{self.id}-{self._count}", "operator", f"PJSIP/{desk.phone}", desk.username, self.floor.clock(),
+            desk.operator_id,
+        )  # fmt: skip
+        self.legs[leg.id] = leg
         if not self.begun:
             self.begun = True
             self.floor.tell(
@@ -118,7 +126,7 @@ class RecallCall:
                 )
             )  # fmt: skip
             self.floor.tell(e.AcuityRaised(call_id=self.id, acuity=self.owed.acuity, why="recall"))
-        self.floor.spawn(self._dial(self.leg, f"operator,{self.id}", "", self.owed.number))
+        self.floor.spawn(self._dial(leg, f"operator,{self.id}", "", self.owed.number))
 
     async def _dial(self, leg: Leg, args: str, originator: str, shown: str) -> None:
         await self.floor.intend(
@@ -147,31 +155,40 @@ class RecallCall:
         except AriError as error:
             log.info("a phone cannot be rung", call_id=self.id, endpoint=leg.endpoint, error=str(error))
             if leg.role == "caller":
-                self._not_reached("unavailable")
+                self._not_reached(Tried.UNAVAILABLE)
             else:
                 self._operator_leg_over(leg, "unavailable")
             return
         if leg.over or self.over:
             await self.floor.quietly(self.floor.ari.hang_up(leg.id))
 
-    def _cancel(self, leg: Leg, why: str) -> None:
+    def _cancel(self, leg: Leg, why: str, reason: str = "normal") -> None:
         leg.ending = why
-        self.floor.spawn(self.floor.quietly(self.floor.ari.hang_up(leg.id)))
+        self.floor.spawn(self.floor.quietly(self.floor.ari.hang_up(leg.id, reason)))
         self._operator_leg_over(leg, why)
 
     def _operator_leg_over(self, leg: Leg, what: str) -> None:
         if leg.over:
             return
         leg.over = True
-        self.leg = None
+        self.legs.pop(leg.id, None)
         self.floor.tell(e.LegEnded(call_id=self.id, leg_id=leg.id, outcome=what))
         desk = self.floor.desks.of(leg.operator_id)
         if desk is not None and desk.call_id == self.id:
-            if desk.state is Presence.RINGING and what in MISSED and not desk.signing_out:
+            missed = what in MISSED and not self._rang_for_all(leg, what)
+            if desk.state is Presence.RINGING and missed and not desk.signing_out:
                 self.floor.desks.change(desk, Presence.PAUSED, MISSED[what])
             else:
                 self.floor.desks.freed(desk, self.id)
+        if self.only_for is not None and self.leg is None and not self.legs:
+            self._end(EndReason.NOT_REACHED)  # who wanted it did not pick up; their claim holds it for them
         self.floor.serve()
+
+    def _rang_for_all(self, leg: Leg, what: str) -> bool:
+        """RED rings the whole room, which is nobody's turn (as ivr/humans.py has it)."""
+        rang_out = what in ("no_answer", "unavailable")
+        rang_s = self.floor.clock() - leg.dialled_s
+        return self.owed.acuity is Acuity.RED and rang_out and rang_s >= self.floor.installation.ring_s
 
     # -- what happens --
 
@@ -180,28 +197,38 @@ class RecallCall:
             return
         if call_and_role(event.channel.id)[1] == "caller":
             self._citizen_heard(event)
-        elif self.leg is not None and event.channel.id == self.leg.id:
-            self._operator_heard(self.leg, event)
+        elif (leg := self.legs.get(event.channel.id)) is not None:
+            self._operator_heard(leg, event)
 
     def _operator_heard(self, leg: Leg, event: AriEvent) -> None:
         ari = self.floor.ari
         if event.kind == "StasisStart":
             self.floor.spawn(ari.dial(leg.id, leg.limit_s))
         elif event.kind == "ChannelStateChange" and event.channel and event.channel.state == "Up":
-            if leg.up:
-                return
-            leg.up = True
-            desk = self.floor.desks.of(leg.operator_id)
-            if desk is not None:
-                self.floor.desks.change(desk, Presence.TALKING, call_id=self.id)
-            self.floor.spawn(self._call_citizen(leg))
+            if not leg.up:
+                leg.up = True
+                self._answered(leg)
         elif event.kind == "ChannelDestroyed":
-            what, was_up = outcome(leg, event.cause, event.tech_cause), leg.up
+            what, talked = outcome(leg, event.cause, event.tech_cause), leg is self.leg
             self._operator_leg_over(leg, what)
-            if was_up and self.citizen_up:
+            if talked and self.citizen_up:
                 self._end(EndReason.SERVED)
-            elif was_up:
-                self._again(RecallState.DUE, OPERATOR_LEFT_AGAIN_S)
+            elif talked:
+                self._left()
+
+    def _answered(self, leg: Leg) -> None:
+        """The first who picks up makes the call; the other phones stop ringing."""
+        if self.leg is not None:
+            self._cancel(leg, "cancelled")
+            return
+        self.leg = leg
+        desk = self.floor.desks.of(leg.operator_id)
+        if desk is not None:
+            self.floor.desks.change(desk, Presence.TALKING, call_id=self.id)
+        for other in list(self.legs.values()):
+            if other is not leg:
+                self._cancel(other, "cancelled", "answered_elsewhere")
+        self.floor.spawn(self._call_citizen(leg))
 
     async def _call_citizen(self, leg: Leg) -> None:
         ari, bridge = self.floor.ari, bridge_of(self.id)
@@ -212,8 +239,18 @@ class RecallCall:
             await self.floor.quietly(ari.play(leg.id, f"why-{leg.id}", said))
         if self.over or leg.over:
             return
-        self._recall(RecallState.DIALLING)
+        try:
+            self.number_of_try = await self._take(leg)
+        except SQLAlchemyError as error:
+            log.warning("a recall cannot be taken now", call_id=self.id, error=type(error).__name__)
+        if not self.number_of_try:
+            log.info("a recall is somebody else's by now", call_id=self.id, recall=self.owed.id)
+            self._end(EndReason.NOT_REACHED)
+            return
         self.dialled = True
+        if self.over or leg.over:
+            self._tried(Tried.NOT_DIALLED)
+            return
         trunk = self.floor.installation.outbound_trunk.key
         number = digits(self.owed.number)
         number = "0" + number.removeprefix("84") if self.owed.number.startswith("+84") else number
@@ -221,6 +258,10 @@ class RecallCall:
         args = f"citizen,{self.owed.hotline},{self.owed.id}"
         shown = self.floor.installation.hotline(self.owed.hotline).outbound_number
         await self._dial(citizen, args, leg.id, shown)
+
+    async def _take(self, leg: Leg) -> int:
+        """Which try this is; 0 when it is not to be made, or another process makes it."""
+        return await asyncio.to_thread(begin, self.owed.id, self.id, e.now(), leg.operator_id)
 
     def _citizen_heard(self, event: AriEvent) -> None:
         if event.kind == "StasisStart":
@@ -233,7 +274,7 @@ class RecallCall:
             if self.citizen_up:
                 self._end(EndReason.SERVED)
             else:
-                self._not_reached(outcome(Leg(self.id, "caller", "", "", 0.0), event.cause, event.tech_cause))
+                self._not_reached(_tried(event))
 
     async def _dial_citizen(self) -> None:
         # In the bridge before it rings: the operator hears the ringing, or what the network says.
@@ -242,6 +283,7 @@ class RecallCall:
 
     async def _connect(self, channel_name: str, leg: Leg) -> None:
         """They hear each other; the citizen is told who calls and that the call is recorded."""
+        self.reached()
         path = self.recordings.absolute() / relative_path(self.id)
         if self.floor.mix_monitor is not None:
             try:
@@ -257,7 +299,6 @@ class RecallCall:
                 settles=self._known_number,
             )
         )
-        self.reached()
         ari = self.floor.ari
         said = self.floor.sounds(["callback-to-citizen"], "vi", self.owed.hotline)
         await self.floor.quietly(ari.stop_playing(f"why-{leg.id}"))
@@ -270,34 +311,33 @@ class RecallCall:
         """Asterisk has no such channel any more."""
         if self.citizen_up:
             self._end(EndReason.SWITCH_LOST if by_switch else EndReason.SERVED)
-        elif self.leg is not None and self.leg.up:
-            self._again(RecallState.DUE, OPERATOR_LEFT_AGAIN_S)
+        elif self.leg is not None:
+            self._left()
 
-    def _not_reached(self, why: str) -> None:
-        tries = self.owed.tries + 1
-        log.info("a citizen was not reached", call_id=self.id, outcome=why, tries=tries)
-        state = RecallState.FAILED if tries >= TRIES else RecallState.DUE
-        self._again(state, AGAIN_AFTER_S.get(self.owed.acuity, LATER_S))
+    def _left(self) -> None:
+        """The operator's line is gone and the citizen has not answered yet."""
+        self._not_reached(Tried.OPERATOR_LEFT)
 
-    def _again(self, state: RecallState, after_s: float) -> None:
+    def _not_reached(self, why: Tried) -> None:
+        log.info("a citizen was not reached", call_id=self.id, outcome=why, number_of_try=self.number_of_try)
         if self.dialled:
-            self._recall(state, after_s)
+            self._tried(why)
         self._end(EndReason.NOT_REACHED)
 
-    def _recall(self, state: RecallState, after_s: float | None = None) -> None:
-        next_try_at = e.now() + timedelta(seconds=after_s) if after_s is not None else None
+    def _tried(self, what: Tried) -> None:
         self.floor.tell(
-            e.RecallChanged(
-                recall_id=self.owed.id, call_id=self.owed.call_id, state=state, next_try_at=next_try_at
+            e.RecallTried(
+                recall_id=self.owed.id, call_id=self.owed.call_id, dial_id=self.id, outcome=what,
+                number_of_try=self.number_of_try,
             )
-        )
+        )  # fmt: skip
 
     def _end(self, reason: EndReason) -> None:
         if self.over:
             return
-        if self.leg is not None:
-            self._cancel(self.leg, "answered" if self.leg.up else "cancelled")
         self.over = True
+        for leg in list(self.legs.values()):
+            self._cancel(leg, "answered" if leg is self.leg else "cancelled")
         self.floor.visits.pop(self.id, None)
         if self.begun:
             self.floor.tell(e.CallEnded(call_id=self.id, reason=reason))
@@ -307,9 +347,14 @@ class RecallCall:
 
     def reached(self) -> None:
         """Operator and citizen hear each other: nothing is owed any more."""
-        self._recall(RecallState.DONE)
+        self._tried(Tried.REACHED)
 
     def withdraw(self, *, settled: bool) -> None:
         """Not due now. One that is settled, as when the citizen rang themselves, stops ringing too; a talk goes on."""
-        if self.leg is None or (settled and not self.citizen_up):
+        if not self.dialled or (settled and not self.citizen_up):
             self._end(EndReason.NOT_REACHED)
+
+
+def _tried(event: AriEvent) -> Tried:
+    what = outcome(Leg("", "caller", "", "", 0.0), event.cause, event.tech_cause)
+    return Tried(what) if what in set(Tried) else Tried.NO_ANSWER

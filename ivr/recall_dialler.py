@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -13,10 +15,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from hotline import events as e
+from hotline import recall_tries
 from hotline.acuity import Acuity
 from hotline.calls import Call
 from hotline.database import reading
-from hotline.recalls import OWED, Recall, RecallState
+from hotline.recalls import OWED, Recall, Tried
 from ivr.ari import Channel
 from ivr.desk import Desk, NotPossible
 from ivr.dialled_call import DialledCall
@@ -27,22 +30,16 @@ from ivr.recall_call import Owed, RecallCall
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 1.0
-AT_ONCE = 50
+AT_ONCE = 300
+WISH_LASTS_S = 10.0
 OURS_FROM = 5_000_000
 """Asterisk counts its own channels from 0 at each start: ids of ours must never meet them."""
 
 
-def due() -> list[Owed]:
-    """Recalls whose time has come; the oldest first."""
-    now = e.now()
+def due(wanted: Collection[str] = ()) -> list[Owed]:
+    """Recalls whose time has come, the most urgent first; what operators claimed only if they want it now."""
     with reading() as session:
-        rows = session.scalars(
-            select(Recall)
-            .where(Recall.state == RecallState.DUE, Recall.next_try_at <= now)
-            .order_by(Recall.due_at)
-            .limit(AT_ONCE)
-        ).all()
-        return [_owed(session, row) for row in rows]
+        return [_owed(session, row) for row in recall_tries.due(session, e.now(), AT_ONCE, wanted)]
 
 
 def no_more_owed(recall_ids: frozenset[str]) -> frozenset[str]:
@@ -54,20 +51,32 @@ def no_more_owed(recall_ids: frozenset[str]) -> frozenset[str]:
         return frozenset(session.scalars(asked))
 
 
-def in_hand() -> list[Owed]:
-    """Recalls that some process was dialling."""
+def left_behind(node: str, alive: Collection[str]) -> list[Recall]:
+    """Recalls that some process began to dial and will not end."""
     with reading() as session:
-        rows = session.scalars(select(Recall).where(Recall.state == RecallState.DIALLING)).all()
-        return [_owed(session, row) for row in rows]
+        return recall_tries.left_behind(session, node, alive, e.now())
 
 
 def _owed(session: Session, row: Recall) -> Owed:
-    waited_s = max((e.now() - row.made_at).total_seconds(), 0.0)
+    waited_s = max((e.now() - row.waits_since).total_seconds(), 0.0)
     call = session.get(Call, row.call_id)
     said = (call.branch, call.language) if call is not None else ()
     return Owed(
         row.id, row.call_id, row.ticket_id, row.hotline, row.number, Acuity(row.acuity), row.tries, waited_s, *said
     )  # fmt: skip
+
+
+@dataclass
+class _Wanted:
+    """An operator's wish to make one call themselves."""
+
+    operator_id: int
+    since_s: float
+    begun: bool = False
+
+    def lasts(self, now_s: float, *, rings: bool) -> bool:
+        """Their phone rings for it once; a wish that finds nothing to ring for is soon forgotten."""
+        return rings if self.begun else now_s - self.since_s < WISH_LASTS_S
 
 
 class RecallDialler:
@@ -77,7 +86,7 @@ class RecallDialler:
         self._floor, self._recordings = floor, recordings
         self._count = itertools.count(OURS_FROM)
         self._looked_after = False
-        self._wanted_by: dict[str, int] = {}
+        self._wanted: dict[str, _Wanted] = {}
 
     async def run(self) -> None:
         while True:
@@ -85,24 +94,40 @@ class RecallDialler:
             if not self._floor.ari.connected:
                 continue
             try:
-                if not self._looked_after:
-                    await self._resume()
                 await self._look()
             except SQLAlchemyError as error:
                 log.warning("recalls cannot be read", error=type(error).__name__)
 
     async def _look(self) -> None:
         known = self._by_recall()
-        owed = {one.id: one for one in await asyncio.to_thread(due)}
+        now_s = self._floor.clock()
+        self._wanted = {i: w for i, w in self._wanted.items() if w.lasts(now_s, rings=i in known)}
+        owed = {one.id: one for one in await asyncio.to_thread(due, [*self._wanted])}
         settled = await asyncio.to_thread(no_more_owed, frozenset(known))
         hotlines = {hotline.key for hotline in self._floor.installation.hotlines}
         for recall_id, call in known.items():
             if recall_id not in owed:
                 call.withdraw(settled=recall_id in settled)
         for recall_id, one in owed.items():
-            if recall_id not in known and one.hotline in hotlines:
+            if recall_id not in self._by_recall() and one.hotline in hotlines:
                 self._begin(one)
+        if not self._floor.record.waits:  # what waits in the journal may be a result
+            await self._end_left_behind()
         self._floor.serve()
+
+    async def _end_left_behind(self) -> None:
+        """A recall that a dead process was dialling is due again, unless its talk goes on."""
+        alive = [call.id for call in self._by_recall().values()]
+        own = "" if self._looked_after else self._floor.node  # Asterisk has told which of them live
+        for row in await asyncio.to_thread(left_behind, own, alive):
+            log.warning("a recall was left behind", recall=row.id, dialled_as=row.dial_id)
+            self._floor.tell(
+                e.RecallTried(
+                    recall_id=row.id, call_id=row.call_id, dial_id=row.dial_id, outcome=Tried.INTERRUPTED,
+                    number_of_try=row.tries,
+                )
+            )  # fmt: skip
+        self._looked_after = True
 
     def _by_recall(self) -> dict[str, RecallCall]:
         visits = self._floor.visits.values()
@@ -111,10 +136,16 @@ class RecallDialler:
     def _begin(self, owed: Owed) -> None:
         call_id = f"{self._floor.node}-{int(time.time())}.{next(self._count)}"
         call = RecallCall(self._floor, call_id, owed, self._recordings, self._floor.clock())
-        self._floor.visits[call_id] = call
-        desk = self._floor.desks.of(self._wanted_by.pop(owed.id, None))
-        if desk is not None and desk.can_be_rung:
+        wanted = self._wanted.get(owed.id)
+        if wanted is not None:
+            wanted.begun, call.only_for = True, wanted.operator_id
+            desk = self._floor.desks.of(wanted.operator_id)
+            if desk is None or not desk.can_be_rung:
+                return
+            self._floor.visits[call_id] = call
             call.ring(desk)
+            return
+        self._floor.visits[call_id] = call
 
     def dial(self, number: str, desk: Desk) -> None:
         """A call that this operator makes now. Raises NotPossible when their phone cannot ring."""
@@ -133,19 +164,7 @@ class RecallDialler:
 
     def wanted_by(self, recall_id: str, operator_id: int) -> None:
         """This operator makes the call themselves: their desk is rung for it, whoever else is free."""
-        self._wanted_by[recall_id] = operator_id
-
-    async def _resume(self) -> None:
-        """A recall that a dead process was dialling is due again, unless its talk goes on."""
-        known = self._by_recall()
-        for owed in await asyncio.to_thread(in_hand):
-            if owed.id not in known:
-                self._floor.tell(
-                    e.RecallChanged(
-                        recall_id=owed.id, call_id=owed.call_id, state=RecallState.DUE, next_try_at=e.now()
-                    )
-                )
-        self._looked_after = True
+        self._wanted[recall_id] = _Wanted(operator_id, self._floor.clock())
 
     def take_over(self, channel: Channel, operator: Channel | None) -> bool:
         """Go on with a talk that an earlier process joined; False when citizen and operator are not both there."""
@@ -163,10 +182,9 @@ class RecallDialler:
         call.begun = call.dialled = call.citizen_up = True
         phone = operator.name.removeprefix("PJSIP/").rpartition("-")[0]
         desk = self._floor.desks.at(phone)
-        call.leg = Leg(operator.id, "operator", f"PJSIP/{phone}", desk.username if desk else phone, 0.0)
-        call.leg.up = True
-        if desk is not None:
-            call.leg.operator_id = desk.operator_id
+        leg = Leg(operator.id, "operator", f"PJSIP/{phone}", desk.username if desk else phone, 0.0)
+        leg.up, leg.operator_id = True, desk.operator_id if desk is not None else None
+        call.leg = call.legs[leg.id] = leg
         self._floor.visits[channel.id] = call
         call.reached()  # the earlier process may have died before it said so
         return True

@@ -29,6 +29,7 @@ from ivr.desk import Desk
 from ivr.floor import Floor
 from ivr.leg import Leg, bridge_of, call_and_role, sayings_of
 from ivr.other_ways import PROMISES
+from ivr.recall import matches_nobody
 
 log = structlog.get_logger(__name__)
 
@@ -294,6 +295,7 @@ def end_vanished(
 ) -> None:
     """End what the database believes open and Asterisk does not have; who was never answered is owed a call."""
     now = e.now()
+    shared = frozenset(number for hotline in floor.installation.hotlines for number in hotline.shared_numbers)
     for call in known.values():
         if call.id in channels or call.id in floor.visits:
             continue
@@ -313,6 +315,7 @@ def end_vanished(
                     call_id=call.id, hotline=call.hotline, number=call.number, acuity=call.acuity,
                     why="switch_lost" if asterisk_restarted else "lost", at=now,
                     due_at=now + timedelta(seconds=call.acuity.callback_within_s),
+                    names_person=not matches_nobody(call.number, shared),
                 )
             )  # fmt: skip
         heard_s = (now - call.arrived_at).total_seconds()

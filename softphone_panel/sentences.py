@@ -170,7 +170,19 @@ def _rang_again(body: Body, names: Names) -> str:
     return say("Người dân gọi lại ngay sau đó: tiếp ở phiếu sau.")
 
 
+def _recall_tried(body: Body, names: Names) -> str:
+    return say(
+        "Gọi lại lần {count}: {outcome}",
+        count=body.get("number_of_try") or "?",
+        outcome=shown.word(shown.RECALL_TRIES, str(body.get("outcome") or "")),
+    )
+
+
 def _recall_changed(body: Body, names: Names) -> str:
+    if body.get("state") == "merged":
+        return say("Người dân gọi lại lần nữa: việc gọi lại tiếp ở phiếu sau.")
+    if body.get("state") == "dialling" and body.get("number_of_try"):
+        return say("Gọi lại lần {count}: đang quay số.", count=body["number_of_try"])
     if body.get("by_ticket"):
         return say("Không cần gọi lại nữa: người dân đã gọi đến.")
     return say(
@@ -297,6 +309,7 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "call_ended": _ended,
     "recall_due": _recall_due,
     "recall_changed": _recall_changed,
+    "recall_tried": _recall_tried,
     "rang_again": _rang_again,
     "recording_kept": _recording,
     "transfer_asked": _transfer_asked,

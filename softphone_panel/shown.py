@@ -102,7 +102,20 @@ RECALL_STATES: Mapping[str, str] = {
     "done": "Đã gọi được",
     "failed": "Không gọi được",
     "cancelled": "Đã hủy",
+    "merged": "Gộp vào lần sau",
 }
+RECALL_TRIES: Mapping[str, str] = {
+    "reached": "đã gặp người dân.",
+    "busy": "máy bận.",
+    "no_answer": "không nghe máy.",
+    "declined": "từ chối cuộc gọi.",
+    "failed": "không gọi được số này.",
+    "unavailable": "máy không liên lạc được.",
+    "operator_left": "tổng đài viên gác máy khi máy người dân đang reo.",
+    "interrupted": "bị ngắt do hệ thống khởi động lại; sẽ gọi lại ngay.",
+    "not_dialled": "tổng đài viên gác máy trước khi quay số.",
+}
+"""What became of one try to ring somebody back."""
 RECALL_REASONS: Mapping[str, str] = {
     "asked": "Người dân xin gọi lại",
     "lost": "Gác máy khi chưa có người nghe",

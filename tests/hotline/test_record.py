@@ -15,6 +15,7 @@ from hotline.calls import Call, Leg
 from hotline.database import reading, transaction
 from hotline.facts import Told
 from hotline.ledger import LedgerEntry
+from hotline.recall_tries import begin
 from hotline.recalls import Recall
 from hotline.record import Record, apply
 from hotline.tickets import Ticket, TicketEntry
@@ -148,15 +149,14 @@ def _recall(database: Engine, n: int) -> Recall:
 
 
 def test_a_recall_wanted_now_is_due_now_whichever_process_reads_it(database: Engine, writer: Writer) -> None:
-    record, later = writer(), e.now() + timedelta(minutes=15)
+    record = writer()
     changed: dict[str, Any] = {"recall_id": f"r-{call_id(1)}", "call_id": call_id(1)}
-    for fact in (
-        _owes(1, "+84912345678"),
-        e.RecallChanged(**changed, state="dialling"),
-        e.RecallChanged(**changed, state="due", next_try_at=later),
-    ):
-        record.write(fact)
-    assert _recall(database, 1).next_try_at == later
+    record.write(_owes(1, "+84912345678"))
+    assert begin(f"r-{call_id(1)}", "n1-9.1", e.now(), on=database) == 1
+    record.write(e.RecallChanged(**changed, state="due", next_try_at=e.now()))
+    assert _recall(database, 1).state == "dialling", "who is being rung is not rung by a click as well"
+    record.write(e.RecallTried(**changed, dial_id="n1-9.1", outcome="busy"))
+    assert _recall(database, 1).next_try_at > e.now() + timedelta(seconds=50)
     record.write(e.RecallChanged(**changed, state="due", next_try_at=e.now()))
     assert _recall(database, 1).next_try_at <= e.now()
     assert (_recall(database, 1).state, _recall(database, 1).tries) == ("due", 1)

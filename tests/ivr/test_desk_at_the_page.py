@@ -73,8 +73,9 @@ def test_a_recall_rings_the_desk_that_asked_for_it_whoever_is_idle_longer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     owed = Owed("r-1", "n1-1.9", "t-n1-1.9", "binhphuoc", "+84912345678", Acuity.YELLOW, 0, 5.0)
-    monkeypatch.setattr(recall_dialler, "due", lambda: [owed])
+    monkeypatch.setattr(recall_dialler, "due", lambda wanted: [owed])
     monkeypatch.setattr(recall_dialler, "no_more_owed", lambda ids: frozenset())
+    monkeypatch.setattr(recall_dialler, "left_behind", lambda node, alive: [])
 
     async def scene(s: Stage) -> None:
         idle, asking = s.seat(1, "101"), s.seat(2, "102")

@@ -11,15 +11,12 @@ import pytest
 
 from hotline import events as e
 from hotline import unit_files
-from hotline.acuity import Acuity
 from hotline.operators import Presence
 from hotline.settings import PROJECT
-from ivr import area_question, recall_dialler
+from ivr import area_question
 from ivr.area_question import Earlier
 from ivr.caller import Caller
-from ivr.recall_call import Owed, RecallCall
-from tests.ivr.fake_ari import FakeAri, FakeChannel
-from tests.ivr.test_call_control import Stage, _no_database, played, stage  # noqa: F401 - the fixture is used by its name
+from tests.ivr.test_call_control import Stage, _no_database, played  # noqa: F401 - the fixture is used by its name
 
 
 def test_a_redial_rings_the_same_operator_and_settles_the_recall_of_its_number(tmp_path: Path) -> None:
@@ -44,48 +41,6 @@ def test_a_withheld_caller_who_leaves_the_line_is_owed_a_call_at_the_number_they
         await s.asterisk.gone("n1-1.1")
         (due,) = await s.until(lambda: s.told.of(e.RecallDue), "owed")
         assert due.number == "+84912999888"
-
-    played(tmp_path, scene)
-
-
-def test_a_recall_of_a_dead_process_is_taken_over_with_its_level_and_ticket(tmp_path: Path) -> None:
-    async def whole() -> None:
-        async with FakeAri() as asterisk:
-            call = "n1-1.5000000"
-            asterisk.channels[call] = FakeChannel(
-                call, f"PJSIP/trunk-vnpt-{call}", app_data="hotline,citizen,binhphuoc,r-n1-1.1",
-                channelvars={"ACUITY": "RED", "TICKET": "t-n1-1.1", "CALLER": "+84912000000"},
-            )  # fmt: skip
-            leg = FakeChannel(f"op-{call}-1", "PJSIP/101-0001", "Up", f"hotline,operator,{call}")
-            asterisk.channels[leg.id] = leg
-            asterisk.bridges[f"call-{call}"] = {call, leg.id}
-            async with stage(tmp_path, asterisk) as s:
-                taken = s.floor.visits[call]
-                assert isinstance(taken, RecallCall)
-                owed = taken.owed
-                assert (owed.acuity, owed.ticket_id, owed.number) == ("RED", "t-n1-1.1", "+84912000000")
-                assert [(c.recall_id, c.state) for c in s.told.of(e.RecallChanged)] == [("r-n1-1.1", "done")]
-
-    asyncio.run(asyncio.wait_for(whole(), 20))
-
-
-def test_a_recall_stops_ringing_when_its_citizen_has_rung_themselves(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def scene(s: Stage) -> None:
-        owed = Owed("r-n1-1.1", "n1-1.1", "t-n1-1.1", "binhphuoc", "+84912000000", Acuity.RED, 0, 0.0)
-        settled: set[str] = set()
-        monkeypatch.setattr(recall_dialler, "due", lambda: [] if settled else [owed])
-        monkeypatch.setattr(recall_dialler, "in_hand", list)
-        monkeypatch.setattr(recall_dialler, "no_more_owed", lambda ids: frozenset(settled) & ids)
-        desk = s.seat(1, "101")
-        dialling = asyncio.create_task(s.recalls.run())
-        await s.until(lambda: desk.state is Presence.RINGING, "the desk rings for the recall")
-        settled.add(owed.id)
-        await s.until(lambda: desk.state is Presence.AVAILABLE, "the desk is free again")
-        assert not [v for v in s.floor.visits.values() if isinstance(v, RecallCall)]
-        dialling.cancel()
-        await asyncio.gather(dialling, return_exceptions=True)
 
     played(tmp_path, scene)
 
