@@ -105,6 +105,21 @@ ROUTES: Mapping[str, Who] = {
     "wallboard.tv_board": STAFF,
     "reports.index": SUPERVISORS,
     "reports.table": SUPERVISORS,
+    **{
+        f"prompts.{name}": SUPERVISORS
+        for name in (
+            "index",
+            "one",
+            "send",
+            "publish",
+            "discard",
+            "back",
+            "now",
+            "machine",
+            "kept",
+            "original",
+        )
+    },
     "people.index": ADMINISTRATORS,
     "people.new": ADMINISTRATORS,
     "people.add": ADMINISTRATORS,

@@ -74,7 +74,7 @@ class Version(Base):
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(24))
-    key: Mapped[str] = mapped_column(String(48))
+    key: Mapped[str] = mapped_column(String(140))
     number: Mapped[int | None] = mapped_column()
     """1, 2, … in the order of publication; None while it is a draft."""
     state: Mapped[str] = mapped_column(String(12))

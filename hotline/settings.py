@@ -72,6 +72,11 @@ class Settings(BaseSettings):
         return self.var / "prompts"
 
     @property
+    def recorded(self) -> Path:
+        """People's recordings of prompts: the originals by content, and which of them are played."""
+        return self.var / "recorded"
+
+    @property
     def asterisk(self) -> Path:
         """Rendered configuration (etc/), spool, sounds and sockets of this installation's Asterisk."""
         return self.var / "asterisk"

@@ -26,6 +26,7 @@ from ivr import quality_files, sampling_draw
 from ivr.dialplan_calls import DialplanCalls
 from ivr.kept_leg_recordings import KeptLegRecordings
 from ivr.kept_recordings import KeptRecordings
+from ivr.speech.published_voices import PublishedVoices
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +57,7 @@ def main() -> None:
         ("recordings", recordings.look, 1),
         ("recordings of legs", legs.look, 5),
         ("settings", in_force.look, 1),
+        ("published voices", PublishedVoices(engine, given).look, 2),
         ("dialplan calls", calls.look, 1),
         ("calls to score", partial(_draw, engine, given), 600),
     ):

@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from secrets import token_urlsafe
 from typing import Any
 
@@ -15,7 +16,7 @@ from flask_login import current_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from hotline.access import ROUTES, Open, may
@@ -34,6 +35,7 @@ from softphone_panel import (
     people,
     people_signed_in,
     phone,
+    prompts,
     quality,
     recalls,
     recordings,
@@ -92,6 +94,7 @@ def create() -> Flask:
         INSTALLATION=in_force.installation,
         TEMPLATES_AUTO_RELOAD=False,
     )
+    app.before_request(_a_recording_may_be_large)  # before anything looks into the form
     csrf.init_app(app)
     limiter.init_app(app)
     for one in threading.enumerate():
@@ -116,6 +119,7 @@ def create() -> Flask:
         floor,
         wallboard,
         reports,
+        prompts,
         people,
         administration,
     )
@@ -132,6 +136,11 @@ def create() -> Flask:
     app.register_error_handler(HTTPException, _http_fault)
     app.register_error_handler(SQLAlchemyError, _database_fault)
     return app
+
+
+def _a_recording_may_be_large() -> None:
+    if request.endpoint == "prompts.send":
+        request.max_content_length = prompts.LARGEST_FORM_BYTES
 
 
 def _limits_storage(url: str) -> str:
@@ -266,7 +275,8 @@ def _fault_page(sentence: str, status: int, *, again: bool = False) -> tuple[str
     """A sentence, and what was typed, so that nothing is lost; a fragment for the page's own script."""
     typed: list[tuple[str, str]] = []
     if request.method == "POST" and status != 413:
-        typed = [(k, v) for k, v in request.form.items(multi=True) if k not in NEVER_RETURNED]
+        with suppress(RequestEntityTooLarge):  # refused before anybody looked into it
+            typed = [(k, v) for k, v in request.form.items(multi=True) if k not in NEVER_RETURNED]
     if words.is_htmx():
         return render_template("fault_fragment.html", sentence=sentence), status
     page = render_template("fault.html", sentence=sentence, status=status, typed=typed, again=again)

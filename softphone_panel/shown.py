@@ -310,3 +310,41 @@ def acuity_word(acuity: str) -> str:
 def acuity_short(acuity: str) -> str:
     """Its colour's name alone."""
     return acuity_word(acuity).replace(":", " –").split(" – ")[0]
+
+
+PROMPT_SECTIONS: Mapping[str, str] = {
+    "protocol": "Câu hỏi và lời dặn của bộ câu hỏi đang dùng",
+    "welcome": "Lời chào và báo lỗi",
+    "waiting": "Khi chờ máy",
+    "callback": "Gọi lại và lời nhắn",
+    "stations": "Nói với trạm y tế khi chuyển máy",
+    "area": "Hỏi địa bàn",
+    "emergency": "Khi chưa có bộ câu hỏi nào được duyệt",
+    "areas": "Tên địa bàn",
+    "numbers": "Chữ số",
+    "draft": "Bộ câu hỏi trong tệp, chưa duyệt",
+}
+PROMPT_FILTERS: Mapping[str, str] = {
+    "machine": "Giọng máy",
+    "recorded": "Người thu",
+    "draft": "Có bản nháp",
+    "outdated": "Bản thu nói lời cũ",
+}
+PROMPT_FINDINGS: Mapping[str, str] = {
+    "empty": "Tệp trống: hãy chọn tệp khác.",
+    "too_large": "Tệp lớn hơn {megabytes} MB: hãy cắt ngắn hoặc lưu dạng MP3.",
+    "other_kind": "Máy không đọc được loại tệp này ({kind}): hãy gửi WAV, MP3, OGG, OPUS, FLAC, AIFF hoặc AMR.",
+    "unreadable": "Tệp hỏng hoặc không phải ghi âm: hãy lưu lại thành WAV hoặc MP3 rồi gửi.",
+    "rate": "Tần số lấy mẫu {rate_hz} Hz không dùng được: hãy thu ở 16000 đến 48000 Hz.",
+    "silent": "Không nghe thấy gì trong tệp: hãy kiểm tra micrô rồi thu lại.",
+    "too_long": "Dài {seconds} giây, quá {longest_s} giây: hãy đọc gọn lại, người gọi không chờ lâu như vậy.",
+    "too_short": "Chỉ dài {seconds} giây: hãy thu lại cả câu.",
+    "much_shorter": "Dài {seconds} giây, máy đọc mất {machine_s} giây: hãy nghe xem có đủ câu không.",
+    "much_longer": "Dài {seconds} giây, máy đọc chỉ mất {machine_s} giây: hãy nghe xem có thừa lời không.",
+    "quiet": "Tiếng nhỏ ({level} dBFS): hãy nói gần micrô hơn; khuếch đại lên thì tiếng ồn cũng to lên.",
+    "clipped": "Vỡ tiếng: {percent} % mẫu âm bị cắt ngọn; hãy vặn nhỏ micrô rồi thu lại.",
+    "no_pause": "Không có quãng nghỉ nào: có nhạc hoặc tiếng ồn suốt bài, hãy thu lại ở chỗ yên tĩnh.",
+    "noisy": "Tiếng ồn chỉ nhỏ hơn giọng nói {below} dB: hãy thu lại ở chỗ yên tĩnh.",
+    "long_pause": "Có quãng lặng {seconds} giây ở giữa: người gọi sẽ tưởng mất máy.",
+}
+"""What was found in a recording; the first ones and some others forbid its use."""

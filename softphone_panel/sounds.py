@@ -42,10 +42,10 @@ def size_bytes(raw: Path) -> int:
     return HEADER_BYTES + raw.stat().st_size // FRAME_RAW_BYTES * CHANNELS
 
 
-def header(data_bytes: int) -> bytes:
+def header(data_bytes: int, channels: int = CHANNELS) -> bytes:
     """RIFF, fmt, fact and the beginning of data: 58 bytes, as A-law requires."""
-    fmt = struct.pack("<HHIIHHH", A_LAW, CHANNELS, RATE_HZ, RATE_HZ * CHANNELS, CHANNELS, 8, 0)
-    fact = struct.pack("<I", data_bytes // CHANNELS)
+    fmt = struct.pack("<HHIIHHH", A_LAW, channels, RATE_HZ, RATE_HZ * channels, channels, 8, 0)
+    fact = struct.pack("<I", data_bytes // channels)
     return b"".join(
         (
             *(b"RIFF", struct.pack("<I", HEADER_BYTES - 8 + data_bytes), b"WAVE"),

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
-from hotline import in_force, installation, unit_files
-from hotline.database import make_engine
+from hotline import in_force, installation, prompt_documents, unit_files
+from hotline.database import make_engine, reading
 from hotline.events import now
 from hotline.settings import Settings
 from hotline.settings import settings as own_settings
@@ -21,9 +23,10 @@ from ivr import approved
 from ivr.area import areas_of
 from ivr.protocol import Protocol, read
 from ivr.protocol_faults import ProtocolFaults
-from ivr.speech import prompts, voice
+from ivr.speech import prompts, recorded_voice, voice
 from ivr.speech.engines import Program, program_in_root
 from ivr.speech.prompts import Prompt, sound_path, system_texts, unit_texts
+from ivr.speech.recorded_voice import Published
 
 
 def spoken_id(prompt: str, texts: Mapping[str, str]) -> str:
@@ -78,14 +81,24 @@ def wanted(given: Settings) -> list[Prompt]:
     for protocol in _protocols(given, province):
         texts |= {spoken_id(name, spoken): spoken for name, spoken in protocol.prompts().items()}
         texts |= language_choices(protocol)
-    return prompts.prompts_of(texts, words)
+    base = prompts.prompts_of(texts, words)
+    return [*base, *_own(base, recorded_voice.published(given.recorded))]
+
+
+def _own(base: Iterable[Prompt], recorded: Mapping[str, Published]) -> Iterator[Prompt]:
+    """A prompt of its own for each hotline that has, or once had, its own recording of a sentence that all share."""
+    shared = {(prompt.language, prompt.id): prompt for prompt in base if prompt.hotline is None}
+    for key in recorded:
+        language, scope, name = key.split("/", 2)
+        if scope != prompts.SHARED and (language, name) in shared:
+            yield replace(shared[language, name], hotline=scope)
 
 
 def voices(given: Settings) -> voice.VoiceSettings:
     return voice.VoiceSettings(
         sox=_program(given, "sox"),
         espeak=_program(given, "espeak-ng"),
-        uploaded=given.prompts / "uploaded",
+        recorded=given.recorded,
         cache=given.var / "cache" / "voice",
         use_gtts=given.gtts,
     )
@@ -93,7 +106,29 @@ def voices(given: Settings) -> voice.VoiceSettings:
 
 def render(given: Settings, improve: bool = False) -> voice.RenderReport:
     """Bring the folder of prompts up to date; what could not be said is in the report's faults."""
+    engine = make_engine(given.database, busy_s=2.0)
+    # Before the first migration, or with the database away, what was published last speaks on.
+    with suppress(SQLAlchemyError), reading(engine) as session:
+        take_published(given, session)
+    engine.dispose()
     return voice.render(wanted(given), voices(given), given.prompts, improve=improve)
+
+
+def follow(given: Settings, session: Session, places: Iterable[tuple[str, str]]) -> voice.RenderReport:
+    """Let what is published speak: the prompts of these (language, id), of all hotlines that say them."""
+    take_published(given, session)
+    few = set(places)
+    wished = [prompt for prompt in wanted(given) if (prompt.language, prompt.id) in few]
+    return voice.render(wished, voices(given), given.prompts)
+
+
+def take_published(given: Settings, session: Session) -> bool:
+    """Write down beside the recordings which of them speak; False when that was known."""
+    rows = {
+        key: Published(content.get("file", ""), content.get("text", ""))
+        for key, content in prompt_documents.published(session).items()
+    }
+    return recorded_voice.publish(given.recorded, rows)
 
 
 def check(given: Settings) -> list[voice.Fault]:
@@ -149,9 +184,18 @@ def _unit_names(province: installation.Installation) -> tuple[dict[str, str], di
     except unit_files.UnitFaults:
         return {}, {}  # named when set-up loads them; nobody is asked then
     today = now().astimezone(VIETNAM).date()
-    areas = [one for hotline in province.hotlines for one in areas_of(hotline, book, today)]
+    found = [one for hotline in province.hotlines for one in areas_of(hotline, book, today)]
     plain = {unit.code: unit.name for unit in sorted(book.units.values(), key=lambda unit: unit.valid_from)}
-    return {a.unit_code: a.name for a in areas}, {a.unit_code: plain[a.unit_code] for a in areas}
+    return {a.unit_code: a.name for a in found}, {a.unit_code: plain[a.unit_code] for a in found}
+
+
+def areas(province: installation.Installation, hotline: installation.Hotline) -> list[str]:
+    """The codes of the areas that this hotline's callers may name; none while the units cannot be read."""
+    try:
+        book = unit_files.read(path for path in province.units if path.exists())
+    except unit_files.UnitFaults:
+        return []
+    return [area.unit_code for area in areas_of(hotline, book, now().astimezone(VIETNAM).date())]
 
 
 def _program(given: Settings, name: str) -> Program:

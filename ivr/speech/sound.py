@@ -46,7 +46,7 @@ def mastered(samples: "array[int]") -> "array[int]":
 
 def trimmed(samples: "array[int]") -> "array[int]":
     """`samples` without the silence around the speech; empty when all of it is silence."""
-    powers = _frame_powers(samples)
+    powers = frame_powers(samples)
     loudest = max(powers, default=0.0)
     if loudest < 30.0**2:  # below -60 dBFS there is only hiss
         return array("h")
@@ -57,7 +57,7 @@ def trimmed(samples: "array[int]") -> "array[int]":
 
 def speech_dbfs(samples: "array[int]") -> float:
     """RMS of the frames within 30 dB of the loudest one (pauses do not count), in dB below full scale."""
-    powers = _frame_powers(samples)
+    powers = frame_powers(samples)
     loudest = max(powers, default=0.0)
     if loudest == 0.0:
         return -math.inf
@@ -128,7 +128,7 @@ def _amplified(samples: "array[int]", gain: float) -> "array[int]":
     )
 
 
-def _frame_powers(samples: "array[int]") -> list[float]:
+def frame_powers(samples: "array[int]") -> list[float]:
     frames = (samples[start : start + FRAME] for start in range(0, len(samples), FRAME))
     return [sum(map(mul, frame, frame)) / len(frame) for frame in frames]
 

@@ -16,7 +16,7 @@ from typing import Final
 
 import structlog
 
-from ivr.speech import english, music, sound, vietnamese
+from ivr.speech import english, music, recorded_voice, sound, vietnamese
 from ivr.speech.engines import (
     Breaker,
     Engine,
@@ -28,14 +28,11 @@ from ivr.speech.engines import (
     telephone_samples,
 )
 from ivr.speech.prompts import SHARED, Prompt
+from ivr.speech.recorded_voice import MASTERING, Published
 
-MASTERING: Final = "1"
-"""Raise it when sound.mastered or the sox filters change: everything is then rendered anew."""
 MANIFEST: Final = "manifest.json"
-UPLOAD_SUFFIXES: Final = ("wav", "mp3", "ogg")
-UPLOAD_LIMIT_BYTES: Final = 20_000_000
-UPLOADED: Final = "uploaded"
-"""The provider's name of a recorded voice in the manifest."""
+RECORDED: Final = "recorded"
+"""The provider's name of a person's voice in the manifest."""
 
 _log = structlog.get_logger(__name__)
 _SPOKEN: Final[Mapping[str, Callable[[str], str]]] = {"vi": vietnamese.spoken, "en": english.spoken}
@@ -43,12 +40,12 @@ _SPOKEN: Final[Mapping[str, Callable[[str], str]]] = {"vi": vietnamese.spoken, "
 
 @dataclass(frozen=True)
 class VoiceSettings:
-    """Where sound comes from: uploaded recordings first, then gTTS when it is used, then espeak-ng."""
+    """Where sound comes from: people's recordings first, then gTTS when it is used, then espeak-ng."""
 
     sox: Program
     espeak: Program
-    uploaded: Path
-    """<language>/<hotline or all>/<id>.wav|mp3|ogg; <language>/<id> also serves a prompt of all hotlines."""
+    recorded: Path
+    """The folder of `recorded_voice`."""
     cache: Path
     """Finished sounds by digest of engine, voice and words; may be deleted at any time."""
     use_gtts: bool = True
@@ -73,10 +70,9 @@ class Rendered:
     """Of language, words to say and mastering: another digest means another sound."""
     provider: str
     seconds: float
-    recording_sha256: str = ""
-    """Of the uploaded recording, if there is one."""
-    recording_digest: str = ""
-    """The digest of the text it says: the prompt's text when the recording was first used."""
+    recording: str = ""
+    """The published recording's file, also when its text is not this one: then `outdated`."""
+    outdated: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,12 +117,15 @@ def render(
     folder.mkdir(parents=True, exist_ok=True)
     with _only_one(folder), ThreadPoolExecutor(settings.parallel) as pool:
         manifest = read_manifest(folder)
-        engines = settings.engines()
+        engines, recorded = settings.engines(), recorded_voice.published(settings.recorded)
 
         def one(prompt: Prompt) -> tuple[Prompt, Rendered | None, list[Fault]]:
             before = manifest.get(prompt.key)
             try:
-                return (prompt, *_render_one(prompt, settings, engines, folder, before, improve=improve))
+                return (
+                    prompt,
+                    *_render_one(prompt, settings, engines, folder, before, recorded, improve=improve),
+                )
             except OSError as failure:
                 fix = f"Make room and allow writing in {folder}, then render again."
                 return prompt, before, [Fault(prompt.key, f"could not be written: {failure.strerror}.", fix)]
@@ -178,9 +177,8 @@ def check(prompts: Iterable[Prompt], folder: Path) -> list[Fault]:
             faults.append(Fault(prompt.key, "still says an earlier text.", fix))
         elif not _whole(path, row):
             faults.append(Fault(prompt.key, "has a damaged sound.", fix))
-        elif row.recording_digest not in ("", row.digest):
-            outdated = "the uploaded recording says an earlier text, so it is not used."
-            faults.append(Fault(prompt.key, outdated, "Upload a new recording."))
+        elif row.outdated:
+            faults.append(_outdated(prompt))
     tones = [
         f"{language}/{SHARED}/{tone}"
         for language in sorted(languages)
@@ -210,13 +208,22 @@ def read_manifest(folder: Path) -> dict[str, Rendered]:
         return {}
 
 
-def uploaded_recording(prompt: Prompt, uploaded: Path) -> Path | None:
-    """The recorded voice for `prompt`, if one was uploaded for exactly this hotline or for all of them."""
-    places = [uploaded / prompt.key] + (
-        [uploaded / prompt.language / prompt.id] if prompt.hotline is None else []
-    )
-    found = (place.with_name(f"{prompt.id}.{suffix}") for place in places for suffix in UPLOAD_SUFFIXES)
-    return next((path for path in found if path.is_file()), None)
+def recording_for(prompt: Prompt, recorded: Mapping[str, Published]) -> tuple[Published | None, bool]:
+    """The recording that speaks for `prompt`, its hotline's own or the one of all; and whether one says another text."""
+    outdated = False
+    for scope in dict.fromkeys((prompt.scope, SHARED)):
+        found = recorded.get(f"{prompt.language}/{scope}/{prompt.id}")
+        if found is None or not found.file:
+            continue
+        if says_the_same(prompt, found.text):
+            return found, outdated
+        outdated = True
+    return None, outdated
+
+
+def says_the_same(prompt: Prompt, text: str) -> bool:
+    """Whether a recording of `text` says what the prompt does; another spelling of the same words is no change."""
+    return words_of(prompt.language, text) == words_of(prompt.language, prompt.text)
 
 
 def _render_one(
@@ -225,34 +232,37 @@ def _render_one(
     engines: list[Engine],
     folder: Path,
     before: Rendered | None,
+    recorded: Mapping[str, Published],
     *,
     improve: bool,
 ) -> tuple[Rendered | None, list[Fault]]:
     """The prompt's row after bringing it up to date (None when it has no sound) and what went wrong."""
     digest, path, faults = _digest(prompt), folder / prompt.key, list[Fault]()
     current = before if before and before.digest == digest and _whole(path, before) else None
-    recording = uploaded_recording(prompt, settings.uploaded)
-    sha256 = _sha256(recording) if recording else ""
-    says = before.recording_digest if before and sha256 and before.recording_sha256 == sha256 else digest
-    if recording and says == digest:
-        if current and current.provider == UPLOADED and current.recording_sha256 == sha256:
+    recording, outdated = recording_for(prompt, recorded)
+    if outdated and recording is None:
+        faults.append(_outdated(prompt))
+    if recording is not None:
+        if current and current.provider == RECORDED and current.recording == recording.file:
             return current, faults
         try:
-            seconds = sound.write_pair(path, _recorded(recording, settings))
-            return Rendered(prompt.text, digest, UPLOADED, seconds, sha256, digest), faults
+            original = recorded_voice.original(settings.recorded, recording.file)
+            samples = recorded_voice.mastered(settings.sox, original, settings.cache)
+            seconds = sound.write_pair(path, samples)
+            return Rendered(prompt.text, digest, RECORDED, seconds, recording.file), faults
         except (SpeechFailed, sound.NoSound) as failure:
-            says, sha256 = "", ""
-            unusable = f"the uploaded recording {recording.name} cannot be used: {failure}"
-            faults.append(Fault(prompt.key, unusable, "Upload another one."))
-    elif recording:
-        outdated = "the uploaded recording says an earlier text, so it is not used."
-        faults.append(Fault(prompt.key, outdated, "Upload a new recording."))
+            unusable = f"the recording {recording.file} cannot be used: {failure}"
+            faults.append(Fault(prompt.key, unusable, "Publish another one on the page of prompts."))
     row = _synthesised(prompt, settings, engines, path, current, improve=improve)
     if row is None:
-        fix = "Upload a recording, or run `./run doctor` to see what espeak-ng or sox lacks."
+        fix = "Publish a recording, or run `./run doctor` to see what espeak-ng or sox lacks."
         return before, [*faults, Fault(prompt.key, "no engine could say it.", fix)]
-    remembered = (sha256, says) if sha256 else ("", "")
-    return replace(row, recording_sha256=remembered[0], recording_digest=remembered[1]), faults
+    return replace(row, outdated=outdated), faults
+
+
+def _outdated(prompt: Prompt) -> Fault:
+    said = "the published recording says an earlier text, so it is not used."
+    return Fault(prompt.key, said, "Publish a new recording on the page of prompts.")
 
 
 def _synthesised(
@@ -265,7 +275,7 @@ def _synthesised(
     improve: bool,
 ) -> Rendered | None:
     """The row of the best engine that can say it; `current` when none is better; None when none can."""
-    if current and current.provider != UPLOADED:
+    if current and current.provider != RECORDED:
         names = [engine.name for engine in engines]
         if not improve or current.provider not in names:
             return current
@@ -279,24 +289,38 @@ def _synthesised(
             _log.warning("prompt engine failed", prompt=prompt.key, engine=engine.name, reason=str(failure))
             continue
         return Rendered(prompt.text, _digest(prompt), engine.name, sound.write_pair(path, samples))
-    return current if current and current.provider != UPLOADED else None
+    return current if current and current.provider != RECORDED else None
 
 
-def _recorded(recording: Path, settings: VoiceSettings) -> "array[int]":
-    if recording.stat().st_size > UPLOAD_LIMIT_BYTES:
-        raise SpeechFailed("it is larger than 20 MB.")
-    return sound.mastered(telephone_samples(settings.sox, recording))
+def machine_voice(prompt: Prompt, settings: VoiceSettings) -> "array[int]":
+    """How the machine says it: what lies in the cache, the best engine's first, else espeak-ng now.
+
+    Raises SpeechFailed or NoSound.
+    """
+    for engine in settings.engines():
+        kept = _cached(prompt, settings, engine)
+        try:
+            return sound.read_wav(kept.with_name(f"{kept.name}.wav"))
+        except (FileNotFoundError, ValueError, EOFError):
+            continue  # not in the cache, or cut short
+    return _said(prompt, settings, Espeak(settings.espeak))
+
+
+def _cached(prompt: Prompt, settings: VoiceSettings, engine: Engine) -> Path:
+    """Where this engine's sound of these words is kept."""
+    spoken = words_of(prompt.language, prompt.text)
+    name = hashlib.sha256("\n".join((engine.name, prompt.language, MASTERING, spoken)).encode()).hexdigest()
+    return settings.cache / name[:2] / name
 
 
 def _said(prompt: Prompt, settings: VoiceSettings, engine: Engine) -> "array[int]":
     """The mastered samples, from the cache when this engine said the same words before."""
-    words = _words(prompt)
-    name = hashlib.sha256("\n".join((engine.name, prompt.language, MASTERING, words)).encode()).hexdigest()
-    kept = settings.cache / name[:2] / name
+    kept = _cached(prompt, settings, engine)
     try:
-        return sound.read_wav(kept.with_name(f"{name}.wav"))
+        return sound.read_wav(kept.with_name(f"{kept.name}.wav"))
     except (FileNotFoundError, ValueError, EOFError):
         pass  # not in the cache, or cut short: said anew
+    words = words_of(prompt.language, prompt.text)
     with tempfile.TemporaryDirectory(prefix="voice-") as scratch:
         said = engine.say(words, prompt.language, Path(scratch))
         samples = sound.mastered(telephone_samples(settings.sox, said))
@@ -304,17 +328,14 @@ def _said(prompt: Prompt, settings: VoiceSettings, engine: Engine) -> "array[int
     return samples
 
 
-def _words(prompt: Prompt) -> str:
-    return _SPOKEN.get(prompt.language, str)(prompt.text)
+def words_of(language: str, text: str) -> str:
+    """`text` written out as it is spoken."""
+    return _SPOKEN.get(language, str)(text)
 
 
 def _digest(prompt: Prompt) -> str:
-    return hashlib.sha256("\n".join((prompt.language, MASTERING, _words(prompt))).encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    spoken = words_of(prompt.language, prompt.text)
+    return hashlib.sha256("\n".join((prompt.language, MASTERING, spoken)).encode()).hexdigest()
 
 
 def _whole(path: Path, row: Rendered) -> bool:

@@ -34,11 +34,11 @@ def sox() -> Program:
 
 @pytest.fixture
 def voice_settings(tmp_path: Path, sox: Program) -> VoiceSettings:
-    """espeak-ng only, nothing uploaded, empty cache."""
+    """espeak-ng only, nothing recorded, empty cache."""
     return VoiceSettings(
         sox=sox,
         espeak=program("espeak-ng"),
-        uploaded=tmp_path / "uploaded",
+        recorded=tmp_path / "recorded",
         cache=tmp_path / "cache",
         use_gtts=False,
     )

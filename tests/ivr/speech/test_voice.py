@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from ivr.speech import recorded_voice
 from ivr.speech.engines import Program
 from ivr.speech.music import tone
 from ivr.speech.prompts import Prompt, prompts_of, sound_path, system_texts
+from ivr.speech.recorded_voice import Published
 from ivr.speech.sound import PEAK_DBFS, peak_dbfs, read_wav, speech_dbfs, write_pair
 from ivr.speech.voice import VoiceSettings, check, length_s, read_manifest, render
 
@@ -88,75 +90,98 @@ def test_a_damaged_manifest_only_costs_a_new_rendering(voice_settings: VoiceSett
     assert render([HOLD], voice_settings, tmp_path).rendered == (HOLD.key,)
 
 
-def upload(settings: VoiceSettings, name: str, frequency_hz: int = 500, seconds: float = 2.0) -> None:
-    write_pair(settings.uploaded / name, tone(frequency_hz, seconds))
+def record(
+    settings: VoiceSettings,
+    prompt: Prompt,
+    *,
+    scope: str = "",
+    frequency_hz: int = 500,
+    seconds: float = 2.0,
+    suffix: str = "wav",
+) -> None:
+    """Publish a tone as somebody's recording of the prompt's text."""
+    made = settings.recorded / "made"
+    write_pair(made, tone(frequency_hz, seconds))
+    sent = made.with_suffix(f".{suffix}")
+    if suffix != "wav":
+        settings.sox.run(str(made.with_suffix(".wav")), "-r", "16000", str(sent))
+    key = f"{prompt.language}/{scope or prompt.scope}/{prompt.id}"
+    name = recorded_voice.keep(settings.recorded, sent.read_bytes())
+    rows = {**recorded_voice.published(settings.recorded), key: Published(name, prompt.text)}
+    recorded_voice.publish(settings.recorded, rows)
 
 
 def test_a_recorded_voice_replaces_the_machine(voice_settings: VoiceSettings, tmp_path: Path) -> None:
     render([HOLD, HELLO], voice_settings, tmp_path)
-    upload(voice_settings, "vi/hold")
-    upload(voice_settings, "vi/binh-phuoc/hello", seconds=3.0)
+    record(voice_settings, HOLD)
+    record(voice_settings, HELLO, seconds=3.0)
     report = render([HOLD, HELLO], voice_settings, tmp_path)
-    assert report.by_provider == {"uploaded": 2}
+    assert report.by_provider == {"recorded": 2}
     assert length_s(tmp_path / "vi/all/hold") == pytest.approx(2.0, abs=0.2)
     assert length_s(tmp_path / HELLO.key) == pytest.approx(3.0, abs=0.2)
 
 
-def test_a_recording_for_all_hotlines_never_speaks_for_one(
+def test_a_recording_for_all_hotlines_never_speaks_for_one_with_other_words(
     voice_settings: VoiceSettings, tmp_path: Path
 ) -> None:
-    upload(voice_settings, "vi/hello")
-    upload(voice_settings, "vi/binh-duong/hello")
+    record(voice_settings, replace(HELLO, text="1022 Bình Dương xin nghe."), scope="all")
+    record(voice_settings, HELLO, scope="binh-duong")
     report = render([HELLO], voice_settings, tmp_path)
-    assert "uploaded" not in report.by_provider
+    assert "recorded" not in report.by_provider
 
 
-@pytest.mark.parametrize("suffix", ["mp3", "ogg"])
-def test_a_recording_may_be_compressed(
-    voice_settings: VoiceSettings, tmp_path: Path, sox: Program, suffix: str
+def test_a_hotlines_own_recording_is_played_before_the_one_of_all(
+    voice_settings: VoiceSettings, tmp_path: Path
 ) -> None:
-    upload(voice_settings, "vi/hold")
-    made = voice_settings.uploaded / "vi/hold.wav"
-    sox.run(str(made), "-r", "16000", str(made.with_suffix(f".{suffix}")))
-    made.unlink()
+    own = replace(HOLD, hotline="binh-phuoc")
+    record(voice_settings, HOLD, seconds=2.0)
+    record(voice_settings, own, seconds=3.0)
+    render([HOLD, own], voice_settings, tmp_path)
+    lengths = [
+        length_s(sound_path(tmp_path, "hold", "vi", hotline)) for hotline in ("binh-phuoc", "binh-duong")
+    ]
+    assert lengths == pytest.approx([3.0, 2.0], abs=0.2)
+
+
+@pytest.mark.parametrize("suffix", ["mp3", "ogg", "flac", "aiff"])
+def test_a_recording_may_be_compressed(voice_settings: VoiceSettings, tmp_path: Path, suffix: str) -> None:
+    record(voice_settings, HOLD, suffix=suffix)
     report = render([HOLD], voice_settings, tmp_path)
-    assert report.by_provider == {"uploaded": 1}
+    assert report.by_provider == {"recorded": 1}
 
 
-@pytest.mark.parametrize("content", [b"", b"not a sound at all", b"RIFF\x00\x00\x00\x00WAVE"])
-def test_an_unusable_recording_is_named_and_the_machine_speaks(
-    voice_settings: VoiceSettings, tmp_path: Path, content: bytes
+def test_a_recording_that_is_gone_is_named_and_the_machine_speaks(
+    voice_settings: VoiceSettings, tmp_path: Path
 ) -> None:
-    (voice_settings.uploaded / "vi").mkdir(parents=True)
-    (voice_settings.uploaded / "vi/hold.wav").write_bytes(content)
+    recorded_voice.publish(voice_settings.recorded, {HOLD.key: Published("00.wav", HOLD.text)})
     report = render([HOLD], voice_settings, tmp_path)
     assert [fault.key for fault in report.faults] == ["vi/all/hold"]
-    assert "hold.wav cannot be used" in report.faults[0].message
+    assert "00.wav cannot be used" in report.faults[0].message
     assert check([HOLD], tmp_path) == []
 
 
 def test_a_recording_of_an_earlier_text_is_not_played(voice_settings: VoiceSettings, tmp_path: Path) -> None:
-    upload(voice_settings, "vi/hold")
+    record(voice_settings, HOLD)
     render([HOLD], voice_settings, tmp_path)
     changed = replace(HOLD, text="Xin giữ máy, gọi ngay 115.")
     for _ in range(2):
         report = render([changed], voice_settings, tmp_path)
         assert "says an earlier text" in report.faults[0].message
-        assert "uploaded" not in report.by_provider
+        assert "recorded" not in report.by_provider
         assert ["says an earlier text" in fault.message for fault in check([changed], tmp_path)] == [True]
-    assert render([HOLD], voice_settings, tmp_path).by_provider == {"uploaded": 1}
-    upload(voice_settings, "vi/hold", frequency_hz=700)
-    assert render([changed], voice_settings, tmp_path).by_provider == {"uploaded": 1}
+    assert render([HOLD], voice_settings, tmp_path).by_provider == {"recorded": 1}
+    record(voice_settings, changed, frequency_hz=700)
+    assert render([changed], voice_settings, tmp_path).by_provider == {"recorded": 1}
 
 
 def test_a_withdrawn_recording_gives_way_to_the_machine(
     voice_settings: VoiceSettings, tmp_path: Path
 ) -> None:
-    upload(voice_settings, "vi/hold")
+    record(voice_settings, HOLD)
     render([HOLD], voice_settings, tmp_path)
-    (voice_settings.uploaded / "vi/hold.wav").unlink()
+    recorded_voice.publish(voice_settings.recorded, {HOLD.key: Published()})
     report = render([HOLD], voice_settings, tmp_path)
-    assert "uploaded" not in report.by_provider
+    assert "recorded" not in report.by_provider
 
 
 def test_without_any_engine_the_old_sound_stays_and_the_prompt_is_named(
