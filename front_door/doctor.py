@@ -154,7 +154,7 @@ def _prompts(given: Settings) -> Iterator[Finding]:
         yield Finding(
             "Voice",
             f"{len(spoken)} Vietnamese prompts are spoken by espeak-ng, which callers hardly understand",
-            "record them (docs/decisions/0004-prompts.md), or run ./run prompts --improve with the internet",
+            "record them (the page /prompts), or run ./run prompts --improve with the internet",
             is_advice=True,
         )
 
