@@ -56,8 +56,9 @@ class Table:
 
     def number(self, name: str, default: int, least: int, most: int) -> int:
         """A whole number from `least` to `most`."""
+        known = len(self.faults)
         value = self.take(name, int, default)
-        if not least <= value <= most:
+        if len(self.faults) == known and not least <= value <= most:
             self.wrong(name, f"phải từ {least} đến {most}.", f": {name} must be {least} to {most}.")
         return value
 

@@ -201,9 +201,7 @@ def _page(
         shown=setting_forms.shown,
         rows=setting_forms.rows,
         changes=setting_forms.changes(kind.name, standing, begun.content) if begun is not None else (),
-        faults=[_said(fault) for fault in documents.faults(house, kind, key, begun.content)]
-        if begun is not None
-        else (),
+        wrong=_wrong(documents.faults(house, kind, key, begun.content)) if begun is not None else {},
         refused=_said(refused) if refused is not None else "",
         history=_history(session, kind, key, house),
         choices=_choices(session, house, content),
@@ -228,6 +226,14 @@ def _title(kind: Kind, key: str) -> str:
 
 def _said(told: Fault | Refused) -> str:
     return told.en if language() == "en" else told.vi
+
+
+def _wrong(faults: Sequence[Fault]) -> dict[str, list[str]]:
+    """Field → what is wrong with it, in the reader's language; "" for what is nobody's field."""
+    found: dict[str, list[str]] = {}
+    for fault in faults:
+        found.setdefault(fault.field, []).append(_said(fault))
+    return found
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ What cannot be read (a word where a number belongs) stays as it was typed: the d
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -185,7 +186,7 @@ def _typed_pairs(one: Field, typed: Typed) -> Any:
 def _typed_hours(one: Field, typed: Typed) -> Any:
     found = []
     for n in _row_numbers(typed, "from"):
-        begins, ends = typed.get(f"from-{n}") or "", typed.get(f"to-{n}") or ""
+        begins, ends = _clock(typed.get(f"from-{n}")), _clock(typed.get(f"to-{n}"))
         days = sorted(int(day) for day in typed.getlist(f"days-{n}") if day in "1234567" and len(day) == 1)
         if (begins or ends or days) and typed.get(f"drop-{n}") is None:
             found.append({"days": days, "from": begins, "to": ends})
@@ -196,9 +197,16 @@ def _typed_holidays(one: Field, typed: Typed) -> Any:
     found = []
     for n in _row_numbers(typed, "date"):
         row = {name: " ".join((typed.get(f"{name}-{n}") or "").split()) for name in HOLIDAY_ROW}
+        row |= {name: _clock(row[name]) for name in ("from", "to")}
         if any(row.values()) and typed.get(f"drop-{n}") is None:
             found.append({name: value for name, value in row.items() if value})
     return sorted(found, key=lambda row: row.get("date", ""))
+
+
+def _clock(text: str | None) -> str:
+    """7h30, 7:30 and 07:30 are the same; what is none of them stays as typed."""
+    found = re.fullmatch(r"(\d{1,2})\s*[:hg.]\s*(\d{2})?", (text or "").strip().lower())
+    return f"{int(found[1]):02d}:{found[2] or '00'}" if found else (text or "").strip()
 
 
 ROWS_AT_MOST = 200

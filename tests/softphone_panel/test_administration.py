@@ -126,7 +126,7 @@ def test_hours_are_typed_row_by_row_and_shown_day_by_day(signed_in: SignedIn) ->
     client = signed_in("quantri")
     page = "/settings/hours/binhphuoc"
     seen = hidden(client.get(page).text, "seen")
-    data = {"seen": seen, "from-0": "07:00", "to-0": "11:30", "from-1": "13:30", "to-1": "17:00"}
+    data = {"seen": seen, "from-0": "7h", "to-0": "11h30", "from-1": "13:30", "to-1": "17:00"}
     answer = client.post(page, data={**data, "days-0": ["1", "2"], "days-1": ["1", "2"]})
     assert answer.status_code == 303
     with reading() as session:
