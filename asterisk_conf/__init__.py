@@ -71,8 +71,16 @@ def render(
     base = settings.asterisk.absolute()
     etc = base / "etc"
     folders = {name: base / name for name in FOLDERS}
+    spoken = folders["spool"] / "recording"  # where ARI records; Asterisk makes no folder for it
     keys = folders["lib"] / "keys"  # Asterisk complains of a missing one, and needs no key in it
-    for folder in (*folders.values(), keys, etc, cdr_path(settings).parent, settings.recordings.absolute()):
+    for folder in (
+        *folders.values(),
+        keys,
+        spoken,
+        etc,
+        cdr_path(settings).parent,
+        settings.recordings.absolute(),
+    ):
         folder.mkdir(parents=True, exist_ok=True)
     # Music whose folder is missing at the start stays off until a restart.
     (settings.prompts.absolute() / "moh").mkdir(parents=True, exist_ok=True)

@@ -125,18 +125,26 @@ def test_each_party_hears_whom_the_table_says_through_a_whole_hand_over(house: C
             Carrier(house.address, "127.0.0.2", TRUNK_PORTS["vnpt"]) as trunk,
             Phone("101", house.switch.password("101"), house.address, tone_hz=OPERATOR_HZ, answering=Answering.answers(0.3)) as desk,
         ):  # fmt: skip
-            station = trunk.route(
-                FIRST, Answering.answers(1.0, keys="1", key_after_s=1.0), tone_hz=STATION_HZ
-            )
+            station = trunk.route(FIRST, Answering.answers(3.0), tone_hz=STATION_HZ)
             caller = await talking(house, trunk, desk, number)
             operator = desk.leg
             assert operator is not None
             assert await matrix("talking", caller=caller, operator=operator) == MATRIX["talking"]
             assert await ask(house, number, "ask", station=STATION, card={"age_band": "elder"}) == ""
             assert "chưa nhận máy" in await ask(house, number, "merge")
-            await until_state(house, number, "private", 12)
+            assert await ask(house, number, "note") == ""
+            await asyncio.sleep(1.5)
+            assert (await caller.listen(0.6, [OPERATOR_HZ])).get(OPERATOR_HZ, 0.0) < 0.2, (
+                "the note is not for the caller"
+            )
+            assert await ask(house, number, "note_end") == ""
+            await asyncio.to_thread(house.until, lambda: station.leg is not None, 6, "the station is rung")
             there = station.leg
             assert there is not None
+            await there.until_hears(OPERATOR_HZ, within_s=10)  # after the pieces, before the keys
+            assert (await operator.listen(0.3, [STATION_HZ])).get(STATION_HZ, 0.0) < 0.2, "it is a recording"
+            await there.press("1")
+            await until_state(house, number, "private", 4)
             three = {"caller": caller, "operator": operator, "station": there}
             assert await matrix("private", **three) == MATRIX["private"]
             assert caller.rms(1.0) > 50, "the caller has music"
@@ -161,7 +169,9 @@ def test_each_party_hears_whom_the_table_says_through_a_whole_hand_over(house: C
     assert transfer is not None
     assert transfer.rung_at is not None
     assert transfer.accepted_at is not None
-    assert 1.5 < (transfer.accepted_at - transfer.rung_at).total_seconds() < 6
+    assert 3.0 < (transfer.accepted_at - transfer.rung_at).total_seconds() < 14
+    assert transfer.note == "kept"
+    assert 0.7 < transfer.note_s < 4.0
     assert call.answered_by == "lan"
 
 
