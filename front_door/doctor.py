@@ -12,7 +12,7 @@ from pathlib import Path
 
 from front_door import certificates, parts, ports, preparation, selftest, supervision
 from front_door.faults import Fault
-from hotline import installation, unit_files
+from hotline import in_force, installation, unit_files
 from hotline.installation import InstallationFaults
 from hotline.settings import Settings
 
@@ -91,6 +91,14 @@ def _province(given: Settings) -> Iterator[Finding]:
         return
     said = f"{len(found.hotlines)} hotlines, {len(found.trunks)} trunks, {len(found.phones)} desk phones"
     yield Finding("Installation", said)
+    published = in_force.InForce(given)
+    published.look()
+    if published.fault:
+        yield Finding(
+            "Settings pages",
+            f"what is published does not fit the installation file: {published.fault}",
+            f"correct {given.installation}, or publish the document anew at /settings",
+        )
     try:
         book = unit_files.read(found.units)
     except unit_files.UnitFaults as wrong:

@@ -27,6 +27,7 @@ from ivr.dialplan_calls import DialplanCalls
 from ivr.kept_leg_recordings import KeptLegRecordings
 from ivr.kept_recordings import KeptRecordings
 from ivr.speech.published_voices import PublishedVoices
+from ivr.speech.spoken_settings import SpokenSettings
 
 log = structlog.get_logger(__name__)
 
@@ -51,12 +52,15 @@ def main() -> None:
     in_force = InForce(given, engine)
     calls = _dialplan_calls(given, dialplan, in_force.installation)
     in_force.on_change(lambda now: setattr(calls, "shared", _shared(now)))
+    spoken = SpokenSettings(given, in_force.installation)
+    in_force.on_change(spoken.follow)
     for name, work, every_s in (
         ("sweep", partial(bus.sweep, engine), 1),
         ("trim", partial(bus.trim, engine), 3600),
         ("recordings", recordings.look, 1),
         ("recordings of legs", legs.look, 5),
         ("settings", in_force.look, 1),
+        ("prompts", spoken.look, 2),
         ("published voices", PublishedVoices(engine, given).look, 2),
         ("dialplan calls", calls.look, 1),
         ("calls to score", partial(_draw, engine, given), 600),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -385,3 +386,14 @@ def test_protocols_are_read_again_in_a_thread_that_ends(house: House) -> None:
     protocols.start()
     protocols.stop()
     assert protocols.protocol("covid-2021").id == "vn1022-covid-ivr"
+
+
+def test_a_hotlines_other_protocol_is_asked_of_the_next_call_without_a_restart(running: Running) -> None:
+    before = running.house.province
+    first = replace(before.hotlines[0], protocol="not-approved-yet")
+    running.house.follow(replace(before, hotlines=(first, *before.hotlines[1:])))
+    running.meet()
+    assert running.ticket().protocol_id == "vn1022-emergency-only"
+    running.house.follow(before)
+    running.meet(call_id=SECOND, caller="0912345679")
+    assert running.ticket(SECOND).protocol_id == "vn1022-covid-ivr"
