@@ -25,7 +25,7 @@ FOLDERS: Final = ("lib", "run", "log", "spool", "data")
 TEMPLATES: Final = Path(__file__).with_name("templates")
 CHANNEL_VARIABLES: Final = (
     *("HOTLINE", "TRUNK", "ACUITY", "ACUITY_REACHED", "TRIAGE_DONE", "BRANCH", "MESSAGE", "QUEUE"),
-    *("TICKET", "LANGUAGE_CODE", "CALLED", "CALLER", "CALLBACK", "SAME_OPERATOR"),
+    *("TICKET", "LANGUAGE_CODE", "CALLED", "CALLER", "CALLBACK", "SAME_OPERATOR", "KEPT_BY"),
 )
 """What each ARI event tells of its channel."""
 CDR_COLUMNS: Final = (

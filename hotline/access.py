@@ -51,6 +51,8 @@ ROUTES: Mapping[str, Who] = {
     "handing_over.begin": STAFF,
     "handing_over.wish": STAFF,
     "my_desk.caller": STAFF,
+    "contacts.fragment": STAFF,
+    "contacts.act": STAFF,
     "my_desk.work": STAFF,
     "my_desk.fields": STAFF,
     "my_desk.save": STAFF,

@@ -94,6 +94,8 @@ class Call(Base):
     queued_at: Mapped[datetime | None] = mapped_column(Moment)
     human_at: Mapped[datetime | None] = mapped_column(Moment)
     """When a human first answered."""
+    held_at: Mapped[datetime | None] = mapped_column(Moment)
+    """Since when the operator keeps them on hold, with music; empty while they speak."""
     ended_at: Mapped[datetime | None] = mapped_column(Moment)
     end_reason: Mapped[str] = mapped_column(String(16), default="")
     answered_by: Mapped[str] = mapped_column(String(80), default="")

@@ -27,6 +27,8 @@ KINDS = frozenset(
         "dial",
         "hold",
         "retrieve",
+        "hang_up",
+        "take_next",
         "phone_gone",
         "phone_ready",
         "listen",
@@ -52,7 +54,8 @@ KINDS = frozenset(
     }
 )
 """sign_in {phone}; pause {reason}; raise_acuity {call_id, acuity, why, told?}; recall_now / recall_cancel {recall_id, mine?};
-dial {number}; hold / retrieve {call_id}: the citizen hears music / the operator again; phone_gone / phone_ready {}: the page that is
+dial {number}: beside a talk, which is then kept on hold; hold / retrieve / hang_up {call_id}: of one contact of the desk; take_next {}: a
+caller who waits, beside the present contact; phone_gone / phone_ready {}: the page that is
 a telephone is being left / is there;
 hold_wrap_up {call_id}: the page asks for the disposition, so the time alone does not end the wrap-up;
 transfer_ask {call_id, station or number or colleague (an operator's id), card};

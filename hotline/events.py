@@ -133,6 +133,15 @@ class CallWaitsAgain(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CallHeld(Event):
+    """The operator put the other party on hold, with music, or speaks with them again."""
+
+    call_id: str
+    held: bool
+    operator_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class CallWatched(Event):
     """A supervisor began to hear a talk in some mode, took it over, or hears it no more."""
 
@@ -335,7 +344,7 @@ EVENTS: dict[str, type[Event]] = {
     c.__name__: c
     for c in (
         CallArrived, CallTriaged, CallQueued, AcuityRaised, AcuityCorrected, LegDialled, LegEnded, CallAnswered, CallWaitsAgain,
-        CallWatched, CallMovedToFront,
+        CallHeld, CallWatched, CallMovedToFront,
         CallLeftToDialplan, MessageStarted, UnitChosen, CallbackNumberGiven, CallEnded, RecallDue, RecallChanged, RecallTried,
         OperatorChanged, RecordingKept, RecordingMissing,
         TransferAsked, TransferMoved, TransferNoteSpoken, StationTried, LegRecordingKept,

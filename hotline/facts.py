@@ -145,14 +145,23 @@ def _call_answered(book: Book, event: e.CallAnswered) -> Row:
     leg = book.rows.get(Leg, event.leg_id)
     if leg is not None:
         leg.answered_at, leg.outcome = event.at, "answered"
+    call.held_at = None
     move(call, CallState.TALKING)
     if event.settles:
         settle_recalls(book.rows, call, event.settles, RecallState.DONE, event.at)
     return call
 
 
+def _call_held(book: Book, event: e.CallHeld) -> Row:
+    call = call_of(book, event)
+    if call.state != CallState.ENDED:
+        call.held_at = event.at if event.held else None
+    return call
+
+
 def _call_waits_again(book: Book, event: e.CallWaitsAgain) -> Row:
     call = call_of(book, event)
+    call.held_at = None
     move(call, CallState.WAITING)
     return call
 
@@ -205,7 +214,7 @@ def _call_ended(book: Book, event: e.CallEnded) -> Row:
     if call.state == CallState.ENDED:
         return call
     move(call, CallState.ENDED)
-    call.ended_at, call.end_reason = event.at, event.reason
+    call.ended_at, call.end_reason, call.held_at = event.at, event.reason, None
     body = {
         "reason": event.reason,
         "acuity": call.acuity,
@@ -244,6 +253,7 @@ APPLY: dict[type[e.Event], Callable[[Book, Any], Row | None]] = {
     e.LegEnded: _leg_ended,
     e.CallAnswered: _call_answered,
     e.CallWaitsAgain: _call_waits_again,
+    e.CallHeld: _call_held,
     e.CallWatched: _call_watched,
     e.CallMovedToFront: _call_moved_to_front,
     e.CallLeftToDialplan: _call_left_to_dialplan,

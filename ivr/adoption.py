@@ -87,7 +87,7 @@ def take_up(
     legs: Mapping[str, Leg],
 ) -> bool:
     """Go on with the caller's hand-over; False when there is none. `legs` are known to the caller's humans already."""
-    state, operator, accepted = _seen(caller.id, channels, bridges)
+    state, operator, accepted = _seen(caller.id, {leg: channels[leg] for leg in legs}, bridges)
     station_leg = legs.get(row.accepted) if row is not None and row.accepted else legs.get(accepted)
     if row is not None:
         state = row.state
@@ -166,10 +166,9 @@ async def _plan_again(caller: Caller, transfer: Transfer) -> None:
 
 
 def _seen(
-    call_id: str, channels: Mapping[str, Channel], bridges: Mapping[str, Bridge]
+    call_id: str, mine: Mapping[str, Channel], bridges: Mapping[str, Bridge]
 ) -> tuple[TransferState | None, str, str]:
     """The state the bridges show, the operator's channel and the station's."""
-    mine = {i: c for i, c in channels.items() if call_and_role(i)[0] == call_id and i != call_id}
     inside = {
         "consult": bridges[consult_of(call_id)].channels if consult_of(call_id) in bridges else frozenset(),
         "caller": bridges[f"call-{call_id}"].channels if f"call-{call_id}" in bridges else frozenset(),

@@ -36,7 +36,6 @@ from ivr.caller import Caller
 from ivr.desk import Desks
 from ivr.desk_commands import DeskCommands
 from ivr.floor import Floor, Visit
-from ivr.leg import call_and_role
 from ivr.queue_members import Manager, QueueMembers
 from ivr.recall_dialler import RecallDialler
 from ivr.reconcile import end_vanished, is_caller, open_calls, reconcile
@@ -80,7 +79,9 @@ class CallControl:
     def _route(self, event: AriEvent) -> None:
         if event.channel is None or self.supervision.heard(event):
             return
-        call_id, role = call_and_role(event.channel.id)
+        call_id, role = self.floor.call_of(event.channel.id)
+        if event.kind == "ChannelDestroyed":
+            self.floor.lent.pop(event.channel.id, None)
         visit = self.floor.visits.get(call_id)
         if visit is not None:
             visit.heard(event)
@@ -104,7 +105,7 @@ class CallControl:
         await reconcile(
             self.floor,
             asterisk_restarted=restarted,
-            take_over_recall=self._recalls.take_over,
+            recall_talks=self._recalls.talks,
             watching=self.supervision.channels,
         )
         self.supervision.without({channel.id for channel in await self.floor.ari.channels()})

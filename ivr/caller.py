@@ -25,7 +25,7 @@ from ivr.ari import ELSEWHERE, NOT_THERE, AriError, AriEvent, Channel
 from ivr.desk import Desk, NotPossible
 from ivr.floor import Floor
 from ivr.humans import Humans
-from ivr.leg import bridge_of, call_and_role
+from ivr.leg import Leg, bridge_of, held_of
 from ivr.other_ways import OtherWays
 from ivr.planning import plan
 from ivr.recall import matches_nobody
@@ -90,7 +90,21 @@ class Caller:
 
     @property
     def waits(self) -> bool:
-        return self.humans.talking is None and self.leaving is None and not self.going and not self.over
+        nobody = self.humans.talking is None and self.keeper is None
+        return nobody and self.leaving is None and not self.going and not self.over
+
+    @property
+    def keeper(self) -> int | None:
+        """The operator who keeps them while they speak with another contact."""
+        return self.talk.keeper
+
+    @property
+    def kept_s(self) -> float:
+        return self.talk.kept_s
+
+    @property
+    def urgency(self) -> int:
+        return self.acuity.urgency
 
     @property
     def attended(self) -> bool:
@@ -124,9 +138,13 @@ class Caller:
             same_operator=_number(said.get("SAME_OPERATOR")),
         )  # fmt: skip
         caller.red_since_s = caller.queued_s if acuity is Acuity.RED else None
-        floor.visits[caller.id] = caller
-        floor.spawn(caller._work())
+        caller.begin()
         return caller
+
+    def begin(self) -> None:
+        """Look after them from now on."""
+        self.floor.visits[self.id] = self
+        self.floor.spawn(self._work())
 
     def enter(self) -> None:
         """The channel has come from the dialplan: it gets its bridge and music, hears its message, and is in the line."""
@@ -165,7 +183,7 @@ class Caller:
         if event.channel is None or self.over:
             return
         channel = event.channel
-        _, role = call_and_role(channel.id)
+        _, role = self.floor.call_of(channel.id)
         if role != "caller":
             leg = self.humans.legs.get(channel.id)
             if leg is not None:
@@ -185,7 +203,7 @@ class Caller:
 
     def key(self, digit: str) -> None:
         """Key 1 while waiting is an emergency, from anywhere; key 2 below ORANGE asks for a callback; 3 to 9 name the area."""
-        if self.humans.talking is not None or self.over:
+        if self.humans.talking is not None or self.keeper is not None or self.over:
             return
         if (not self.acuity.urgent and self.ways.key(digit)) or self.area.key(digit):
             return
@@ -268,6 +286,20 @@ class Caller:
 
     def rung(self) -> list[Desk]:
         return self.humans.rung()
+
+    def take(self, leg: Leg) -> None:
+        """An operator's phone that is up: of who keeps them, or of who takes them from the line beside another contact."""
+        if self.keeper is not None:
+            self.talk.taken_up(leg)
+        else:
+            self.humans.receive(leg)
+            self.humans.answered(leg)
+
+    def give(self, leg: Leg) -> None:
+        self.humans.give(leg)
+
+    def ring_back(self, desk: Desk) -> None:
+        self.talk.ring_back(desk)
 
     def let_go(self, desk: Desk) -> None:
         self.humans.let_go(desk)
@@ -360,14 +392,19 @@ class Caller:
         if self.humans.answered_once:
             if self.waits or self.talk.is_lost:
                 self.ways.owe("lost")  # cut off from their operator, and not served again
-            elif self.acuity.urgent and self.transfer is not None and self.transfer.holds_caller:
-                self.ways.owe("lost")  # left while a station was sought for them
+            elif self.acuity.urgent and self._on_hold:
+                self.ways.owe("lost")  # left while they had music
             self.end(EndReason.SERVED, hang_up=False)
         elif self.leaving not in (None, EndReason.LEFT_MESSAGE):
             self.end(self.leaving, hang_up=False)
         else:
             self.ways.owe("lost")
             self.end(EndReason.ABANDONED, hang_up=False)
+
+    @property
+    def _on_hold(self) -> bool:
+        """With music, by the operator's wish or while a station is sought for them."""
+        return self.talk.on_hold or (self.transfer is not None and self.transfer.holds_caller)
 
     async def _left_or_gone(self) -> None:
         """Out of the application: hung up, which is told next, or somebody continued the channel in the dialplan."""
@@ -438,6 +475,8 @@ class Caller:
         if hang_up:
             await self.floor.quietly(ari.hang_up(self.id))
         await self.floor.quietly(ari.end_bridge(self.bridge))
+        if self.talk.was_held:
+            await self.floor.quietly(ari.end_bridge(held_of(self.id)))
         if self.transfer is not None:
             await self.floor.quietly(ari.end_bridge(consult_of(self.id)))
 

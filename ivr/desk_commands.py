@@ -20,16 +20,16 @@ from hotline.commands import DeskCommand
 from hotline.database import reading, transaction
 from hotline.operators import Operator, Presence, Role
 from hotline.transfers import Happening
-from ivr import browser_phone, supervision
+from ivr import browser_phone, contacts, supervision
 from ivr.ari import AriError
 from ivr.caller import Caller
 from ivr.chain import NOT_OFFERED
 from ivr.desk import Desk, NotPossible
 from ivr.dialled_call import number_to_dial
 from ivr.floor import Floor
+from ivr.recall_call import RecallCall
 from ivr.recall_dialler import RecallDialler
 from ivr.supervision import Supervision
-from ivr.talk import Talk
 
 log = structlog.get_logger(__name__)
 
@@ -183,15 +183,18 @@ class DeskCommands:
             raise NotPossible(
                 "Tài khoản của trạm không có lệnh này.", "A station's account does not have this command."
             )
+        call_id = str(body.get("call_id", ""))
         at_once: dict[str, Callable[[], Any]] = {
             "sign_out": lambda: desks.sign_out(desk),
             "pause": lambda: desks.pause(desk, str(body.get("reason", ""))),
             "resume": lambda: desks.resume(desk),
             "finish_wrap_up": lambda: desks.finish_wrap_up(desk),
-            "hold_wrap_up": lambda: desks.hold_wrap_up(desk, str(body.get("call_id", ""))),
+            "hold_wrap_up": lambda: desks.hold_wrap_up(desk, call_id),
             "raise_acuity": lambda: self._raise(body, desk),
-            "hold": lambda: self._talk(body).hold(desk.operator_id),
-            "retrieve": lambda: self._talk(body).retrieve(desk.operator_id),
+            "hold": lambda: contacts.hold(self._floor, desk, call_id),
+            "retrieve": lambda: contacts.turn_to(self._floor, desk, call_id),
+            "hang_up": lambda: contacts.hang_up(self._floor, desk, call_id),
+            "take_next": lambda: contacts.take_next(self._floor, desk),
             "dial": lambda: self._dial(body, desk),
             "phone_gone": lambda: self._phone_gone(desk),
             "phone_ready": lambda: self._phone_ready(desk),
@@ -232,15 +235,10 @@ class DeskCommands:
         else:
             await self._recall(command, desk)
 
-    def _talk(self, body: dict[str, Any]) -> Talk:
-        visit = self._floor.visits.get(str(body.get("call_id", "")))
-        if not isinstance(visit, Caller):
-            raise NotPossible("Cuộc gọi này đã kết thúc.", "This call has ended.")
-        return visit.talk
-
     def _dial(self, body: dict[str, Any], desk: Desk) -> None:
         number = number_to_dial(self._floor.installation, desk.role, str(body.get("number", "")))
-        self._recalls.dial(number, desk)
+        talks = desk.state is Presence.TALKING
+        self._recalls.dial(number, desk, contacts.free_phone(self._floor, desk) if talks else None)
 
     def _phone_gone(self, desk: Desk) -> None:
         """The page that is this desk's telephone is being left; it may be back in a second."""
@@ -249,6 +247,8 @@ class DeskCommands:
             return
         if desk.state is Presence.TALKING and isinstance(visit, Caller):
             visit.talk.left(desk)
+        elif desk.state is Presence.TALKING and isinstance(visit, RecallCall):
+            visit.page_left = True
         elif desk.second_phone:
             return  # it rings on
         elif desk.state in (Presence.AVAILABLE, Presence.RINGING):
@@ -265,6 +265,8 @@ class DeskCommands:
             return
         if desk.state is Presence.TALKING and isinstance(visit, Caller):
             visit.talk.returned(desk)
+        elif desk.state is Presence.TALKING and isinstance(visit, RecallCall):
+            visit.returned(desk)
         elif desk.state is Presence.PAUSED and desk.reason == "phone":
             self._floor.desks.change(desk, Presence.AVAILABLE)
 
@@ -337,7 +339,7 @@ class DeskCommands:
                 "This callback is done already, or is being made.",
             )
         if command.body.get("mine") and state == "due":
-            if not desk.can_be_rung:
+            if not desk.can_be_rung and not contacts.can_part(self._floor, desk):
                 raise NotPossible(
                     "Máy của bạn chưa rảnh: hãy kết thúc cuộc đang nói, hoặc vào ca, rồi gọi.",
                     "Your phone is not free: end your call, or sign in, then call.",

@@ -33,8 +33,7 @@ class DialledCall(RecallCall):
 
     def _operator_leg_over(self, leg: Leg, what: str) -> None:
         super()._operator_leg_over(leg, what)
-        if not self.citizen_up:
-            self._end(EndReason.NOT_REACHED)
+        self._end(EndReason.NOT_REACHED)
 
 
 def number_to_dial(installation: Installation, role: str, text: str) -> str:

@@ -18,6 +18,7 @@ from hotline.record import Record
 from hotline.unit_files import UnitBook
 from ivr.ari import Ari, AriError, AriEvent
 from ivr.desk import Desk, Desks
+from ivr.leg import Leg, call_and_role
 from ivr.speech.prompts import sound_path
 from ivr.waiting_line import Free, Waiting
 
@@ -31,6 +32,18 @@ class Visit(Protocol):
     """A call this process looks after: a caller in the line, or a recall."""
 
     id: str
+
+    @property
+    def keeper(self) -> int | None:
+        """The operator who keeps them with music while they speak with another contact."""
+
+    @property
+    def kept_s(self) -> float:
+        """Since when they are kept."""
+
+    @property
+    def urgency(self) -> int:
+        """Higher is more urgent."""
 
     def heard(self, event: AriEvent) -> None:
         """Something happened on one of its channels."""
@@ -53,6 +66,15 @@ class Visit(Protocol):
     def lost(self, *, by_switch: bool) -> None:
         """Asterisk has its channel no more, and nobody heard it go."""
 
+    def take(self, leg: Leg) -> None:
+        """This operator's phone, which is up, is for them from now on."""
+
+    def give(self, leg: Leg) -> None:
+        """This phone is for another contact of its operator from now on."""
+
+    def ring_back(self, desk: Desk) -> None:
+        """Ring the phone of the operator who keeps them."""
+
 
 @dataclass
 class Floor:
@@ -65,6 +87,8 @@ class Floor:
     units: UnitBook = field(default_factory=UnitBook)
     """Administrative units, as the installation's files tell them."""
     visits: dict[str, Visit] = field(default_factory=dict)
+    lent: dict[str, str] = field(default_factory=dict)
+    """Operator's leg → the call it is for now, where that is not the one it was rung for."""
     in_use: dict[str, int] = field(default_factory=dict)
     """Channels of each trunk that Asterisk has now."""
     serve: Callable[[], None] = lambda: None
@@ -84,6 +108,11 @@ class Floor:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    def call_of(self, channel_id: str) -> tuple[str, str]:
+        """The call a channel is for now, and its role in it."""
+        call_id, role = call_and_role(channel_id)
+        return self.lent.get(channel_id, call_id), role
 
     def tell(self, event: Event) -> None:
         """Hand a fact to the record without waiting; the record journals what the database does not take in time."""

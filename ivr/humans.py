@@ -13,6 +13,7 @@ from hotline import events as e
 from hotline.acuity import Acuity
 from hotline.calls import EndReason
 from hotline.operators import Presence
+from ivr import kept
 from ivr.ari import NOT_THERE, AriError
 from ivr.leg import MISSED, SHOWN, Leg, left_by_itself, outcome
 
@@ -100,6 +101,17 @@ class Humans:
         self.legs[leg.id] = leg
         leg.created = True
 
+    def give(self, leg: Leg) -> None:
+        """The phone goes to another contact of its operator."""
+        self.legs.pop(leg.id, None)
+        if self.talking is leg:
+            self.talking = None
+
+    def receive(self, leg: Leg) -> None:
+        """A phone that is up comes from another contact of its operator."""
+        self.legs[leg.id] = leg
+        self._floor.lent[leg.id] = self._caller.id
+
     def without(self, channels: Collection[str]) -> None:
         """Asterisk has only these channels: legs that ended unheard are over."""
         for leg in list(self.legs.values()):
@@ -121,6 +133,11 @@ class Humans:
     def cancel(self, leg: Leg, why: str, reason: str = "normal") -> None:
         """Stop ringing one phone; its desk is free at once (or paused, when it was missed)."""
         if leg.ending or leg.over:
+            return
+        talks_elsewhere = any(
+            o.up and o is not leg and o.operator_id == leg.operator_id for o in self.legs.values()
+        )
+        if leg.up and not talks_elsewhere and kept.pass_on(self._floor, self._caller, leg):
             return
         leg.ending = why
         self._floor.spawn(self._floor.quietly(self._floor.ari.hang_up(leg.id, reason)))
@@ -184,11 +201,18 @@ class Humans:
                 self.cancel(other, "cancelled", "answered_elsewhere")
         self._floor.serve()
 
+    def talk_with(self, leg: Leg) -> None:
+        """An operator who is there and hears them already."""
+        self.legs[leg.id], self.talking, self.answered_once = leg, leg, True
+
     async def connect(self, leg: Leg) -> None:
         """Caller and human hear each other."""
         ari = self._floor.ari
-        quiet = self._floor.quietly(ari.stop_music(self._caller.id), self._caller.announcer.hush())
-        joined, _ = await asyncio.gather(self._join(leg), quiet)
+        async with leg.moving:
+            if self.legs.get(leg.id) is not leg:
+                return  # ended, or with another contact already
+            quiet = self._floor.quietly(ari.stop_music(self._caller.id), self._caller.announcer.hush())
+            joined, _ = await asyncio.gather(self._join(leg), quiet)
         if not joined:
             return
         self._floor.tell(
@@ -262,7 +286,9 @@ class Humans:
             desk = None  # their other phone rings on, or talks
         if desk is not None and desk.call_id == self._caller.id:
             missed = what in MISSED and not self._rang_for_all(leg, what)
-            if desk.state is Presence.RINGING and missed and not desk.signing_out and not desk.station:
+            if desk.state is Presence.TALKING and kept.ring_back(self._floor, desk):
+                pass  # they have hung up one contact, and another one waits for them
+            elif desk.state is Presence.RINGING and missed and not desk.signing_out and not desk.station:
                 self._floor.desks.change(desk, Presence.PAUSED, MISSED[what])
             else:
                 self._floor.desks.freed(desk, self._caller.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 SHOWN = "CONNECTEDLINE(num,i)"
@@ -39,6 +40,8 @@ class Leg:
     over: bool = False
     quality: dict[str, float] = field(default_factory=dict)
     """As `events.LegEnded.quality`, as far as it was measured."""
+    moving: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while it is brought into a bridge: who comes last has it."""
     announced: int = 0
     """How often a duty number has been told why it rings."""
 
@@ -66,6 +69,11 @@ def call_and_role(channel_id: str) -> tuple[str, str]:
 
 def bridge_of(call_id: str) -> str:
     return f"call-{call_id}"
+
+
+def held_of(call_id: str) -> str:
+    """The bridge in which the operator's phone waits, alone, while they keep the caller on hold."""
+    return f"held-{call_id}"
 
 
 def sayings_of(call_id: str) -> tuple[str, ...]:

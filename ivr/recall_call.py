@@ -1,4 +1,4 @@
-"""One recall: an operator is rung first, then the citizen whom the hotline owes a call; both are joined and recorded."""
+"""One recall: an operator is rung first, then the citizen whom the hotline owes a call. Once both are there it is a talk like any other."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ from hotline.recalls import Tried
 from hotline.recordings import relative_path
 from hotline.skills import HOME_LANGUAGE
 from ivr.ari import AriError, AriEvent
+from ivr.caller import Caller
 from ivr.desk import Desk
 from ivr.floor import Floor
-from ivr.leg import MISSED, SHOWN, Leg, bridge_of, call_and_role, outcome
+from ivr.kept import pass_on, ring_back
+from ivr.leg import MISSED, SHOWN, Leg, bridge_of, outcome
 from ivr.queue_members import Refused
-from ivr.recall import matches_nobody
+from ivr.talk import RETURN_RINGS_S
 from ivr.waiting_line import Waiting
 
 log = structlog.get_logger(__name__)
@@ -61,7 +63,6 @@ class RecallCall:
     dialled: bool = False
     """The citizen's number is this call's to dial (hotline.recall_tries)."""
     number_of_try: int = 0
-    citizen_up: bool = False
     over: bool = False
     at_once: bool = False
     """The operator has just asked for it, so their page answers by itself."""
@@ -70,12 +71,16 @@ class RecallCall:
     leg: Leg | None = None
     """The operator's who answered."""
     legs: dict[str, Leg] = field(default_factory=dict)
+    new_page: Leg | None = None
+    """The operator's page was loaded again while the citizen's phone rings."""
+    page_left: bool = False
+    keeper: int | None = None
+    kept_s: float = 0.0
     _count: int = 0
 
     @property
-    def _known_number(self) -> str:
-        shared = self.floor.installation.hotline(self.owed.hotline).shared_numbers
-        return "" if matches_nobody(self.owed.number, shared) else self.owed.number
+    def urgency(self) -> int:
+        return self.owed.acuity.urgency
 
     # -- its place in the line --
 
@@ -110,12 +115,34 @@ class RecallCall:
             return
         if not self.floor.desks.change(desk, Presence.RINGING, call_id=self.id):
             return
+        leg = self._new_leg(desk)
+        self.legs[leg.id] = leg
+        self._begin()
+        self.floor.spawn(self._dial(leg, f"operator,{self.id}", "", self.owed.number))
+
+    def _new_leg(self, desk: Desk) -> Leg:
         self._count += 1
-        leg = Leg(
+        return Leg(
             f"op-{self.id}-{self._count}", "operator", f"PJSIP/{desk.phone}", desk.username, self.floor.clock(),
             desk.operator_id,
         )  # fmt: skip
+
+    def take(self, leg: Leg) -> None:
+        """The operator who asked for it is on the phone already, and keeps another contact."""
         self.legs[leg.id] = leg
+        self.floor.lent[leg.id] = self.id
+        self._begin()
+        self._answered(leg)
+
+    def give(self, leg: Leg) -> None:
+        """The operator's phone is for another contact of theirs."""
+        self.legs.pop(leg.id, None)
+        self.leg = None
+
+    def ring_back(self, desk: Desk) -> None:
+        """Nobody keeps somebody whom they have not reached."""
+
+    def _begin(self) -> None:
         if not self.begun:
             self.begun = True
             self.floor.tell(
@@ -126,7 +153,6 @@ class RecallCall:
                 )
             )  # fmt: skip
             self.floor.tell(e.AcuityRaised(call_id=self.id, acuity=self.owed.acuity, why="recall"))
-        self.floor.spawn(self._dial(leg, f"operator,{self.id}", "", self.owed.number))
 
     async def _dial(self, leg: Leg, args: str, originator: str, shown: str) -> None:
         await self.floor.intend(
@@ -138,7 +164,7 @@ class RecallCall:
         if leg.over:
             return
         variables = {"PJSIP_HEADER(add,X-Call-Id)": self.id, SHOWN: shown}
-        if self.at_once:
+        if self.at_once or leg is self.new_page:
             variables["PJSIP_HEADER(add,X-Return)"] = "1"
         if leg.role == "caller":
             # What the process after this one must know of the talk it takes over, and the dialplan of a citizen left alone.
@@ -156,13 +182,47 @@ class RecallCall:
             log.info("a phone cannot be rung", call_id=self.id, endpoint=leg.endpoint, error=str(error))
             if leg.role == "caller":
                 self._not_reached(Tried.UNAVAILABLE)
+            elif leg is self.new_page:
+                self._drop(leg)
             else:
                 self._operator_leg_over(leg, "unavailable")
             return
         if leg.over or self.over:
             await self.floor.quietly(self.floor.ari.hang_up(leg.id))
 
+    def returned(self, desk: Desk) -> None:
+        """The operator's page is a telephone again: it is connected without a ring and takes the old one's place."""
+        if self.leg is None or self.leg.over or self.leg.endpoint != f"PJSIP/{desk.phone}":
+            return
+        if self.new_page is not None:
+            self._drop(self.new_page)
+        self.new_page = self._new_leg(desk)
+        self.floor.spawn(self._dial(self.new_page, f"operator,{self.id}", "", self.owed.number))
+
+    async def _new_page_is_there(self, leg: Leg) -> None:
+        old, self.leg, self.new_page, self.page_left = self.leg, leg, None, False
+        self.legs[leg.id] = leg
+        await self.floor.ari.join(bridge_of(self.id), leg.id)
+        if old is not None:
+            self._drop(old)
+
+    def _drop(self, leg: Leg) -> None:
+        """End a leg whose page is gone; its desk keeps its state."""
+        if leg is self.new_page:
+            self.new_page = None
+        self.legs.pop(leg.id, None)
+        if not leg.over:
+            leg.over = True
+            self.floor.tell(e.LegEnded(call_id=self.id, leg_id=leg.id, outcome="lost"))
+            self.floor.spawn(self.floor.quietly(self.floor.ari.hang_up(leg.id)))
+
+    def hang_up(self) -> None:
+        """The operator does not want them any more."""
+        self._left()
+
     def _cancel(self, leg: Leg, why: str, reason: str = "normal") -> None:
+        if leg is self.leg and pass_on(self.floor, self, leg):
+            return
         leg.ending = why
         self.floor.spawn(self.floor.quietly(self.floor.ari.hang_up(leg.id, reason)))
         self._operator_leg_over(leg, why)
@@ -178,7 +238,7 @@ class RecallCall:
             missed = what in MISSED and not self._rang_for_all(leg, what)
             if desk.state is Presence.RINGING and missed and not desk.signing_out:
                 self.floor.desks.change(desk, Presence.PAUSED, MISSED[what])
-            else:
+            elif desk.state is not Presence.TALKING or not ring_back(self.floor, desk):
                 self.floor.desks.freed(desk, self.id)
         if self.only_for is not None and self.leg is None and not self.legs:
             self._end(EndReason.NOT_REACHED)  # who wanted it did not pick up; their claim holds it for them
@@ -195,10 +255,22 @@ class RecallCall:
     def heard(self, event: AriEvent) -> None:
         if event.channel is None or self.over:
             return
-        if call_and_role(event.channel.id)[1] == "caller":
+        if self.floor.call_of(event.channel.id)[1] == "caller":
             self._citizen_heard(event)
+        elif self.new_page is not None and event.channel.id == self.new_page.id:
+            self._new_page_heard(self.new_page, event)
         elif (leg := self.legs.get(event.channel.id)) is not None:
             self._operator_heard(leg, event)
+
+    def _new_page_heard(self, leg: Leg, event: AriEvent) -> None:
+        state = event.channel.state if event.channel else ""
+        if event.kind == "StasisStart":
+            self.floor.spawn(self.floor.ari.dial(leg.id, RETURN_RINGS_S))
+        elif event.kind == "ChannelStateChange" and state == "Up" and not leg.up:
+            leg.up = True
+            self.floor.spawn(self._new_page_is_there(leg))
+        elif event.kind == "ChannelDestroyed":
+            self._drop(leg)
 
     def _operator_heard(self, leg: Leg, event: AriEvent) -> None:
         ari = self.floor.ari
@@ -211,9 +283,7 @@ class RecallCall:
         elif event.kind == "ChannelDestroyed":
             what, talked = outcome(leg, event.cause, event.tech_cause), leg is self.leg
             self._operator_leg_over(leg, what)
-            if talked and self.citizen_up:
-                self._end(EndReason.SERVED)
-            elif talked:
+            if talked:
                 self._left()
 
     def _answered(self, leg: Leg) -> None:
@@ -233,11 +303,13 @@ class RecallCall:
     async def _call_citizen(self, leg: Leg) -> None:
         ari, bridge = self.floor.ari, bridge_of(self.id)
         await ari.make_bridge(bridge)
-        await ari.join(bridge, leg.id)
+        async with leg.moving:
+            if self.leg is leg:
+                await ari.join(bridge, leg.id)
         said = self.floor.sounds(["callback-to-operator"], "vi", self.owed.hotline)
         if said:
             await self.floor.quietly(ari.play(leg.id, f"why-{leg.id}", said))
-        if self.over or leg.over:
+        if self.over or leg.over or self.leg is None:
             return
         try:
             self.number_of_try = await self._take(leg)
@@ -267,23 +339,37 @@ class RecallCall:
         if event.kind == "StasisStart":
             self.floor.spawn(self._dial_citizen())
         elif event.kind == "ChannelStateChange" and event.channel and event.channel.state == "Up":
-            if not self.citizen_up and self.leg is not None:
-                self.citizen_up = True
-                self.floor.spawn(self._connect(event.channel.name, self.leg))
+            if self.leg is not None:
+                self._talk(event.channel.name, self.leg)
         elif event.kind == "ChannelDestroyed":
-            if self.citizen_up:
-                self._end(EndReason.SERVED)
-            else:
-                self._not_reached(_tried(event))
+            self._not_reached(_tried(event))
 
     async def _dial_citizen(self) -> None:
         # In the bridge before it rings: the operator hears the ringing, or what the network says.
         await self.floor.ari.join(bridge_of(self.id), self.id)
         await self.floor.ari.dial(self.id, CITIZEN_RINGS_S)
 
-    async def _connect(self, channel_name: str, leg: Leg) -> None:
-        """They hear each other; the citizen is told who calls and that the call is recorded."""
-        self.reached()
+    def _talk(self, channel_name: str, leg: Leg) -> None:
+        """The citizen is there: from here on they are a caller who talks, with all that a caller has."""
+        self.over = True
+        self._tried(Tried.REACHED)  # nothing is owed any more
+        now_s, owed = self.floor.clock(), self.owed
+        caller = Caller(
+            floor=self.floor, id=self.id, hotline=owed.hotline, trunk=self.floor.installation.outbound_trunk.key,
+            number=owed.number, acuity=owed.acuity, branch=owed.branch, language=owed.language, queued_s=now_s,
+            answered_by_machine_s=now_s, front=True,
+        )  # fmt: skip
+        caller.begin()
+        caller.humans.talk_with(leg)
+        caller.do(self._greet(channel_name, leg, caller.known_number))
+        if self.page_left:
+            caller.talk.lose("the page was left while the citizen's phone rang")
+        if self.new_page is not None:
+            caller.humans.took_over(self.new_page)
+            caller.talk.back = self.new_page
+
+    async def _greet(self, channel_name: str, leg: Leg, known_number: str) -> None:
+        """Recorded from the first word; the citizen is told who calls and that the call is recorded."""
         path = self.recordings.absolute() / relative_path(self.id)
         if self.floor.mix_monitor is not None:
             try:
@@ -292,13 +378,9 @@ class RecallCall:
                 log.error("a recall is not recorded", call_id=self.id, error=str(error))
         self.floor.tell(
             e.CallAnswered(
-                call_id=self.id,
-                leg_id=leg.id,
-                answered_by=leg.name,
-                operator_id=leg.operator_id,
-                settles=self._known_number,
+                call_id=self.id, leg_id=leg.id, answered_by=leg.name, operator_id=leg.operator_id, settles=known_number
             )
-        )
+        )  # fmt: skip
         ari = self.floor.ari
         said = self.floor.sounds(["callback-to-citizen"], "vi", self.owed.hotline)
         await self.floor.quietly(ari.stop_playing(f"why-{leg.id}"))
@@ -309,9 +391,7 @@ class RecallCall:
 
     def lost(self, *, by_switch: bool) -> None:
         """Asterisk has no such channel any more."""
-        if self.citizen_up:
-            self._end(EndReason.SWITCH_LOST if by_switch else EndReason.SERVED)
-        elif self.leg is not None:
+        if self.leg is not None:
             self._left()
 
     def _left(self) -> None:
@@ -338,6 +418,8 @@ class RecallCall:
         self.over = True
         for leg in list(self.legs.values()):
             self._cancel(leg, "answered" if leg is self.leg else "cancelled")
+        if self.new_page is not None:
+            self._drop(self.new_page)
         self.floor.visits.pop(self.id, None)
         if self.begun:
             self.floor.tell(e.CallEnded(call_id=self.id, reason=reason))
@@ -345,13 +427,9 @@ class RecallCall:
         self.floor.spawn(self.floor.quietly(ari.hang_up(self.id), ari.end_bridge(bridge_of(self.id))))
         self.floor.serve()
 
-    def reached(self) -> None:
-        """Operator and citizen hear each other: nothing is owed any more."""
-        self._tried(Tried.REACHED)
-
     def withdraw(self, *, settled: bool) -> None:
-        """Not due now. One that is settled, as when the citizen rang themselves, stops ringing too; a talk goes on."""
-        if not self.dialled or (settled and not self.citizen_up):
+        """Not due now. One that is settled, as when the citizen rang themselves, stops ringing too."""
+        if not self.dialled or settled:
             self._end(EndReason.NOT_REACHED)
 
 

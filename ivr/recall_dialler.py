@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from hotline.calls import Call
 from hotline.database import reading
 from hotline.recalls import OWED, Recall, Tried
 from ivr.ari import Channel
+from ivr.contacts import can_part, free_phone
 from ivr.desk import Desk, NotPossible
 from ivr.dialled_call import DialledCall
 from ivr.floor import Floor
@@ -117,7 +119,7 @@ class RecallDialler:
 
     async def _end_left_behind(self) -> None:
         """A recall that a dead process was dialling is due again, unless its talk goes on."""
-        alive = [call.id for call in self._by_recall().values()]
+        alive = [*self._floor.visits]
         own = "" if self._looked_after else self._floor.node  # Asterisk has told which of them live
         for row in await asyncio.to_thread(left_behind, own, alive):
             log.warning("a recall was left behind", recall=row.id, dialled_as=row.dial_id)
@@ -140,16 +142,22 @@ class RecallDialler:
         if wanted is not None:
             wanted.begun, call.only_for = True, wanted.operator_id
             desk = self._floor.desks.of(wanted.operator_id)
-            if desk is None or not desk.can_be_rung:
-                return
-            self._floor.visits[call_id] = call
-            call.ring(desk)
+            if desk is not None and desk.can_be_rung:
+                self._floor.visits[call_id] = call
+                call.ring(desk)
+            elif desk is not None and can_part(self._floor, desk):
+                with suppress(
+                    NotPossible
+                ):  # a hand-over has begun, or the line is being reconnected: the wish is over
+                    leg = free_phone(self._floor, desk)
+                    self._floor.visits[call_id] = call
+                    call.take(leg)
             return
         self._floor.visits[call_id] = call
 
-    def dial(self, number: str, desk: Desk) -> None:
-        """A call that this operator makes now. Raises NotPossible when their phone cannot ring."""
-        if not desk.can_be_rung:
+    def dial(self, number: str, desk: Desk, leg: Leg | None = None) -> None:
+        """A call that this operator makes now, with their phone if it is up. Raises NotPossible when it cannot ring."""
+        if leg is None and not desk.can_be_rung:
             raise NotPossible(
                 "Hãy vào ca và kết thúc cuộc gọi đang có rồi gọi ra.",
                 "Sign in and end the call you have, then call out.",
@@ -160,31 +168,21 @@ class RecallDialler:
         owed = Owed(f"dialled-{call_id}", call_id, "", hotline, number, Acuity.NONMED, 0, 0.0)
         call = DialledCall(self._floor, call_id, owed, self._recordings, self._floor.clock(), at_once=True)
         self._floor.visits[call_id] = call
-        call.ring(desk)
+        if leg is not None:
+            call.take(leg)
+        else:
+            call.ring(desk)
 
     def wanted_by(self, recall_id: str, operator_id: int) -> None:
         """This operator makes the call themselves: their desk is rung for it, whoever else is free."""
         self._wanted[recall_id] = _Wanted(operator_id, self._floor.clock())
 
-    def take_over(self, channel: Channel, operator: Channel | None) -> bool:
-        """Go on with a talk that an earlier process joined; False when citizen and operator are not both there."""
-        _, _, rest = channel.app_data.partition(",citizen,")
-        hotline, _, recall_id = rest.partition(",")
-        if channel.state != "Up" or operator is None or operator.state != "Up":
-            return False
-        said = channel.variables
-        acuity = Acuity(said["ACUITY"]) if said.get("ACUITY") in set(Acuity) else Acuity.ORANGE
-        call_id = recall_id.removeprefix("r-")
-        owed = Owed(
-            recall_id, call_id, said.get("TICKET", ""), hotline, said.get("CALLER", ""), acuity, 0, 0.0
-        )
-        call = RecallCall(self._floor, channel.id, owed, self._recordings, self._floor.clock())
-        call.begun = call.dialled = call.citizen_up = True
-        phone = operator.name.removeprefix("PJSIP/").rpartition("-")[0]
-        desk = self._floor.desks.at(phone)
-        leg = Leg(operator.id, "operator", f"PJSIP/{phone}", desk.username if desk else phone, 0.0)
-        leg.up, leg.operator_id = True, desk.operator_id if desk is not None else None
-        call.leg = call.legs[leg.id] = leg
-        self._floor.visits[channel.id] = call
-        call.reached()  # the earlier process may have died before it said so
-        return True
+    def talks(self, channel: Channel) -> None:
+        """A citizen whom an earlier process had rung is on the line: it may have died before it said that nothing is owed any more."""
+        recall_id = channel.app_data.rpartition(",")[2]
+        self._floor.tell(
+            e.RecallTried(
+                recall_id=recall_id, call_id=recall_id.removeprefix("r-"), dial_id=channel.id, outcome=Tried.REACHED,
+                number_of_try=0,
+            )
+        )  # fmt: skip

@@ -27,9 +27,10 @@ from ivr.ari import Bridge, Channel
 from ivr.caller import Caller
 from ivr.desk import Desk
 from ivr.floor import Floor
-from ivr.leg import Leg, bridge_of, call_and_role, sayings_of
+from ivr.leg import Leg, bridge_of, call_and_role, held_of, sayings_of
 from ivr.other_ways import PROMISES
 from ivr.recall import matches_nobody
+from ivr.talk import KEPT_BY
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +58,8 @@ class OpenCall:
     human_at: datetime | None
     promised: str
     """Why a callback is owed for it already (asked, released); empty when none is."""
+    held: bool = False
+    """On hold."""
 
 
 def open_calls(node: str) -> dict[str, OpenCall]:
@@ -72,7 +75,7 @@ def open_calls(node: str) -> dict[str, OpenCall]:
         return {
             c.id: OpenCall(
                 c.id, c.hotline, CallState(c.state), Acuity(c.acuity), given or c.caller_number, c.direction, c.arrived_at,
-                c.queued_at, c.human_at, promised or "",
+                c.queued_at, c.human_at, promised or "", c.held_at is not None,
             )
             for c, given, promised in rows
         }  # fmt: skip
@@ -98,10 +101,10 @@ async def reconcile(
     floor: Floor,
     *,
     asterisk_restarted: bool,
-    take_over_recall: Callable[[Channel, Channel | None], bool] = lambda citizen, operator: False,
+    recall_talks: Callable[[Channel], None] = lambda citizen: None,
     watching: Collection[str] = (),
 ) -> None:
-    """Bring desks, calls and the database to what Asterisk has; a recall's talk goes on when `take_over_recall` says so.
+    """Bring desks, calls and the database to what Asterisk has; `recall_talks` is told of each citizen we rang who is on the line.
 
     `watching` are the channels of supervisors who listen in this process; those of an earlier one are let go.
     """
@@ -118,6 +121,7 @@ async def reconcile(
     except (SQLAlchemyError, TimeoutError) as error:
         log.warning("the database is away; calls are taken over without it", error=type(error).__name__)
         known, handed = {}, {}
+    floor.lent = lent(channels, bridges)
     for call_id, visit in list(floor.visits.items()):
         if call_id not in channels:
             visit.lost(by_switch=asterisk_restarted)
@@ -130,10 +134,8 @@ async def reconcile(
         if is_caller(channel, floor.ari.app) and channel.id not in floor.visits:
             await _take_over(floor, channel, channels, bridges, known.get(channel.id), handed.get(channel.id))
         elif channel.app_data.startswith(f"{floor.ari.app},citizen,") and channel.id not in floor.visits:
-            operators_legs = (c for i, c in channels.items() if call_and_role(i) == (channel.id, "operator"))
-            if take_over_recall(channel, next(operators_legs, None)):
-                continue
-            if channel.state == "Up":  # they answered us and hear nobody: first in line
+            if channel.state == "Up":
+                recall_talks(channel)
                 await _take_over(floor, channel, channels, bridges, known.get(channel.id), None)
             else:
                 await floor.quietly(floor.ari.hang_up(channel.id))
@@ -144,6 +146,18 @@ async def reconcile(
         if there is not None and there.app != "Stasis" and call.state in _OURS:
             floor.tell(e.CallLeftToDialplan(call_id=call.id, why="continued while nobody listened"))
     end_vanished(floor, known, set(channels), asterisk_restarted=asterisk_restarted)
+
+
+def lent(channels: Mapping[str, Channel], bridges: Mapping[str, Bridge]) -> dict[str, str]:
+    """Operators' legs that stand in another call's bridge than the one they were rung for, each with that call."""
+    found = {}
+    for bridge in bridges.values():
+        kind, _, call_id = bridge.id.partition("-")
+        for member in bridge.channels & channels.keys():
+            rung_for, role = call_and_role(member)
+            if kind in ("call", "consult", "held") and role == "operator" and rung_for != call_id:
+                found[member] = call_id
+    return found
 
 
 async def learn_operators(floor: Floor) -> bool:
@@ -172,6 +186,11 @@ def is_caller(channel: Channel, app: str) -> bool:
     return channel.app == "Stasis" and channel.app_data.startswith(f"{app},caller")
 
 
+def _hotline_of(channel: Channel) -> str:
+    """As the application's own words have it: "hotline,caller,<key>" and "hotline,citizen,<key>,<recall>"."""
+    return [*channel.app_data.split(","), "", "", ""][2]
+
+
 async def _take_over(
     floor: Floor,
     channel: Channel,
@@ -186,7 +205,7 @@ async def _take_over(
     # No waiting from here until the legs are known, or a phone that rings already would be rung again.
     queued_at = known.queued_at if known is not None and known.queued_at is not None else None
     waited_s = (e.now() - queued_at).total_seconds() if queued_at else channel.age_s
-    caller = Caller.from_channel(floor, channel, channel.app_data.rpartition(",")[2], waited_s)
+    caller = Caller.from_channel(floor, channel, _hotline_of(channel), waited_s)
     if known is not None:
         caller.acuity = higher(caller.acuity, known.acuity)
         caller.humans.answered_once = known.human_at is not None
@@ -199,7 +218,9 @@ async def _take_over(
         return
     caller.announcer.found(playing)
     inside = bridge.channels
-    others = {i: c for i, c in channels.items() if i != channel.id and call_and_role(i)[0] == channel.id}
+    held = bridges.get(held_of(channel.id))
+    aside = held.channels if held is not None else frozenset()
+    others = {i: c for i, c in channels.items() if i != channel.id and floor.call_of(i)[0] == channel.id}
     legs = {i: _take_over_leg(floor, caller, other) for i, other in others.items()}
     if adoption.take_up(caller, channels, bridges, handed, legs):
         _desks_of(floor, caller)
@@ -208,10 +229,13 @@ async def _take_over(
             return
     else:
         for leg in legs.values():
-            _go_on(caller, leg, talking=leg.id in inside)
+            _go_on(caller, leg, talking=leg.id in inside or leg.id in aside)
+        caller.talk.found(channel.variables.get(KEPT_BY, ""), was_held=known is not None and known.held)
         _desks_of(floor, caller)
     log.info("a call is taken over", call_id=caller.id, talking=caller.humans.talking is not None)
-    if caller.humans.talking is not None:
+    if caller.talk.on_hold:
+        await floor.quietly(floor.ari.start_music(caller.id))
+    elif caller.humans.talking is not None:
         # Held, comforted or spoken to when nobody looked after them.
         await floor.quietly(floor.ari.stop_music(caller.id), caller.announcer.hush())
     elif caller.transfer is not None and caller.transfer.holds_caller:
@@ -223,7 +247,7 @@ async def _take_over(
 
 
 def _take_over_leg(floor: Floor, caller: Caller, channel: Channel) -> Leg:
-    role = call_and_role(channel.id)[1]
+    role = floor.call_of(channel.id)[1]
     phone = channel.name.removeprefix("PJSIP/").rpartition("-")[0]
     desk = floor.desks.at(phone)  # also of a colleague who was asked to join in
     dialled = channel.app_data.rpartition(",")[2] if role == "chain" else ""
@@ -264,13 +288,13 @@ async def _clear_leftovers(
 ) -> None:
     """End legs and bridges whose caller is gone."""
     for channel_id in channels:
-        call_id, role = call_and_role(channel_id)
+        call_id, role = floor.call_of(channel_id)
         if role != "caller" and call_id not in floor.visits:
             await floor.quietly(floor.ari.hang_up(channel_id))
     for bridge_id in bridges:
         kind, dash, call_id = bridge_id.partition("-")
         of_a_watch = kind == "watch" and call_id not in channels
-        if of_a_watch or (dash and kind in ("call", "consult") and call_id not in floor.visits):
+        if of_a_watch or (dash and kind in ("call", "consult", "held") and call_id not in floor.visits):
             await floor.quietly(floor.ari.end_bridge(bridge_id))
 
 

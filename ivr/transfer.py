@@ -108,7 +108,7 @@ class Transfer:
     def begin(self, operator: Leg | None, lines: tuple[Line, ...], card: dict[str, Any]) -> None:
         """Write the intent, move the parties to their places, ring the first number."""
         self.operator = operator
-        self._caller.talk.held = False
+        self._caller.talk.released()
         self.brief(lines, card)
         self._caller.do(self._begin(card))
 

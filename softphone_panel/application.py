@@ -26,6 +26,7 @@ from hotline.settings import settings
 from softphone_panel import (
     administration,
     call_tasks,
+    contacts,
     desk,
     floor,
     handing_over,
@@ -104,6 +105,7 @@ def create() -> Flask:
         signing,
         trust,
         desk,
+        contacts,
         my_desk,
         handing_over,
         station_desk,

@@ -20,6 +20,7 @@ from ivr import second_stage
 from softphone_panel import (
     call_card,
     call_tasks,
+    contacts,
     desk,
     filling,
     handing_over,
@@ -56,6 +57,7 @@ def page() -> str:
         work = _work(session, ticket) if ticket is not None else {"ticket": None}
         values = {**desk.bar_values(session), **card, **work}
         values |= {
+            **contacts.values(session),
             **wrapping_up.values(session),
             **call_tasks.values(session),
             **handing_over.values(session),
@@ -196,10 +198,10 @@ def save(ticket_id: str) -> tuple[Response, int]:
         with transaction() as session:
             ticket = workable(session, ticket_id)
             ticket = tickets.held_ticket(session, ticket.id)
-            call_id = call_card.at_desk(session, current_user.id)[0]
-            call = session.get(Call, call_id) if call_id else None
+            call_id, at_desk, _ = call_card.at_desk(session, current_user.id)
+            call = session.get(Call, call_id) if at_desk == ticket.id else None
             filled = filling.fill(
-                session, script, ticket, call if call is not None and call.ticket_id == ticket.id else None,
+                session, script, ticket, call or contacts.live_call(session, current_user.id, ticket.id),
                 name, form.get("value", ""), seen=int(seen), finished=form.get("finished") == "1",
                 operator_id=current_user.id, username=current_user.username,
             )  # fmt: skip

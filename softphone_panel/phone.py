@@ -22,7 +22,7 @@ from softphone_panel.words import say
 log = structlog.get_logger(__name__)
 room = Blueprint("phone", __name__)
 
-KINDS = frozenset({"dial", "hold", "retrieve", "phone_gone", "phone_ready"})
+KINDS = frozenset({"dial", "hold", "retrieve", "hang_up", "phone_gone", "phone_ready"})
 PAGE = re.compile(r"[0-9a-f]{32}")
 
 

@@ -47,6 +47,7 @@ MARKED: Mapping[str, str] = {
     "call_queued": "▸",
     "acuity_raised": "▲",
     "call_answered": "☎",
+    "call_held": "‖",
     "call_waits_again": "↺",
     "call_watched": "☊",
     "transfer_changed": "⇄",

@@ -123,6 +123,10 @@ def _waits_again(body: Body, names: Names) -> str:
     return say("Người dân chờ tiếp, ở đầu hàng: {why}.", why=body.get("why") or "?")
 
 
+def _held(body: Body, names: Names) -> str:
+    return say("Giữ máy: người gọi nghe nhạc.") if body.get("held") else say("Nói tiếp sau khi giữ máy.")
+
+
 def _watched(body: Body, names: Names) -> str:
     who = names.get(int(body.get("supervisor_id") or 0)) or str(body.get("by") or "?")
     return say("{name}: {mode}", name=who, mode=shown.word(shown.WATCHES, str(body.get("mode") or ""))) + "."
@@ -300,6 +304,7 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "leg_ended": _leg_ended,
     "call_answered": _answered,
     "call_waits_again": _waits_again,
+    "call_held": _held,
     "call_watched": _watched,
     "call_moved_to_front": _to_front,
     "call_left_to_dialplan": _to_dialplan,

@@ -190,6 +190,8 @@ COMMANDS: Mapping[str, str] = {
     "dial": "gọi ra",
     "hold": "giữ máy",
     "retrieve": "nói tiếp",
+    "hang_up": "gác máy",
+    "take_next": "nhận người đang chờ",
     "phone_gone": "tắt điện thoại trên trang",
     "phone_ready": "bật điện thoại trên trang",
     "recall_now": "gọi lại ngay",

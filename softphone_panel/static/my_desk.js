@@ -4,12 +4,16 @@
   const TYPING_MS = 400;        // after the last key
   const AGAIN_MS = 1000;        // after a save that reached nobody; doubled up to 8 s
   const FROM_OTHERS_MS = 150;
+  const PAUSE_MS = 3000;        // so long after the last key nobody is in the middle of a word
+  const TURNING_MS = 5000;
   const work = () => document.querySelector("#work > [data-ticket]");
   const ticket = () => work()?.dataset.ticket || "";
   const csrf = () => document.querySelector("meta[name=csrf-token]")?.content || "";
   const fields = () => [...document.querySelectorAll("#work .field")];
+  // A field belongs to the ticket it was shown with, also when the page shows another one meanwhile.
+  const home = (field) => field.closest("[data-save]").dataset;
   const states = new WeakMap(); // field → {saved, timer, sending, again, clash}
-  const draftOf = (field) => `1022:${ticket()}:${field.dataset.field}`;
+  const draftOf = (field) => `1022:${home(field).ticket}:${field.dataset.field}`;
 
   // --- a field's value ---------------------------------------------------------------------------------
   function valueOf(field) {
@@ -40,7 +44,7 @@
     field.classList.toggle("is-saving", kind === "saving");
     field.classList.toggle("is-waiting", kind === "waiting");
     const all = document.querySelector("#work .all-saved");
-    if (!all) return;
+    if (!all || !field.isConnected) return;
     const waiting = fields().filter((one) => one.classList.contains("is-waiting")).length;
     all.textContent = waiting ? work().dataset.waits : kind === "saved" ? `${work().dataset.kept} ${text.replace("✓ ", "")}` : all.textContent;
   }
@@ -72,17 +76,16 @@
     const last = state.finished;
     state.finished = false;
     state.sending = true;
-    say(field, work().dataset.saving, "saving");
+    say(field, home(field).saving, "saving");
     const body = new URLSearchParams({ name: field.dataset.field, value, seen: field.dataset.version, finished: last ? "1" : "0" });
     let answer = null, told = {};
     try {
-      answer = await fetch(work().dataset.save, {
+      answer = await fetch(home(field).save, {
         method: "POST", body, keepalive: leaving, headers: { "X-CSRFToken": csrf(), "HX-Request": "true" },
       });
       told = await answer.json();
     } catch { /* nobody answered, or with no JSON: told below */ }
     state.sending = false;
-    if (!field.isConnected) return;
     if (answer?.ok) {
       state.saved = value;
       state.unentered = !last;
@@ -91,10 +94,10 @@
       complain(field, "");
       keepDraft(field);
       say(field, "✓ " + told.at, "saved");
-      judge(told.state);
+      if (field.isConnected) judge(told.state);
       if (last && told.value !== value && !isDirty(field)) { show(field, told.value); state.saved = told.value; }
     } else if (answer?.status === 409 && told.sentence) {
-      state.clash = told;
+      state.clash = told;                          // of a ticket that is not shown: the draft tells it when it is again
       say(field, "≠", "waiting");
       complain(field, told.sentence);
       return;
@@ -271,13 +274,19 @@
   });
 
   // --- the call at the desk --------------------------------------------------------------------------------------
-  let loading = "";
+  let loading = "", waits = 0, turning = 0, lastKey = 0;
+  document.addEventListener("1022-turning", () => { turning = Date.now(); });
+  document.addEventListener("keydown", () => { lastKey = Date.now(); }, true);
+  const isTyping = () => Boolean(document.activeElement?.closest("#work .field")) && Date.now() - lastKey < PAUSE_MS;
   function follow() {
     const card = document.querySelector("#caller [data-ticket]");
     const wanted = card?.dataset.ticket;
     document.getElementById("work").classList.toggle("is-other", Boolean(wanted && ticket() && wanted !== ticket()));
     // A RED call rings at every free desk: the script comes to the one who answers.
     if (!wanted || card.dataset.state === "ringing" || wanted === ticket() || wanted === loading) return;
+    // A contact who hung up must not take the words out of the operator's hands.
+    clearTimeout(waits);
+    if (ticket() && Date.now() - turning > TURNING_MS && isTyping()) { waits = setTimeout(follow, 500); return; }
     leave();
     loading = wanted;
     htmx.ajax("GET", document.getElementById("work").dataset.from + encodeURIComponent(wanted), { target: "#work", swap: "innerHTML" })

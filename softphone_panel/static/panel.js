@@ -127,9 +127,9 @@
     const asked = new URLSearchParams();
     if (last) asked.set("after", last);
     if (desk) {                 // a desk's page hears of its own operator and calls only
-      const now = document.querySelector("[data-call]")?.dataset || {};
+      const calls = [...document.querySelectorAll("[data-call]")].map((one) => one.dataset.call);
       asked.set("operator", desk.dataset.streamOperator);
-      asked.set("about", [now.call, document.querySelector("#work > [data-ticket]")?.dataset.ticket].filter(Boolean).join(" "));
+      asked.set("about", [...new Set(calls), document.querySelector("#work > [data-ticket]")?.dataset.ticket].filter(Boolean).join(" "));
     }
     const url = document.body.dataset.stream + (asked.size ? "?" + asked : "");
     source = new EventSource(url, { withCredentials: true });
@@ -166,9 +166,9 @@
     if (!liveAbout && !liveOperator) return true;
     if (liveOperator && liveOperator === String(about.operator_id)) return true;
     const ids = (liveAbout || "").split(" ");
-    const shown = "liveFollowed" in part.dataset ? part.querySelector("[data-call]")?.dataset : null;
-    return [about.call_id, about.ticket_id].some(
-      (id) => id && (ids.includes(id) || id === shown?.call || id === shown?.ticket));
+    const shown = "liveFollowed" in part.dataset ? [...part.querySelectorAll("[data-call]")] : [];
+    return [about.call_id, about.ticket_id].some((id) => id && (
+      ids.includes(id) || shown.some(({ dataset }) => id === dataset.call || id === dataset.ticket)));
   }
   function readOwn() {
     clearTimeout(soon.timer);

@@ -221,6 +221,9 @@ class FakeAri:
                 if method == "DELETE":
                     self.recorded.discard(name)
                 return (200, {"name": name}) if there else (404, {"message": "Recording not found"})
+            case ["POST", "channels", channel, "variable"] if channel in self.channels:
+                self.channels[channel].channelvars[query["variable"]] = query["value"]
+                return 204, None
             case ["POST", "bridges", bridge]:
                 if bridge in self.bridges:
                     return 409, {"message": f"Bridge with id '{bridge}' already exists"}

@@ -14,6 +14,7 @@ from hotline.acuity import Acuity
 from hotline.operators import Presence
 from hotline.recalls import Recall
 from ivr import recall_call, recall_dialler
+from ivr.caller import Caller
 from ivr.recall_call import Owed, RecallCall
 from tests.ivr.fake_ari import FakeAri, FakeChannel
 from tests.ivr.test_call_control import Stage, _no_database, played, stage  # noqa: F401 - the fixture is used by its name
@@ -215,9 +216,9 @@ def test_a_recall_of_a_dead_process_is_taken_over_with_its_level_and_ticket(tmp_
             asterisk.bridges[f"call-{call}"] = {call, leg.id}
             async with stage(tmp_path, asterisk) as s:
                 taken = s.floor.visits[call]
-                assert isinstance(taken, RecallCall)
-                owed = taken.owed
-                assert (owed.acuity, owed.ticket_id, owed.number) == ("RED", "t-n1-1.1", "+84912000000")
+                assert isinstance(taken, Caller)
+                assert taken.humans.talking is not None
+                assert (taken.acuity, taken.number) == ("RED", "+84912000000")
                 assert [(t.recall_id, t.outcome) for t in s.told.of(e.RecallTried)] == [
                     ("r-n1-1.1", "reached")
                 ]

@@ -36,6 +36,17 @@ function fold(act, closed = !part(`phone-${act}`).hidden) {
   part(`phone-${act}`).hidden = closed;
   root.querySelector(`[data-act=${act}]`).setAttribute("aria-expanded", String(!closed));
 }
+// Which contact the phone is for now, and whether they are on hold, is what the exchange says: it goes from one to another without a new call.
+const contacts = () => [...document.querySelectorAll("#contacts [data-call]")];
+const active = () => contacts().find((one) => "active" in one.dataset);
+function followContact() {
+  const now = active();
+  if (!now || !about || !["talking", "held"].includes(state)) return;
+  about.who = now.dataset.number;
+  held = now.dataset.state === "held";
+  show(held ? "held" : "talking");
+}
+document.addEventListener("htmx:afterSwap", (event) => { if (event.detail.target?.id === "contacts") followContact(); });
 const rest = () => show(!line.isRegistered && wanted ? "away" : wanted ? "ready" : "off");
 
 // --- the line's news ---------------------------------------------------------------------------------
@@ -64,6 +75,7 @@ function incoming(detail) {
 function accepted() {
   ring.stop();
   show("talking");
+  followContact();
   stopQuality = quality.follow(line.session.connection, (now) => {
     const sign = part("phone-quality"), how = quality.grade(now);
     sign.hidden = false;
@@ -171,7 +183,7 @@ async function whose() {
 // --- what the operator does --------------------------------------------------------------------------
 function ask(kind, more = {}) {
   const body = new FormData();
-  for (const [name, value] of Object.entries({ csrf_token: csrf(), kind, click_id: hex(), call_id: about?.callId || "", ...more })) body.set(name, value);
+  for (const [name, value] of Object.entries({ csrf_token: csrf(), kind, click_id: hex(), call_id: active()?.dataset.call || about?.callId || "", ...more })) body.set(name, value);
   return body;
 }
 async function tell(kind, more) {
@@ -179,17 +191,16 @@ async function tell(kind, more) {
   document.dispatchEvent(new Event("1022-asked"));   // the bar shows what became of it
   return answer;
 }
-async function hold() {
-  const to = !held;
-  if (!(await tell(to ? "hold" : "retrieve"))?.ok) return;
-  held = to;
-  show(held ? "held" : "talking");
+const hold = () => tell(held ? "retrieve" : "hold");
+function hangUp() {
+  if (contacts().length > 1) tell("hang_up");   // the phone is for the next contact then
+  else line.hangUp();
 }
 const ACTS = {
   start: () => start(["elsewhere", "moved"].includes(state)).catch(() => {}),
   answer: () => { ring.stop(); show("answering"); line.answer(); },
   reject: () => line.reject(),
-  hangup: () => line.hangUp(),
+  hangup: hangUp,
   mute: () => { muted = !muted; line.mute(muted); show(state); },
   hold,
   pad: () => fold("pad"),

@@ -7,29 +7,28 @@ import http.client
 import logging
 import os
 import shutil
-import signal
 import socket
 import ssl
-import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import expect
 
 from front_door import demo_data
-from hotline.calls import Leg as LegRow
 from hotline.operators import Operator, OperatorPresence
 from ivr import browser_phone
-from tests import ports
-from tests.product import Product, eventually, running_product
-from tests.softphone_panel.browser_desk import BrowserDesk, Elsewhere, another_machine, chromium, processes_of
+from tests.product import Product, eventually
+from tests.softphone_panel.telephone.browser_desk import BrowserDesk, chromium
+from tests.softphone_panel.telephone.scene import (
+    CITIZEN_HZ,
+    NEXT_HZ,
+    OPERATOR_HZ,
+    comfort_after,
+    played,
+    talking,
+)
 from tests.world import Answering, Carrier, Citizen, Phone
-from tests.world.leg import Leg
 
 log = logging.getLogger(__name__)
 """Measured numbers: pytest -o log_cli=true --log-cli-level=INFO."""
@@ -37,87 +36,6 @@ pytestmark = [
     pytest.mark.live,
     pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium on this machine"),
 ]
-OPERATOR_HZ, CITIZEN_HZ, NEXT_HZ = 1000, 620, 1300
-NOTICED_S = 3.0
-BACK_S = 4.0
-
-
-@pytest.fixture(scope="module")
-def elsewhere() -> Iterator[Elsewhere]:
-    with another_machine(ports.WORKER) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def product(elsewhere: Elsewhere) -> Iterator[Product]:
-    with (
-        tempfile.TemporaryDirectory(prefix="phone-1022-") as name,
-        running_product(
-            Path(name), desks=2, more={"HOTLINE_FRONT_HOST": elsewhere.ours}, wrap_up_s="1"
-        ) as made,
-    ):
-        yield made
-
-
-@dataclass
-class Scene:
-    on: Product
-    folder: Path
-    carrier: Carrier
-    browser: Browser
-    desk: BrowserDesk
-    leg: Leg
-
-    def strike(self, number: signal.Signals) -> None:
-        """The whole browser gets that signal."""
-        for pid in processes_of(self.folder, OPERATOR_HZ):
-            os.kill(pid, number)
-
-
-@asynccontextmanager
-async def talking(
-    on: Product, folder: Path, number: str, elsewhere: Elsewhere | None = None, home: str = "/desk"
-) -> AsyncIterator[Scene]:
-    """An operator in the browser talks with a citizen."""
-    plan = on.plan()
-    trunk = plan.trunks[0]
-    async with (
-        Carrier(plan.product, trunk.host, trunk.port) as carrier,
-        chromium(folder, OPERATOR_HZ, elsewhere) as browser,
-    ):
-        origin = f"https://{elsewhere.ours}:{on.given.front_port}" if elsewhere else ""
-        desk = await BrowserDesk.open(browser, on.given, "lan", demo_data.password(on.given), origin, home)
-        await desk.go_on_duty()
-        leg = await Citizen(carrier, number, tone_hz=CITIZEN_HZ).call("02711022")
-        await leg.until_sound()
-        await leg.press("0")
-        await desk.is_in("ringing", 15)
-        await desk.act("answer")
-        await leg.until_hears(OPERATOR_HZ, within_s=5)
-        try:
-            yield Scene(on, folder, carrier, browser, desk, leg)
-        finally:
-            if leg.ended_s is None:
-                leg.hang_up()
-            if browser.is_connected():
-                await desk.leave_duty()
-        assert desk.faults == []
-
-
-def played(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(asyncio.wait_for(scene(), 120))
-
-
-async def _comfort_after(leg: Leg, since_s: float) -> float:
-    """Seconds from `since_s` until something else than the operator's tone was heard."""
-    while True:
-        now = time.monotonic()
-        received = leg.stream.received
-        last = received.sounding[-1] if received.sounding else 0.0
-        if last > since_s + 0.3 and received.heard(now - 0.3, now).get(OPERATOR_HZ, 0.0) < 0.2:
-            return now - since_s
-        assert now - since_s < 10, "no comfort"
-        await asyncio.sleep(0.04)
 
 
 def test_the_front_speaks_tls_and_http_2_and_leads_to_nothing_else_of_asterisk(product: Product) -> None:
@@ -164,7 +82,7 @@ def test_a_call_in_the_browser_is_answered_muted_held_keyed_and_hung_up(
             await s.leg.until_hears(OPERATOR_HZ, within_s=2)
             await s.desk.page.keyboard.press("F8")
             await s.desk.is_in("held")
-            await _comfort_after(s.leg, time.monotonic())
+            await comfort_after(s.leg, time.monotonic())
             held = await s.leg.listen(3.0)
             assert held.get(OPERATOR_HZ, 0) < 0.05
             assert s.leg.rms(1.0) > 100  # music
@@ -327,156 +245,5 @@ def test_the_telephone_is_without_a_fault_of_access_in_every_state(product: Prod
             await leg.until_ended(5)
             await desk.leave_duty()
         assert found == {}, found
-
-    played(scene)
-
-
-def test_a_reload_brings_the_same_operator_back_and_the_citizen_hears_comfort_meanwhile(
-    product: Product, tmp_path: Path
-) -> None:
-    async def scene() -> None:
-        async with talking(product, tmp_path, "0912000002") as s:
-            began = time.monotonic()
-            reloading = asyncio.create_task(s.desk.page.reload())
-            noticed = await _comfort_after(s.leg, began)
-            back = await s.leg.until_hears(OPERATOR_HZ, within_s=8) - began
-            await reloading
-            log.info(
-                "reload: comfort after %.2f s, back after %.2f s, longest gap %.2f s",
-                noticed, back, s.leg.longest_gap_s(began),
-            )  # fmt: skip
-            assert noticed <= NOTICED_S
-            assert back <= BACK_S
-            await s.desk.is_in("talking")
-            assert abs(await s.desk.hears_hz() - CITIZEN_HZ) < 12
-
-    played(scene)
-
-
-def test_a_frozen_browser_is_noticed_and_talks_on_when_it_wakes(product: Product, tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with talking(product, tmp_path, "0912000003") as s:
-            began = time.monotonic()
-            s.strike(signal.SIGSTOP)
-            try:
-                noticed = await _comfort_after(s.leg, began)
-                await asyncio.sleep(1.0)
-            finally:
-                s.strike(signal.SIGCONT)
-            woken = time.monotonic()
-            back = await s.leg.until_hears(OPERATOR_HZ, within_s=8) - woken
-            log.info("frozen: comfort after %.2f s; awake again: back after %.2f s", noticed, back)
-            assert noticed <= NOTICED_S
-            assert back <= BACK_S
-
-    played(scene)
-
-
-def test_a_cut_cable_is_noticed_and_the_same_operator_is_back_when_it_is_mended(
-    product: Product, elsewhere: Elsewhere, tmp_path: Path
-) -> None:
-    async def scene() -> None:
-        async with talking(product, tmp_path, "0912000004", elsewhere) as s:
-            assert abs(await s.desk.hears_hz() - CITIZEN_HZ) < 12  # over https and from another machine
-            began = time.monotonic()
-            elsewhere.cut()
-            try:
-                noticed = await _comfort_after(s.leg, began)
-                await asyncio.sleep(1.0)
-            finally:
-                elsewhere.cut(off=False)
-            mended = time.monotonic()
-            back = await s.leg.until_hears(OPERATOR_HZ, within_s=8) - mended
-            log.info("cable cut: comfort after %.2f s; mended: back after %.2f s", noticed, back)
-            assert noticed <= NOTICED_S
-
-    played(scene)
-
-
-def test_a_killed_browsers_citizen_is_served_by_the_next_operator(product: Product, tmp_path: Path) -> None:
-    async def scene() -> None:
-        second = product.plan().desks[1]
-        async with (
-            talking(product, tmp_path, "0912000005") as s,
-            Phone(
-                second.user,
-                second.password,
-                product.plan().product,
-                tone_hz=NEXT_HZ,
-                answering=Answering.answers(0.5),
-            ),
-        ):
-            await asyncio.to_thread(product.sign_in_at, "minh", second.user)
-            began = time.monotonic()
-            s.strike(signal.SIGKILL)
-            noticed = await _comfort_after(s.leg, began)
-            served = await s.leg.until_hears(NEXT_HZ, within_s=15) - began
-            log.info("killed: comfort after %.2f s, the next operator after %.2f s", noticed, served)
-            assert noticed <= NOTICED_S
-            assert served <= 10
-            s.leg.hang_up()
-            call = product.call_of("0912000005")
-            assert call is not None
-            legs = await asyncio.to_thread(
-                eventually,
-                lambda: product.rows(LegRow, LegRow.call_id == call.id, LegRow.ended_at.is_not(None)),
-                5,
-                "legs",
-            )
-            assert {leg.outcome for leg in legs} >= {"lost"}
-            (lost,) = [leg for leg in legs if leg.outcome == "lost"]
-            log.info("the desk's network: %s", lost.quality)
-            assert 0 < lost.quality["jitter_ms"] < 100
-            assert lost.quality["loss_percent"] < 5
-
-    played(scene)
-
-
-STATION_HZ = 1700
-
-
-def test_a_station_at_its_page_reads_the_card_accepts_by_the_key_1_and_has_the_citizen(
-    product: Product, tmp_path: Path
-) -> None:
-    number = "0912000391"
-
-    async def scene() -> None:
-        async with (
-            talking(product, tmp_path, number, home="/my-desk") as on,
-            chromium(tmp_path, STATION_HZ) as other,
-        ):
-            page, password = on.desk.page, demo_data.password(product.given)
-            station = await BrowserDesk.open(
-                other, product.given, demo_data.STATION, password, home="/station"
-            )
-            await station.go_on_duty()
-            await page.click("#transfer details.begin summary")
-            await page.fill("#station-wanted", "thanh pho dong xoai")
-            await expect(page.locator("#station-choices input")).to_have_count(1)
-            await page.click("#transfer-ask")
-            asked_s = time.monotonic()
-            offer = station.page.locator(".offer")
-            await expect(offer).to_be_visible(timeout=5_000)
-            log.info("offer_on_page_s %.2f", time.monotonic() - asked_s)
-            await station.is_in("ringing")
-            assert number[3:] not in await station.page.locator("main").inner_text()
-            assert await station.violations() == []
-            await station.page.keyboard.press("1")
-            await station.is_in("talking")
-            await expect(page.locator("#transfer-merge")).to_be_enabled(timeout=5_000)
-            log.info("ask_to_accept_s %.2f", time.monotonic() - asked_s)
-            await expect(station.page.locator(".taken .number")).to_have_text(number)
-            assert await station.violations() == []
-            assert abs(await station.hears_hz() - OPERATOR_HZ) < 20
-            assert abs(await on.desk.hears_hz() - STATION_HZ) < 20
-            assert on.leg.rms(1.0) > 50, "the caller has music"
-            await page.click("#transfer-leave")
-            await on.leg.until_hears(STATION_HZ, within_s=4)
-            assert abs(await station.hears_hz() - CITIZEN_HZ) < 20
-            await expect(station.page.locator(".taken h2")).to_contain_text("Bạn nói với người dân")
-            on.leg.hang_up()
-            await station.is_in("ready")
-            await station.leave_duty()
-            assert station.faults == []
 
     played(scene)

@@ -1,0 +1,33 @@
+// The contacts of the desk by keyboard: F7 the next one, F8 hold or speak on, F9 hang up, Alt+M who waits. The page's telephone has F8 and F9 while it talks.
+"use strict";
+(() => {
+  const list = () => [...document.querySelectorAll("#contacts [data-call]")];
+  const button = (contact, act) => contact?.querySelector(`[data-contact-act=${act}]`);
+  const pageTalks = () => ["answering", "talking", "held", "ringing"].includes(document.getElementById("telephone")?.dataset.state);
+  function next() {
+    const all = list(), from = all.findIndex((one) => "active" in one.dataset);
+    const others = [...all.slice(from + 1), ...all.slice(0, Math.max(from, 0))];
+    button(others.find((one) => one.dataset.state === "held"), "retrieve")?.click();
+  }
+  const active = () => list().find((one) => "active" in one.dataset);
+  const KEYS = {
+    F7: next,
+    F8: () => { if (!pageTalks()) (button(active(), "hold") || button(active(), "retrieve"))?.click(); },
+    F9: () => { if (!pageTalks()) button(active(), "hang_up")?.click(); },
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.altKey && event.code === "KeyM" && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      if (!event.repeat) document.getElementById("contact-take-next")?.click();
+      return;
+    }
+    const act = event.ctrlKey || event.altKey || event.metaKey ? null : KEYS[event.key];
+    if (!act || !list().length) return;
+    event.preventDefault();
+    if (!event.repeat) act();
+  });
+  // The operator's own wish to go to another contact: the page may show that one's ticket at once.
+  document.addEventListener("click", (event) => {
+    if (event.target.closest?.("[data-contact-act]")) document.dispatchEvent(new Event("1022-turning"));
+  });
+})();

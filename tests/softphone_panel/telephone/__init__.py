@@ -1,0 +1,1 @@
+"""The telephone in the browser, in a real Chromium against the real Asterisk."""

@@ -1,0 +1,135 @@
+"""A browser desk that is reloaded, frozen, cut off or killed: the citizen hears comfort within three seconds, and an operator again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from hotline.calls import Leg as LegRow
+from tests.product import Product, eventually
+from tests.softphone_panel.telephone.browser_desk import Elsewhere
+from tests.softphone_panel.telephone.scene import (
+    CITIZEN_HZ,
+    NEXT_HZ,
+    OPERATOR_HZ,
+    comfort_after,
+    played,
+    talking,
+)
+from tests.world import Answering, Phone
+
+log = logging.getLogger(__name__)
+"""Measured numbers: pytest -o log_cli=true --log-cli-level=INFO."""
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium on this machine"),
+]
+NOTICED_S = 3.0
+BACK_S = 4.0
+
+
+def test_a_reload_brings_the_same_operator_back_and_the_citizen_hears_comfort_meanwhile(
+    product: Product, tmp_path: Path
+) -> None:
+    async def scene() -> None:
+        async with talking(product, tmp_path, "0912000002") as s:
+            began = time.monotonic()
+            reloading = asyncio.create_task(s.desk.page.reload())
+            noticed = await comfort_after(s.leg, began)
+            back = await s.leg.until_hears(OPERATOR_HZ, within_s=8) - began
+            await reloading
+            log.info(
+                "reload: comfort after %.2f s, back after %.2f s, longest gap %.2f s",
+                noticed, back, s.leg.longest_gap_s(began),
+            )  # fmt: skip
+            assert noticed <= NOTICED_S
+            assert back <= BACK_S
+            await s.desk.is_in("talking")
+            assert abs(await s.desk.hears_hz() - CITIZEN_HZ) < 12
+
+    played(scene)
+
+
+def test_a_frozen_browser_is_noticed_and_talks_on_when_it_wakes(product: Product, tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with talking(product, tmp_path, "0912000003") as s:
+            began = time.monotonic()
+            s.strike(signal.SIGSTOP)
+            try:
+                noticed = await comfort_after(s.leg, began)
+                await asyncio.sleep(1.0)
+            finally:
+                s.strike(signal.SIGCONT)
+            woken = time.monotonic()
+            back = await s.leg.until_hears(OPERATOR_HZ, within_s=8) - woken
+            log.info("frozen: comfort after %.2f s; awake again: back after %.2f s", noticed, back)
+            assert noticed <= NOTICED_S
+            assert back <= BACK_S
+
+    played(scene)
+
+
+def test_a_cut_cable_is_noticed_and_the_same_operator_is_back_when_it_is_mended(
+    product: Product, elsewhere: Elsewhere, tmp_path: Path
+) -> None:
+    async def scene() -> None:
+        async with talking(product, tmp_path, "0912000004", elsewhere) as s:
+            assert abs(await s.desk.hears_hz() - CITIZEN_HZ) < 12  # over https and from another machine
+            began = time.monotonic()
+            elsewhere.cut()
+            try:
+                noticed = await comfort_after(s.leg, began)
+                await asyncio.sleep(1.0)
+            finally:
+                elsewhere.cut(off=False)
+            mended = time.monotonic()
+            back = await s.leg.until_hears(OPERATOR_HZ, within_s=8) - mended
+            log.info("cable cut: comfort after %.2f s; mended: back after %.2f s", noticed, back)
+            assert noticed <= NOTICED_S
+
+    played(scene)
+
+
+def test_a_killed_browsers_citizen_is_served_by_the_next_operator(product: Product, tmp_path: Path) -> None:
+    async def scene() -> None:
+        second = product.plan().desks[1]
+        async with (
+            talking(product, tmp_path, "0912000005") as s,
+            Phone(
+                second.user,
+                second.password,
+                product.plan().product,
+                tone_hz=NEXT_HZ,
+                answering=Answering.answers(0.5),
+            ),
+        ):
+            await asyncio.to_thread(product.sign_in_at, "minh", second.user)
+            began = time.monotonic()
+            s.strike(signal.SIGKILL)
+            noticed = await comfort_after(s.leg, began)
+            served = await s.leg.until_hears(NEXT_HZ, within_s=15) - began
+            log.info("killed: comfort after %.2f s, the next operator after %.2f s", noticed, served)
+            assert noticed <= NOTICED_S
+            assert served <= 10
+            s.leg.hang_up()
+            call = product.call_of("0912000005")
+            assert call is not None
+            legs = await asyncio.to_thread(
+                eventually,
+                lambda: product.rows(LegRow, LegRow.call_id == call.id, LegRow.ended_at.is_not(None)),
+                5,
+                "legs",
+            )
+            assert {leg.outcome for leg in legs} >= {"lost"}
+            (lost,) = [leg for leg in legs if leg.outcome == "lost"]
+            log.info("the desk's network: %s", lost.quality)
+            assert 0 < lost.quality["jitter_ms"] < 100
+            assert lost.quality["loss_percent"] < 5
+
+    played(scene)

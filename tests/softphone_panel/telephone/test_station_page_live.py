@@ -1,0 +1,71 @@
+"""A health station at its own page: it reads the card, accepts by a key, and has the citizen; measured with sound."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from front_door import demo_data
+from tests.product import Product
+from tests.softphone_panel.telephone.browser_desk import BrowserDesk, chromium
+from tests.softphone_panel.telephone.scene import CITIZEN_HZ, OPERATOR_HZ, played, talking
+
+log = logging.getLogger(__name__)
+"""Measured numbers: pytest -o log_cli=true --log-cli-level=INFO."""
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium on this machine"),
+]
+STATION_HZ = 1700
+
+
+def test_a_station_at_its_page_reads_the_card_accepts_by_the_key_1_and_has_the_citizen(
+    product: Product, tmp_path: Path
+) -> None:
+    number = "0912000391"
+
+    async def scene() -> None:
+        async with (
+            talking(product, tmp_path, number, home="/my-desk") as on,
+            chromium(tmp_path, STATION_HZ) as other,
+        ):
+            page, password = on.desk.page, demo_data.password(product.given)
+            station = await BrowserDesk.open(
+                other, product.given, demo_data.STATION, password, home="/station"
+            )
+            await station.go_on_duty()
+            await page.click("#transfer details.begin summary")
+            await page.fill("#station-wanted", "thanh pho dong xoai")
+            await expect(page.locator("#station-choices input")).to_have_count(1)
+            await page.click("#transfer-ask")
+            asked_s = time.monotonic()
+            offer = station.page.locator(".offer")
+            await expect(offer).to_be_visible(timeout=5_000)
+            log.info("offer_on_page_s %.2f", time.monotonic() - asked_s)
+            await station.is_in("ringing")
+            assert number[3:] not in await station.page.locator("main").inner_text()
+            assert await station.violations() == []
+            await station.page.keyboard.press("1")
+            await station.is_in("talking")
+            await expect(page.locator("#transfer-merge")).to_be_enabled(timeout=5_000)
+            log.info("ask_to_accept_s %.2f", time.monotonic() - asked_s)
+            await expect(station.page.locator(".taken .number")).to_have_text(number)
+            assert await station.violations() == []
+            assert abs(await station.hears_hz() - OPERATOR_HZ) < 20
+            assert abs(await on.desk.hears_hz() - STATION_HZ) < 20
+            assert on.leg.rms(1.0) > 50, "the caller has music"
+            await page.click("#transfer-leave")
+            await on.leg.until_hears(STATION_HZ, within_s=4)
+            assert abs(await station.hears_hz() - CITIZEN_HZ) < 20
+            await expect(station.page.locator(".taken h2")).to_contain_text("Bạn nói với người dân")
+            on.leg.hang_up()
+            await station.is_in("ready")
+            await station.leave_duty()
+            assert station.faults == []
+
+    played(scene)
