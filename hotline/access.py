@@ -82,6 +82,7 @@ ROUTES: Mapping[str, Who] = {
     "listening.listeners": SUPERVISORS,
     "recalls.index": STAFF,
     "recalls.listed": STAFF,
+    "recalls.alarms": STAFF,
     "recalls.command": SUPERVISORS,
     "recordings.index": STAFF,
     "recordings.one": STAFF,

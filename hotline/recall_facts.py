@@ -42,7 +42,7 @@ def recall_due(book: Book, event: e.RecallDue) -> Row:
         known = Row(
             id=recall_id, call_id=event.call_id, ticket_id=call.ticket_id, hotline=event.hotline, number=event.number,
             person=person, tries=0, redials=0, made_at=event.at, claimed_by=None, claimed_until=None, state="",
-            waits_since=min(call.queued_at or event.at, event.at), alarmed_at=None, dial_id="", dial_until=None,
+            waits_since=min(call.queued_at or event.at, event.at), alarmed_as="", dial_id="", dial_until=None,
         )  # fmt: skip
     # else: a promise was withdrawn for key 1, and then the emergency itself was lost: it is owed a call all the same.
     known.acuity, known.why, known.due_at = event.acuity, event.why, event.due_at

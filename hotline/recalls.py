@@ -121,8 +121,8 @@ class Recall(Base):
     """The call that was last made for it, or is being made; begins with the node's name."""
     dial_until: Mapped[datetime | None] = mapped_column(Moment)
     """Whoever dials it tells the result before this; later the process is taken for dead."""
-    alarmed_at: Mapped[datetime | None] = mapped_column(Moment)
-    """When people were alarmed that half its time had gone and nobody dialled."""
+    alarmed_as: Mapped[str] = mapped_column(String(96), default="")
+    """The alarm about it that people were last given (hotline.recall_alarms)."""
 
 
 def ranked() -> tuple[Any, ...]:

@@ -20,6 +20,7 @@ from hotline.events import now
 from hotline.in_force import InForce
 from hotline.installation import Installation
 from hotline.journal import Journal
+from hotline.recall_alarms import RecallAlarms
 from hotline.record import Record
 from hotline.settings import Settings, settings
 from ivr import quality_files, sampling_draw
@@ -62,6 +63,7 @@ def main() -> None:
         ("settings", in_force.look, 1),
         ("prompts", spoken.look, 2),
         ("published voices", PublishedVoices(engine, given).look, 2),
+        ("recall alarms", RecallAlarms(engine).look, 1),
         ("dialplan calls", calls.look, 1),
         ("calls to score", partial(_draw, engine, given), 600),
     ):

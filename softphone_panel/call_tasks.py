@@ -10,16 +10,17 @@ from flask_login import current_user
 from sqlalchemy import and_, case, or_, select
 from sqlalchemy.orm import Session
 
-from hotline import claims
-from hotline.acuity import Acuity
+from hotline import claims, recall_alarms
+from hotline.access import SUPERVISORS
 from hotline.commands import ask
 from hotline.database import transaction
 from hotline.events import now
 from hotline.operators import Operator
-from hotline.recalls import FOLLOW_UP, OWED, Recall, RecallState
+from hotline.recalls import FOLLOW_UP, OWED, Recall, RecallState, ranked
 from hotline.tickets import Ticket
 from softphone_panel import desk, shown, ticket_changes, ticket_view, tickets, wrapping_up
 from softphone_panel.faults import InputFault
+from softphone_panel.recalls import NOTE_CHARACTERS
 from softphone_panel.words import say
 
 room = Blueprint("call_tasks", __name__, url_prefix="/my-desk/tasks")
@@ -38,9 +39,10 @@ def fragment() -> Response:
 def values(session: Session) -> dict[str, Any]:
     """The reader's own tasks first, then those that nobody has, each the most urgent first."""
     at = now()
-    urgency = case({a.value: a.urgency for a in Acuity}, value=Recall.acuity, else_=3)
     mine = and_(Recall.claimed_by == current_user.id, Recall.claimed_until > at)
     free = or_(Recall.claimed_by.is_(None), Recall.claimed_until <= at)
+    # Who is in danger and could not be reached is a supervisor's to decide about, until somebody has.
+    given_up = and_(Recall.state == RecallState.FAILED, Recall.acuity.in_(recall_alarms.URGENT), free)
     soon = or_(Recall.why != FOLLOW_UP, Recall.due_at < at + AHEAD)
     rows = session.execute(
         select(Recall, Ticket.number, Operator.full_name)
@@ -50,9 +52,10 @@ def values(session: Session) -> dict[str, Any]:
             or_(
                 and_(Recall.state.in_(OWED), or_(mine, and_(free, soon))),
                 and_(Recall.state == RecallState.FAILED, mine),
+                *([given_up] if current_user.role in SUPERVISORS else []),
             )
         )
-        .order_by(case((mine, 0), else_=1), urgency.desc(), Recall.due_at)
+        .order_by(case((mine, 0), (Recall.state == RecallState.FAILED, 1), else_=2), *ranked())
         .limit(SHOWN * 3)
     ).all()
     own = [row for row in rows if current_user.serves(row[0].hotline)][:SHOWN]
@@ -110,13 +113,16 @@ def _do(session: Session, recall: Recall, kind: str) -> None:
             raise InputFault("recall_id", say("Việc gọi này không còn là của bạn."), 409)
         _enter(session, recall, "let_go")
     elif kind == "done":
+        note = request.form.get("note", "").strip()[:500]
+        if recall.state == RecallState.FAILED and len(note) < NOTE_CHARACTERS:
+            raise InputFault("note", say("Ô “Đã làm gì”: hãy ghi việc đã làm, ít nhất 5 ký tự."), 422)
         if not claims.finish(session, recall.id, current_user.id):
             raise InputFault("recall_id", say("Việc gọi này không còn là của bạn."), 409)
-        _enter(session, recall, "done")
+        _enter(session, recall, "done", note)
 
 
-def _enter(session: Session, recall: Recall, what: str) -> None:
+def _enter(session: Session, recall: Recall, what: str, note: str = "") -> None:
     ticket = session.get(Ticket, recall.ticket_id)
     if ticket is not None:
         body = {"what": what, "recall_id": recall.id}
-        ticket_changes.add_entry(session, ticket, "task_taken", current_user.username, "", body)
+        ticket_changes.add_entry(session, ticket, "task_taken", current_user.username, note, body)

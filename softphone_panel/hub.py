@@ -14,6 +14,7 @@ from typing import Any
 import redis
 import structlog
 
+from hotline import recall_alarms
 from hotline.bus import LIVE
 
 log = structlog.get_logger(__name__)
@@ -43,6 +44,8 @@ class Message:
     """Of a change: the call and ticket it is about."""
     station: str = ""
     """Of a change: the station that is rung."""
+    everybody: bool = False
+    """Of a change: it concerns every desk."""
 
     def wire(self) -> bytes:
         head = f"id: {self.id}\n" if self.id else ""
@@ -71,7 +74,7 @@ class Browser:
 
     def wants(self, message: Message) -> bool:
         """Whether the message goes to this page; one about its operator makes the page follow the call in it too."""
-        if not self._operator or message.event != "change":
+        if not self._operator or message.event != "change" or message.everybody:
             return True
         if message.operator == self._operator or (self._station and message.station == self._station):
             self._calls.extend(message.about.difference(self._calls))
@@ -200,5 +203,6 @@ def message(stream_id: str, fields: dict[str, str]) -> Message | None:
     if "call_id" in about:
         ids.add(f"t-{about['call_id']}")
     return Message(
-        "change", stream_id, json.dumps(about), str(about.get("operator_id", "")), frozenset(ids), str(body.get("station", ""))
+        "change", stream_id, json.dumps(about), str(about.get("operator_id", "")), frozenset(ids), str(body.get("station", "")),
+        everybody=about.get("event") == recall_alarms.CHANGED,
     )  # fmt: skip

@@ -6,24 +6,31 @@ from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask_login import current_user
-from sqlalchemy import case, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from hotline.acuity import Acuity
+from hotline import recall_alarms
 from hotline.commands import DeskCommand
 from hotline.database import reading, transaction
-from hotline.events import now
-from hotline.recalls import Recall, RecallState
+from hotline.events import RecallChanged, now
+from hotline.facts import apply
+from hotline.recalls import Recall, RecallState, ranked
 from hotline.tickets import Ticket
-from softphone_panel import desk, shown, ticket_view
+from softphone_panel import desk, shown, ticket_changes, ticket_view
 from softphone_panel.faults import InputFault
-from softphone_panel.words import say
+from softphone_panel.words import clock, say
 
 room = Blueprint("recalls", __name__, url_prefix="/recalls")
 OPEN = (RecallState.DUE, RecallState.DIALLING)
 CLOSED_SHOWN = 30
-COMMANDS = frozenset({"recall_now", "recall_cancel"})
+COMMANDS = {
+    "recall_now": (*OPEN, RecallState.FAILED),
+    "recall_cancel": OPEN,
+    "seen_to": (RecallState.FAILED,),
+}
+"""What a supervisor may say of an owed call, and in which states of it."""
+NOTE_CHARACTERS = 5
 
 
 @room.get("")
@@ -39,18 +46,21 @@ def listed() -> Response:
 
 
 def _values(session: Session) -> dict[str, Any]:
-    urgency = case({a.value: a.urgency for a in Acuity}, value=Recall.acuity, else_=3)
-    asked = select(Recall, Ticket.number).outerjoin(Ticket, Ticket.id == Recall.ticket_id)
-    due = session.execute(
-        asked.where(Recall.state.in_(OPEN)).order_by(urgency.desc(), Recall.due_at).limit(200)
+    asked = select(Recall, Ticket.number, Ticket.is_repeat).outerjoin(Ticket, Ticket.id == Recall.ticket_id)
+    due = session.execute(asked.where(Recall.state.in_(OPEN)).order_by(*ranked()).limit(200)).all()
+    given_up = session.execute(
+        asked.where(Recall.state == RecallState.FAILED, Recall.acuity.in_(recall_alarms.URGENT))
+        .order_by(*ranked())
+        .limit(50)
     ).all()
-    past = session.execute(
-        asked.where(Recall.state.not_in(OPEN)).order_by(Recall.made_at.desc()).limit(CLOSED_SHOWN)
-    ).all()
+    shown_above = [recall.id for recall, *_ in given_up]
+    over = asked.where(Recall.state.not_in(OPEN), Recall.id.not_in(shown_above))
+    past = session.execute(over.order_by(Recall.made_at.desc()).limit(CLOSED_SHOWN)).all()
     own = select(func.max(DeskCommand.id)).where(DeskCommand.operator_id == current_user.id)
     last = session.scalar(own) or 0
     return {
         "due": [r for r in due if current_user.serves(r[0].hotline)],
+        "given_up": [r for r in given_up if current_user.serves(r[0].hotline)],
         "past": [r for r in past if current_user.serves(r[0].hotline)],
         "now": now(),
         "label": ticket_view.label,
@@ -61,6 +71,35 @@ def _values(session: Session) -> dict[str, Any]:
     }
 
 
+@room.get("/alarms")
+def alarms() -> Response:
+    """What alarms now about owed calls; on each page on which people work."""
+    return desk.fragment("recall_alarms.html", alarm_values)
+
+
+def alarm_values(session: Session) -> dict[str, Any]:
+    found = [a for a in recall_alarms.active(session, now()) if current_user.serves(a.hotline)]
+    return {
+        "recall_alarms": found,
+        "alarm_label": lambda alarm: ticket_view.label(alarm.hotline, alarm.ticket_number),
+        "alarm_text": alarm_text,
+    }
+
+
+def alarm_text(alarm: recall_alarms.Alarm) -> str:
+    """What is wrong, and what to do."""
+    told = {"acuity": shown.acuity_short(alarm.acuity), "time": clock(alarm.due_at)}
+    if alarm.kind == recall_alarms.FAILED:
+        return say(
+            "Gọi lại mức {acuity}: gọi {count} lần không gặp, trưởng ca phải xử lý.",
+            acuity=told["acuity"],
+            count=alarm.tries,
+        )
+    if alarm.kind == recall_alarms.LATE:
+        return say("Gọi lại mức {acuity}: quá hạn {time} mà chưa ai gọi.", **told)
+    return say("Gọi lại mức {acuity}: hạn {time} mà chưa ai gọi.", **told)
+
+
 @room.post("/<recall_id>")
 def command(recall_id: str) -> Response:
     kind = request.form.get("kind", "")
@@ -68,9 +107,25 @@ def command(recall_id: str) -> Response:
         raise InputFault("kind", say("Không có lệnh gọi lại này: hãy tải lại trang."))
     with transaction() as session:
         recall = session.get(Recall, recall_id)
-        if recall is None or recall.state not in OPEN:
+        states = COMMANDS[kind]
+        if recall is None or recall.state not in states or not current_user.serves(recall.hotline):
             raise InputFault(
                 "recall_id", say("Lượt gọi lại này đã xong hoặc đã hủy: hãy tải lại trang."), 409
             )
-        desk.ask_and_tell(session, kind, {"recall_id": recall_id})
+        if kind == "seen_to":
+            _seen_to(session, recall, request.form.get("note", "").strip())
+        else:
+            desk.ask_and_tell(session, kind, {"recall_id": recall_id})
     return redirect(url_for("recalls.index"), 303)
+
+
+def _seen_to(session: Session, recall: Recall, note: str) -> None:
+    """A person has acted on somebody who could not be reached: what they did stands on the ticket."""
+    if len(note) < NOTE_CHARACTERS:
+        raise InputFault("note", say("Ô “Đã làm gì”: hãy ghi việc đã làm, ít nhất 5 ký tự."), 422)
+    ticket = session.get(Ticket, recall.ticket_id)
+    done = RecallChanged(recall_id=recall.id, call_id=recall.call_id, state=RecallState.DONE)
+    apply(session, done, current_user.username)
+    if ticket is not None:
+        body = {"what": "seen_to", "recall_id": recall.id}
+        ticket_changes.add_entry(session, ticket, "task_taken", current_user.username, note[:500], body)

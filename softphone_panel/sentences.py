@@ -174,6 +174,10 @@ def _rang_again(body: Body, names: Names) -> str:
     return say("Người dân gọi lại ngay sau đó: tiếp ở phiếu sau.")
 
 
+def _recall_alarm(body: Body, names: Names) -> str:
+    return say("Báo động gọi lại: {kind}", kind=shown.word(shown.RECALL_ALARMS, str(body.get("kind") or "")))
+
+
 def _recall_tried(body: Body, names: Names) -> str:
     return say(
         "Gọi lại lần {count}: {outcome}",
@@ -315,6 +319,7 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "recall_due": _recall_due,
     "recall_changed": _recall_changed,
     "recall_tried": _recall_tried,
+    "recall_alarm": _recall_alarm,
     "rang_again": _rang_again,
     "recording_kept": _recording,
     "transfer_asked": _transfer_asked,

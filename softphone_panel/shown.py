@@ -116,6 +116,11 @@ RECALL_TRIES: Mapping[str, str] = {
     "not_dialled": "tổng đài viên gác máy trước khi quay số.",
 }
 """What became of one try to ring somebody back."""
+RECALL_ALARMS: Mapping[str, str] = {
+    "waits": "quá nửa thời hạn mà chưa ai gọi.",
+    "late": "quá hạn mà chưa ai gọi.",
+    "failed": "gọi 3 lần không gặp, trưởng ca phải xử lý.",
+}
 RECALL_REASONS: Mapping[str, str] = {
     "asked": "Người dân xin gọi lại",
     "lost": "Gác máy khi chưa có người nghe",
@@ -245,7 +250,12 @@ FOLLOW_UPS: Mapping[str, str] = {
     "morning": "8 giờ sáng mai",
 }
 """When an operator will ask how somebody is: minutes, or the next morning."""
-TASK_ACTS: Mapping[str, str] = {"claim": "nhận", "let_go": "trả lại", "done": "đã gọi xong"}
+TASK_ACTS: Mapping[str, str] = {
+    "claim": "nhận",
+    "let_go": "trả lại",
+    "done": "đã gọi xong",
+    "seen_to": "đã xử lý",
+}
 """What somebody did with a call that is owed."""
 
 REPORTS_BY: Mapping[str, str] = {

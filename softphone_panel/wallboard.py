@@ -14,6 +14,7 @@ from flask_login import current_user
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from hotline import recall_alarms
 from hotline.acuity import Acuity
 from hotline.calls import Call, CallState, Leg
 from hotline.database import reading
@@ -97,6 +98,8 @@ class Wall:
     alarms: tuple[str, ...]
     chart: day_chart.Chart
     read_at: datetime
+    owed: tuple[recall_alarms.Alarm, ...] = ()
+    """Owed calls that alarm."""
 
 
 def is_low(acuity: Acuity, percent: float | None) -> bool:
@@ -114,17 +117,19 @@ def read(session: Session, serves: Callable[[str], bool]) -> Wall:
     rows = tuple(_row(acuity, state, today, recent, at) for acuity in Acuity)
     trunks = trunk_use(session, at)
     presences = dict(Counter(d.state for d in state.desks))
+    owed = tuple(a for a in recall_alarms.active(session, at) if serves(a.hotline))
     return Wall(
         state=state,
         rows=rows,
         presences=presences,
         today=today,
         trunks=trunks,
-        alarms=tuple(alarms(state, rows, presences, trunks, health.beat_age_s())),
+        alarms=tuple(alarms(state, rows, presences, trunks, health.beat_age_s(), owed)),
         chart=day_chart.drawn(
             day_chart.slots(todays, week_ago, begins), so_far_s=(at - begins).total_seconds()
         ),
         read_at=at,
+        owed=owed,
     )
 
 
@@ -176,6 +181,7 @@ def alarms(
     presences: dict[str, int],
     trunks: tuple[TrunkUse, ...],
     beat_age_s: float | None,
+    owed: tuple[recall_alarms.Alarm, ...] = (),
 ) -> list[str]:
     """What somebody must do something about now, the gravest first; empty when all is well."""
     found = []
@@ -189,8 +195,10 @@ def alarms(
             found.append(
                 say("Mức {acuity}: có người chờ quá {target}.", acuity=word, target=length(row.target_s))
             )
-    if state.counts.recalls_late:
-        found.append(say("{count} người phải gọi lại đã quá hạn.", count=state.counts.recalls_late))
+    found += _of_owed(owed)
+    late = state.counts.recalls_late - sum(a.kind == recall_alarms.LATE and a.tries == 0 for a in owed)
+    if late > 0:
+        found.append(say("{count} người phải gọi lại đã quá hạn.", count=late))
     for trunk in trunks:
         if trunk.is_nearly_full:
             found.append(
@@ -199,6 +207,23 @@ def alarms(
     for hotline in state.unapproved:
         found.append(say("{hotline} đang chạy KHÔNG có kịch bản được duyệt.", hotline=hotline))
     return found
+
+
+def _of_owed(owed: tuple[recall_alarms.Alarm, ...]) -> list[str]:
+    """Counts only: a television shows nobody's ticket."""
+    counted = Counter((alarm.kind, alarm.acuity) for alarm in owed)
+    said = []
+    for (kind, acuity), count in sorted(counted.items(), key=lambda one: -one[0][1].urgency):
+        told = {"acuity": shown.acuity_short(acuity), "count": count}
+        if kind == recall_alarms.FAILED:
+            said.append(
+                say("Gọi lại mức {acuity}: {count} người gọi 3 lần không gặp, trưởng ca phải xử lý.", **told)
+            )
+        elif kind == recall_alarms.LATE:
+            said.append(say("Gọi lại mức {acuity}: {count} người quá hạn mà chưa ai gọi.", **told))
+        else:
+            said.append(say("Gọi lại mức {acuity}: {count} người sắp hết hạn mà chưa ai gọi.", **told))
+    return said
 
 
 # --- pages -------------------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ def test_a_red_caller_past_the_target_is_the_first_alarm_about_the_line(signed_i
         "Tiến trình điều khiển cuộc gọi không hoạt động: tổng đài tự phục vụ.",  # none beats in this test
         "Mức Đỏ: có người chờ quá 0:10.",
         "Mức Cam: có người chờ quá 1:00.",
-        "1 người phải gọi lại đã quá hạn.",
+        "Gọi lại mức Đỏ: 1 người quá hạn mà chưa ai gọi.",
     ]
 
 
