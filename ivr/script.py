@@ -32,6 +32,13 @@ class Kind(StrEnum):
     """An administrative unit's GSO code."""
 
 
+class Branch(StrEnum):
+    """Whose questions are asked: those about a patient, or those about a service."""
+
+    MEDICAL = "medical"
+    SERVICES = "services"
+
+
 class Op(StrEnum):
     IS = "is"
     UNSET = "unset"
@@ -59,6 +66,12 @@ class Question:
     """When it is asked at all; empty: always."""
     at_red: bool
     """Asked first once the level is RED: where, who, and how to reach them."""
+    of: frozenset[Branch]
+    services_text: Mapping[str, str]
+    """Its words where it is asked about a service; empty: the same."""
+
+    def text_in(self, branch: Branch) -> Mapping[str, str]:
+        return self.services_text if branch is Branch.SERVICES and self.services_text else self.text
 
 
 @dataclass(frozen=True)
@@ -72,6 +85,8 @@ class Field:
     least: float
     most: float
     step: float
+    of: frozenset[Branch]
+    """Its question's branches, or fewer."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +121,10 @@ class Script:
     digest: str
     """SHA-256 of the content in hexadecimal: layout and comments do not change it, a word does."""
 
-    def fields_of(self, question: str) -> tuple[Field, ...]:
-        return tuple(f for f in self.fields.values() if f.question == question)
+    def fields_of(self, question: str, branch: Branch | None = None) -> tuple[Field, ...]:
+        """A question's fields; with `branch` those that are filled in there."""
+        own = (f for f in self.fields.values() if f.question == question)
+        return tuple(f for f in own if branch is None or branch in f.of)
 
 
 def read(text: str, name: str) -> Script:
@@ -124,11 +141,12 @@ def read(text: str, name: str) -> Script:
 PARTS = ("script", "choices", "question", "field", "rule")
 KNOWN: Mapping[str, frozenset[str]] = {
     "script": frozenset({"id", "version", "languages"}),
-    "question": frozenset({"asked", "at_red"}),
-    "field": frozenset({"question", "kind", "choices", "least", "most", "step"}),
+    "question": frozenset({"asked", "at_red", "of", "services"}),
+    "field": frozenset({"question", "kind", "choices", "least", "most", "step", "of"}),
     "rule": frozenset({"question", "when", "to", "up", "another_sign", "sign", "todo"}),
 }
 """What each part may have beside its words in the script's languages."""
+MEDICAL_ONLY = frozenset({Branch.MEDICAL})
 _CONDITION = re.compile(r"(\w+)\s+(?:(is)\s+(\S.*)|(unset)|(<=|>=|<|>)\s*(-?\d+(?:\.\d+)?))")
 
 
@@ -192,13 +210,37 @@ class _Reader(Parts):
         return Field(
             name=name, question=self._text(part, given, "question"), kind=kind, label=self._words(part, given),
             choices=own, least=least, most=most, step=self._number(part, given, "step", 1.0),
+            of=self._branches(part, given, self._question_branches(given)),
         )  # fmt: skip
 
     def _question(self, name: str, given: dict[str, Any], fields: Mapping[str, Field]) -> Question:
         part = f"question.{name}"
         self._known("question", given, part)
-        asked = self._conditions(part, given, "asked", fields)
-        return Question(name, self._words(part, given), asked, self._flag(part, given, "at_red", False))
+        services = given.get("services", {})
+        return Question(
+            name, self._words(part, given), asked=self._conditions(part, given, "asked", fields),
+            at_red=self._flag(part, given, "at_red", False), of=self._branches(part, given, MEDICAL_ONLY),
+            services_text=self._words(part, services, "services") if isinstance(services, dict) and services else {},
+        )  # fmt: skip
+
+    def _question_branches(self, field: dict[str, Any]) -> frozenset[Branch]:
+        """What a field has when it names none itself; its question's own faults are told there."""
+        question = self._table("question").get(str(field.get("question")))
+        named = question.get("of", []) if isinstance(question, dict) else []
+        known = [one for one in named if one in set(Branch)] if isinstance(named, list) else []
+        return frozenset(map(Branch, known)) or MEDICAL_ONLY
+
+    def _branches(self, part: str, given: dict[str, Any], default: frozenset[Branch]) -> frozenset[Branch]:
+        named = given.get("of")
+        if named is None:
+            return default
+        if not isinstance(named, list) or not named:
+            self._fault("wrong_type", part, "of", field="of")
+            return default
+        for one in named:
+            if one not in set(Branch):
+                self._fault("unknown_branch", part, "of", branch=one, known=", ".join(Branch))
+        return frozenset(Branch(one) for one in named if one in set(Branch)) or default
 
     def _rule(self, name: str, given: dict[str, Any], fields: Mapping[str, Field]) -> Rule:
         part = f"rule.{name}"

@@ -25,6 +25,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "[question.{question}] không có ô nào để ghi câu trả lời.",
         "[question.{question}] has no field to take the answer.",
     ),
+    "unknown_branch": (
+        "{where}: không có nhánh “{branch}”; dùng {known}.",
+        "{where}: “{branch}” is no branch; use {known}.",
+    ),
     "unknown_kind": (
         "{where}: “{kind}” không phải là loại ô; dùng {known}.",
         "{where}: “{kind}” is no kind of field; use {known}.",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hotline.acuity import Acuity, higher
-from ivr.script import UNKNOWN, Condition, Field, Kind, Op, Rule, Script
+from ivr.script import UNKNOWN, Branch, Condition, Field, Kind, Op, Rule, Script
 
 Answers = Mapping[str, str]
 """Field → its value as text; an empty value is no answer."""
@@ -125,14 +125,20 @@ def number(field: Field, said: str) -> float | None:
     return value if field.least <= value <= field.most else None
 
 
-def is_asked(script: Script, question: str, answers: Answers) -> bool:
-    """Whether the answers so far make this question one to ask."""
-    return all(_holds(condition, answers, script) for condition in script.questions[question].asked)
+def branch_of(ticket: Acuity, judged: Judged) -> Branch:
+    """Whose questions are asked: a service's until the machine, an operator or an answer says that somebody is ill."""
+    return Branch.SERVICES if higher(ticket, judged.acuity) is Acuity.NONMED else Branch.MEDICAL
 
 
-def is_answered(script: Script, question: str, answers: Answers) -> bool:
+def is_asked(script: Script, question: str, answers: Answers, branch: Branch = Branch.MEDICAL) -> bool:
+    """Whether the branch has this question and the answers so far make it one to ask."""
+    asked = script.questions[question]
+    return branch in asked.of and all(_holds(condition, answers, script) for condition in asked.asked)
+
+
+def is_answered(script: Script, question: str, answers: Answers, branch: Branch = Branch.MEDICAL) -> bool:
     """Whether the question has been asked: any of its choices or numbers is in, or, where it has none, all its texts."""
-    fields = script.fields_of(question)
+    fields = script.fields_of(question, branch) or script.fields_of(question)
     hard = [f for f in fields if f.kind in (Kind.CHOICE, Kind.NUMBER)]
     if script.questions[question].at_red:
         # Where, who and how to reach them: the first field is what the ambulance needs.
@@ -140,7 +146,9 @@ def is_answered(script: Script, question: str, answers: Answers) -> bool:
     return any(answers.get(f.name) for f in hard) if hard else all(answers.get(f.name) for f in fields)
 
 
-def next_question(script: Script, answers: Answers, judged: Judged) -> str | None:
+def next_question(
+    script: Script, answers: Answers, judged: Judged, branch: Branch = Branch.MEDICAL
+) -> str | None:
     """The question to ask now; None when all are asked.
 
     A field that would decide a rule comes first, then, once RED, where they are and how to reach them, then the
@@ -149,7 +157,7 @@ def next_question(script: Script, answers: Answers, judged: Judged) -> str | Non
     open_ = [
         name
         for name in script.questions
-        if is_asked(script, name, answers) and not is_answered(script, name, answers)
+        if is_asked(script, name, answers, branch) and not is_answered(script, name, answers, branch)
     ]
     if judged.acuity is Acuity.RED:
         first = [name for name in open_ if script.questions[name].at_red]
@@ -158,13 +166,17 @@ def next_question(script: Script, answers: Answers, judged: Judged) -> str | Non
     for field in judged.wanted:
         # Only what is part of a question put already, or of who the patient is: the others come in their turn.
         question = script.fields[field].question
-        if script.questions[question].at_red or is_answered(script, question, answers):
+        if branch not in script.fields[field].of:
+            continue
+        if script.questions[question].at_red or is_answered(script, question, answers, branch):
             return question
     if open_:
         return open_[0]
     unsure = [
         rule.question
         for rule in script.rules
-        if rule.to is Acuity.RED and any(answers.get(c.field) == UNKNOWN for c in rule.when)
+        if rule.to is Acuity.RED
+        and branch in script.questions[rule.question].of
+        and any(answers.get(c.field) == UNKNOWN for c in rule.when)
     ]
     return unsure[0] if unsure else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, render_template, request
@@ -42,6 +43,13 @@ SAME_FOR_S = 1.0
 """A ringing call's card may be so old; its level and state are always those of now."""
 CARDS_KEPT = 200
 _ringing_cards: dict[tuple[object, ...], tuple[str, float]] = {}
+SAID_BY_KEY: Mapping[tuple[str, str], Mapping[str, str]] = {
+    ("S1", key): {"service": service}
+    for key, service in {
+        "1": "policy", "2": "relief", "3": "violation", "4": "procedure", "5": "other"
+    }.items()
+}  # fmt: skip
+"""What a key of the machine's questions has said already: a field and its value."""
 PILLS = 4
 """Choices up to so many stand side by side; more are a list."""
 
@@ -145,6 +153,8 @@ def _value(ticket: Ticket, rows: dict[str, TicketField], name: str) -> str:
     if name in rows:
         return rows[name].value
     known = {"unit_code": ticket.unit_code, "callback_number": ticket.callback_number}
+    for step in ticket.path or ():
+        known |= SAID_BY_KEY.get((step.get("question", ""), step.get("key", "")), {})
     return known.get(name, "")
 
 
@@ -153,18 +163,20 @@ def _state(session: Session, ticket: Ticket, rows: dict[str, TicketField]) -> di
     script = scripts.script()
     assert script is not None  # noqa: S101 - callers look first
     answers = {name: row.value for name, row in rows.items()}
-    for name in ("unit_code", "callback_number"):
+    for name in ("unit_code", "callback_number", "service"):
         answers[name] = _value(ticket, rows, name)
     if any(step.get("question") == "V1" for step in ticket.path or ()):
         answers.setdefault("after_vaccine", "yes")
     judged = second_stage.judge(script, answers, filling.began_at(session, ticket))
-    asked = second_stage.next_question(script, answers, judged)
+    branch = second_stage.branch_of(Acuity(ticket.acuity), judged)
+    asked = second_stage.next_question(script, answers, judged, branch)
     return {
         "judged": judged,
+        "branch": branch,
         "next_question": script.questions[asked] if asked else None,
-        "next_field": script.fields_of(asked)[0].name if asked else "",
-        "asked_questions": {q for q in script.questions if second_stage.is_asked(script, q, answers)},
-        "answered": {q for q in script.questions if second_stage.is_answered(script, q, answers)},
+        "next_field": script.fields_of(asked, branch)[0].name if asked else "",
+        "asked_questions": {q for q in script.questions if second_stage.is_asked(script, q, answers, branch)},
+        "answered": {q for q in script.questions if second_stage.is_answered(script, q, answers, branch)},
         "level": ticket.acuity,
     }
 

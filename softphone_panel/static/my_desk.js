@@ -139,6 +139,8 @@
   function mark() {
     const lines = document.querySelector("#script-state .state-lines");
     if (!lines) return;
+    const all = work();
+    if (all) all.dataset.branch = lines.dataset.branch;
     const words = (name) => new Set((lines.dataset[name] || "").split(" ").filter(Boolean));
     const asked = words("asked"), answered = words("answered");
     const hits = Object.fromEntries([...words("hits")].reverse().map((hit) => hit.split(":")));

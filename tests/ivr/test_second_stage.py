@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from hotline.acuity import Acuity
 from ivr.protocol_faults import ProtocolFaults
-from ivr.script import SHIPPED, Kind, Script, read
-from ivr.second_stage import judge, next_question, number
+from ivr.script import SHIPPED, Branch, Kind, Script, read
+from ivr.second_stage import branch_of, is_asked, judge, next_question, number
 
 TEXT = SHIPPED.read_text(encoding="utf-8")
 SCRIPT = read(TEXT, SHIPPED.name)
@@ -109,6 +109,11 @@ TABLE: list[tuple[str, dict[str, str], str]] = [
     ),
     ("O13 transport needed", {"transport": "yes"}, "GREEN"),
     ("O14 immediate danger", {"immediate_danger": "yes"}, "RED"),
+    ("S2 somebody is ill", {"someone_ill": "yes"}, "ORANGE"),
+    ("S2 nobody is ill", {"someone_ill": "no", "under_threat": "no"}, "GREEN"),
+    ("S2 threatened", {"under_threat": "yes"}, "RED"),
+    ("S4 no food", {"food_days": "0"}, "GREEN"),
+    ("S5 secret", {"keep_secret": "yes"}, "GREEN"),
 ]
 
 
@@ -126,7 +131,7 @@ def test_every_question_of_the_table_and_every_rule_is_tried_by_a_row() -> None:
         for finding in judge(SCRIPT, answers, Acuity.GREEN).findings
     }
     shown_by_a_graver_one = {rule.name for rule in SCRIPT.rules} - tried
-    assert {row[0].split()[0] for row in TABLE} == {f"O{n}" for n in range(1, 15)}
+    assert {row[0].split()[0] for row in TABLE} == {*(f"O{n}" for n in range(1, 15)), "S2", "S4", "S5"}
     # Rules that never show alone: a baby's breathing and fever come with its age, which is a risk by itself.
     assert shown_by_a_graver_one <= {
         "O6-under-2-months-and-sign", "O6-under-1-year-and-sign", "O6-under-12-years-and-sign", "O14-child",
@@ -240,6 +245,47 @@ def test_what_was_not_known_of_a_danger_sign_is_asked_again_at_the_end() -> None
     assert suggestion(answers) == "O3"
 
 
+def service_questions(answers: dict[str, str], ticket: Acuity = Acuity.NONMED) -> list[str]:
+    """What is asked of a caller about a service, each question answered by `answers` or by something harmless."""
+    given, order = dict(answers), list[str]()
+    for _ in SCRIPT.questions:
+        judged = judge(SCRIPT, given, Acuity.NONMED)
+        branch = branch_of(ticket, judged)
+        asked = next_question(SCRIPT, given, judged, branch)
+        if asked is None or branch is Branch.MEDICAL:
+            break
+        order.append(asked)
+        for field in SCRIPT.fields_of(asked, branch):
+            given.setdefault(field.name, "no" if "no" in field.choices else "1")
+    return order
+
+
+@pytest.mark.parametrize(
+    ("service", "own"),
+    [("relief", ["S4"]), ("violation", ["S5"]), ("procedure", ["S6"]), ("policy", ["S6"]), ("other", [])],
+)
+def test_a_caller_about_a_service_is_asked_nothing_about_a_patient(service: str, own: list[str]) -> None:
+    assert service_questions({"service": service}) == ["S2", "WHERE", "WHO", "S3", *own, "CLOSE"]
+
+
+def test_of_a_service_no_field_about_a_patient_is_filled_in() -> None:
+    shown = {f.name for q in SCRIPT.questions for f in SCRIPT.fields_of(q, Branch.SERVICES)}
+    assert {"callback_number", "caller_name", "unit_code", "address", "summary"} <= shown
+    assert not shown & {"patient_name", "age_band", "sex", "beside_patient", "awake_and_breathing"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "ticket"), [({"someone_ill": "yes"}, Acuity.NONMED), ({}, Acuity.YELLOW)]
+)
+def test_as_soon_as_somebody_is_ill_the_patients_questions_are_asked(
+    answers: dict[str, str], ticket: Acuity
+) -> None:
+    judged = judge(SCRIPT, answers, Acuity.NONMED)
+    branch = branch_of(ticket, judged)
+    assert (branch, next_question(SCRIPT, answers, judged, branch)) == (Branch.MEDICAL, "O1")
+    assert not is_asked(SCRIPT, "S1", answers, branch)
+
+
 @pytest.mark.parametrize(("said", "value"), [("38,5", 38.5), (" 38.5 ", 38.5), ("hot", None), ("99", None)])
 def test_a_number_is_read_as_people_write_it(said: str, value: float | None) -> None:
     assert number(SCRIPT.fields["temperature"], said) == value
@@ -260,6 +306,7 @@ FAULTS = [
     ('kind = "phone"', 'kind = "telephone"', "unknown_kind"),
     ('en = "SpO2 below 94"', "", "missing_language"),
     ("at_red = true", "at_orange = true", "unknown_key"),
+    ('of = ["services"]', 'of = ["service"]', "unknown_branch"),
     ("up = 1\nsign", "sign", "no_effect"),
     ("least = 50", "least = 500", "wrong_range"),
     ('[question.O1]\nvi = "Người', "[question.O1]\nvi = Người", "syntax"),

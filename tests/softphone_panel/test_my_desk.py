@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -236,6 +237,31 @@ def test_taking_an_answer_back_lowers_nothing_and_a_reason_does(
     # A human's judgement stands until something new is found.
     assert save(client, ticket_id, "worse", "no")[1]["raised"] == ""
     assert save(client, ticket_id, "drinks", "unable")[1]["raised"] == "RED"
+
+
+def test_a_caller_about_a_service_is_asked_the_service_questions_until_somebody_is_ill(
+    signed_in: SignedIn, who: dict[str, int]
+) -> None:
+    client, ticket_id = signed_in("lan"), ticket_of("lan", who)
+    with transaction() as session:
+        ticket = session.get(Ticket, ticket_id)
+        assert ticket is not None
+        call = session.get(Call, ticket.call_id)
+        assert call is not None
+        ticket.acuity = call.acuity = "NONMED"
+        ticket.path = [{"question": "ROOT", "key": "4"}, {"question": "S1", "key": "2"}]
+    page = client.get("/my-desk").text
+    state = page[page.index("state-lines") : page.index("state-lines") + 400]
+    assert 'data-branch="services"' in state
+    assert 'data-asked="CLOSE S2 S3 S4 WHERE WHO"' in state.replace(
+        "S1 ", ""
+    )  # the key said what it is about
+    assert 'data-next="S2"' in state
+    assert re.search(r'name="f-service"[^>]*value="relief" checked|value="relief" selected', page)
+    status, told = save(client, ticket_id, "someone_ill", "yes")
+    assert (status, told["raised"]) == (200, "ORANGE")
+    assert 'data-branch="medical"' in told["state"]
+    assert 'data-next="O1"' in told["state"]
 
 
 def test_after_the_call_an_answer_still_raises_the_ticket(signed_in: SignedIn, who: dict[str, int]) -> None:
