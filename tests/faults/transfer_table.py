@@ -9,6 +9,7 @@ from hotline.transfers import TransferState as S
 class Fault(StrEnum):
     CALLS_KILLED = "calls killed"
     CALLS_KILLED_WITHOUT_DATABASE = "calls killed, database away"
+    CALLS_FROZEN = "calls frozen"
     OPERATOR_LOST = "operator's line lost"
     STATION_LOST = "station's line lost"
     LOST_WHILE_DEAD = "calls killed, operator's line lost meanwhile"
@@ -44,6 +45,14 @@ EXPECTED: dict[tuple[Fault, TransferState], tuple[str, ...]] = {
     (F.CALLS_KILLED_WITHOUT_DATABASE, S.BLIND): LINE,
     (F.CALLS_KILLED_WITHOUT_DATABASE, S.DIRECT): LINE,
     (F.CALLS_KILLED_WITHOUT_DATABASE, S.HANDED_OVER): STATION_,
+    (F.CALLS_FROZEN, S.RINGING): MUSIC,
+    (F.CALLS_FROZEN, S.RINGING_BACK): OPERATOR,
+    (F.CALLS_FROZEN, S.PRIVATE): MUSIC,
+    (F.CALLS_FROZEN, S.BACK): OPERATOR,
+    (F.CALLS_FROZEN, S.TOGETHER): BOTH,
+    (F.CALLS_FROZEN, S.BLIND): MUSIC,
+    (F.CALLS_FROZEN, S.DIRECT): LINE,
+    (F.CALLS_FROZEN, S.HANDED_OVER): STATION_,
     (F.OPERATOR_LOST, S.RINGING): LINE,
     (F.OPERATOR_LOST, S.RINGING_BACK): LINE,
     (F.OPERATOR_LOST, S.PRIVATE): STATION_,

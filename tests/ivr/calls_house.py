@@ -129,6 +129,22 @@ class CallsHouse:
                 stderr=log,
             )
 
+    @contextlib.contextmanager
+    def own(self, name: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Another process of the product, for as long as the block lasts."""
+        with (self.settings.var / f"{name}.log").open("ab") as log:
+            child = subprocess.Popen(
+                [sys.executable, str(PROJECT / "app.py"), name],
+                env={**os.environ, **_environment(self.settings)},
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            yield child
+        finally:
+            child.terminate()
+            child.wait(8)
+
     def start_calls(self) -> None:
         """Start the calls process and wait for its heartbeat."""
         self.begin_calls()

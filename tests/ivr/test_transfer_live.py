@@ -221,3 +221,49 @@ def test_a_station_that_declines_and_one_that_says_nothing_lead_to_the_next_and_
     folder = (house.settings.recordings / relative_path(transfer.call_id)).parent
     kept = sorted(path.name for path in folder.glob("chain-*.raw") if path.stat().st_size > 32_000)
     assert len(kept) >= 3, "each station's leg is recorded from its answer on"
+
+
+def test_for_red_two_duty_numbers_ring_side_by_side_and_the_first_yes_has_the_caller(
+    house: CallsHouse,
+) -> None:
+    """No operator is on duty: the hotline's own numbers are rung, the second after 20 s beside the first."""
+    number, (first, second) = "0912000703", ("02713888001", "02713888002")
+    house.decided[number] = Decided("RED")
+    other_hz = 2300
+
+    async def scene() -> None:
+        async with Carrier(house.address, "127.0.0.2", TRUNK_PORTS["vnpt"]) as trunk:
+            slow = trunk.route(first, Answering.rings_on(), tone_hz=other_hz)
+            quick = trunk.route(second, Answering.answers(0.3), tone_hz=STATION_HZ)
+            caller = await Citizen(trunk, number, tone_hz=CALLER_HZ).call("1022")
+            loser = await slow.until_rung(6)
+            began_s = time.monotonic()
+            winner = await quick.until_rung(25)
+            beside_s = time.monotonic() - began_s
+            loser.answer()  # both are on the line and hear their briefing
+            await asyncio.gather(
+                loser.until_hears(PROMPT_HZ, within_s=4), winner.until_hears(PROMPT_HZ, within_s=4)
+            )
+            yes_s = time.monotonic()
+            await winner.press("1")
+            await loser.press("1")
+            talks_s = await caller.until_hears(STATION_HZ, within_s=4) - yes_s
+            heard = await winner.listen(0.8, [*NAMES, other_hz])
+            assert heard.get(CALLER_HZ, 0) > 0.8, heard
+            await loser.until_ended(6)
+            let_go_s = time.monotonic() - yes_s
+            told = loser.heard(since_s=yes_s + 0.2, until_s=time.monotonic())
+            assert told.get(PROMPT_HZ, 0) > 0.05, "the loser hears a sentence before the hang-up"
+            for leg, hz in ((caller, other_hz), (winner, other_hz), (loser, CALLER_HZ)):
+                assert leg.heard(since_s=yes_s).get(hz, 0.0) < 0.1, "the loser is nobody's company"
+            assert caller.longest_gap_s(began_s) < 1.5
+            _keep("red beside after", beside_s)
+            _keep("red yes to caller hears", talks_s)
+            _keep("red loser let go", let_go_s)
+            assert 19 < beside_s < 22
+            assert talks_s < 2.0
+            caller.hang_up()
+
+    asyncio.run(scene())
+    house.until_ended(number, "served")
+    assert tries_of(house, number) == [(first, "taken"), (second, "accepted")]
