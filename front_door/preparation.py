@@ -102,8 +102,9 @@ def first_of(what: str, faults: Sequence[str]) -> str:
 
 def stations(given: Settings) -> None:
     """Loads the health stations and their roster. Raises Fault with every fault of the files."""
-    from hotline import station_files
+    from hotline import documents, station_files
     from hotline.database import transaction
+    from hotline.station_documents import published_over
 
     installation = province(given)
     with timed("Health stations"):
@@ -114,6 +115,7 @@ def stations(given: Settings) -> None:
                     installation.stations,
                     {hotline.key for hotline in installation.hotlines},
                     {phone.name for phone in installation.phones},
+                    published_over(documents.published(session)),
                 )
         except station_files.StationFaults as wrong:
             raise Fault(str(wrong)) from None

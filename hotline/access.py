@@ -137,6 +137,11 @@ ROUTES: Mapping[str, Who] = {
     "people.undo": ADMINISTRATORS,
     "people.password": ADMINISTRATORS,
     "people.end_sessions": ADMINISTRATORS,
+    "stations.index": SUPERVISORS,
+    "stations.chain": SUPERVISORS,
+    "stations.units": SUPERVISORS,
+    "stations.new": ADMINISTRATORS,
+    "stations.add": ADMINISTRATORS,
     "stream.events": EVERYBODY,
     "stream.live": Open.ANYONE,
 }

@@ -86,6 +86,8 @@ class Station:
     neighbours: tuple[str, ...] = ()
     """Keys of the stations that are asked when this one cannot."""
     phone: str = ""
+    active: bool = True
+    """Takes hand-overs; one that does not is not in the directory."""
 
     def lines(self, at: datetime) -> tuple[Line, ...]:
         """Its own phone, who is on duty, then its numbers; a number of the roster only in its hours."""

@@ -122,3 +122,22 @@ FIELD_NAMES: Mapping[str, FieldName] = {
     ),
 }
 """Field of the installation → its name."""
+
+STATION_FIELDS: Mapping[str, FieldName] = {
+    "name": FieldName("Tên trạm", "Station's name", "Như người trực đọc và nghe.", "As people read it."),
+    "hotline": FieldName("Tổng đài", "Hotline"),
+    "level": FieldName("Cấp", "Level", "Trạm gần người dân nhất được gọi trước: xã, huyện, rồi tỉnh.",
+                       "The nearest is rung first: commune, district, then province."),
+    "active": FieldName("Đang nhận chuyển cuộc gọi", "Takes hand-overs"),
+    "units": FieldName("Địa bàn phục vụ", "Places served", "Mỗi dòng một mã xã, huyện hoặc tỉnh.",
+                       "One code of a commune, district or province a line."),
+    "numbers": FieldName("Số điện thoại của trạm", "Station's numbers",
+                         "Mỗi dòng một số, gọi theo thứ tự: số thứ nhất, số thứ hai… Số có trong ca trực chỉ được gọi trong giờ trực.",
+                         "One a line, rung in this order. A number of the roster is rung in its hours only."),
+    "duty": FieldName("Ca trực", "Duty roster", "Người đang trực được gọi trước số của trạm.",
+                      "Who is on duty is rung before the station's numbers."),
+    "neighbours": FieldName("Trạm bên cạnh", "Neighbours", "Được gọi theo thứ tự này khi trạm không nhận.",
+                            "Asked in this order when the station cannot."),
+    "phone": FieldName("Máy SIP đặt tại trạm", "SIP phone at the station"),
+}  # fmt: skip
+"""Field of a station → its name."""

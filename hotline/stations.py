@@ -2,7 +2,7 @@
 
 from datetime import time
 
-from sqlalchemy import JSON, ForeignKey, String, select
+from sqlalchemy import JSON, ForeignKey, String, select, true
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotline.database import Base
@@ -25,6 +25,8 @@ class StationRow(Base):
     neighbours: Mapped[list[str]] = mapped_column(JSON, default=list)
     phone: Mapped[str] = mapped_column(String(32), default="")
     """A desk phone of ours that stands there; empty for an ordinary telephone."""
+    active: Mapped[bool] = mapped_column(default=True, server_default=true())
+    """Takes hand-overs; otherwise it is in no chain."""
     place: Mapped[int] = mapped_column(default=0)
     """Its place in the file: the order in which equals are rung."""
 
@@ -45,7 +47,7 @@ class ShiftRow(Base):
 
 
 def directory(session: Session) -> Directory:
-    """Every station with its roster, and which unit lies in which."""
+    """Every station that takes hand-overs with its roster, and which unit lies in which."""
     shifts: dict[str, list[Shift]] = {}
     for row in session.scalars(select(ShiftRow).order_by(ShiftRow.id)):
         shifts.setdefault(row.station_key, []).append(
@@ -56,12 +58,8 @@ def directory(session: Session) -> Directory:
             s.key, s.hotline, s.name, s.level, tuple(s.units), tuple(s.numbers), tuple(shifts.get(s.key, ())),
             tuple(s.neighbours), s.phone,
         )
-        for s in session.scalars(select(StationRow).order_by(StationRow.place))
+        for s in session.scalars(select(StationRow).where(StationRow.active).order_by(StationRow.place))
     )  # fmt: skip
-    # Successors reuse codes; the unit of before comes first, and the later one does not overwrite it.
-    parents: dict[str, str] = {}
-    for code, parent in session.execute(select(Unit.code, Unit.parent_code).order_by(Unit.valid_from)):
-        parents.setdefault(code, parent)
     attended: dict[str, tuple[tuple[int, str], ...]] = {}
     here = (
         select(Operator.station, Operator.id, OperatorPresence.phone)
@@ -73,7 +71,16 @@ def directory(session: Session) -> Directory:
     )
     for key, who, phone in session.execute(here):
         attended[key] = (*attended.get(key, ()), (who, phone))
-    return Directory(stations, parents, attended)
+    return Directory(stations, parents(session), attended)
+
+
+def parents(session: Session) -> dict[str, str]:
+    """Code of a unit → code of the one above it."""
+    # Successors reuse codes; the unit of before comes first, and the later one does not overwrite it.
+    found: dict[str, str] = {}
+    for code, parent in session.execute(select(Unit.code, Unit.parent_code).order_by(Unit.valid_from)):
+        found.setdefault(code, parent)
+    return found
 
 
 def _time(text: str) -> time:

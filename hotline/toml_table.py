@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from hotline.field_names import FIELD_NAMES
+from hotline.field_names import FIELD_NAMES, FieldName
 
 T = TypeVar("T")
 KINDS_VI = {str: "chữ", int: "số nguyên", float: "số", bool: "có hoặc không"}
@@ -32,10 +33,11 @@ class Table:
     where: str
     values: dict[str, Any]
     faults: list[Fault]
+    names: Mapping[str, FieldName] = field(default_factory=lambda: FIELD_NAMES)
 
     def wrong(self, field: str, vi: str, en: str) -> None:
         """Note a fault; the Vietnamese sentence gets the field's name in front, the English one the table's."""
-        name = FIELD_NAMES[field].vi if field in FIELD_NAMES else field
+        name = self.names[field].vi if field in self.names else field
         self.faults.append(Fault(f"Ô “{name}”: {vi}", f"{self.where}{en}", self.where, field))
 
     def take(self, name: str, kind: type[T], default: T | None = None) -> T:

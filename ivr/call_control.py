@@ -241,13 +241,15 @@ class CallControl:
                 next(v for v in gone if v.id == call_id).ways.cut_short()
 
     async def read_directory_for_ever(self) -> None:
-        """The stations as the database has them; those read last go on while it is away."""
+        """The stations as the database has them, at once after each publication; those read last go on while it is away."""
         while True:
+            self.floor.published.clear()
             try:
                 self.floor.directory = await asyncio.to_thread(_directory)
             except SQLAlchemyError as error:
                 log.warning("the stations cannot be read", error=type(error).__name__)
-            await asyncio.sleep(DIRECTORY_EVERY_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.floor.published.wait(), DIRECTORY_EVERY_S)
 
     async def find_vanished_for_ever(self) -> None:
         """Calls that the database believes open and Asterisk does not have: ended here when nobody else does."""

@@ -95,6 +95,8 @@ class Floor:
     """Look at the whole line again; set by the call control."""
     directory: Directory = field(default_factory=Directory)
     """The stations and who is on duty, as last read."""
+    published: asyncio.Event = field(default_factory=asyncio.Event)
+    """Settings or stations were published: what is read of them now and then is read at once."""
     recordings: Path | None = None
     """Where Asterisk writes sound."""
     mix_monitor: Callable[[str, Path], Coroutine[Any, Any, None]] | None = None

@@ -68,6 +68,7 @@ class SettingsFollowed:
     def _take(self, installation: Installation) -> None:
         self._floor.installation = installation
         self._floor.desks.wrap_up_s = installation.wrap_up_s
+        self._floor.published.set()
         self._floor.serve()
 
     async def _bring_to_asterisk(self, installation: Installation) -> str:

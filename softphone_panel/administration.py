@@ -22,10 +22,11 @@ from hotline.events import now
 from hotline.hours import DayPlan, is_open, next_opening, of_the_country, plan_of
 from hotline.installation import Hotline, Installation, InstallationFaults
 from hotline.settings import settings
+from hotline.station_documents import STATION
 from hotline.toml_table import Fault
 from hotline.units import VIETNAM
 from ivr import approved
-from softphone_panel import desk, setting_forms, shown
+from softphone_panel import desk, setting_forms, shown, station_settings
 from softphone_panel.setting_forms import FORMS, Change
 from softphone_panel.words import language, say
 
@@ -161,7 +162,9 @@ def _house(session: Session) -> House:
 def _found(session: Session, kind: str, key: str) -> tuple[Kind, str, House]:
     """The document of that name; 404 when there is none with a form."""
     house = _house(session)
-    if kind not in FORMS or key not in KINDS[kind].keys(house):
+    if kind not in FORMS:
+        abort(404)
+    if key not in KINDS[kind].keys(house) and documents.draft(session, KINDS[kind], key) is None:
         abort(404)
     return KINDS[kind], key, house
 
@@ -191,7 +194,7 @@ def _page(
         "setting.html",
         kind=kind.name,
         key=key,
-        title=_title(kind, key),
+        title=_title(kind, key, content),
         stands=stands,
         draft=begun,
         is_stale=begun is not None and begun.based_on != (stands.number if stands else 0),
@@ -204,7 +207,9 @@ def _page(
         wrong=_wrong(documents.faults(house, kind, key, begun.content)) if begun is not None else {},
         refused=_said(refused) if refused is not None else "",
         history=_history(session, kind, key, house),
-        choices=_choices(session, house, content),
+        choices=station_settings.choices(session, house, key, content)
+        if kind is STATION
+        else _choices(session, house, content),
         weekdays=shown.WEEKDAYS,
         zipped=lambda plans: zip(*plans.values(), strict=True),
         holiday_years=HOLIDAY_YEARS,
@@ -214,11 +219,14 @@ def _page(
             else url_for(f"administration.{name}", kind=kind.name)
         ),
         **_met(kind, house, would),
+        **(_of_station(session, key, house, would) if kind is STATION else {}),
         **_followed(session),
     )
 
 
-def _title(kind: Kind, key: str) -> str:
+def _title(kind: Kind, key: str, content: Content) -> str:
+    if kind is STATION:
+        return station_settings.name(content, key)
     name = desk.province().hotline(key).name if key else ""
     word = say(shown.SETTINGS[kind.name])
     return f"{word}: {name}" if name else word
@@ -283,6 +291,24 @@ def _met(kind: Kind, house: House, would: House) -> dict[str, Any]:
         today = now().astimezone(VIETNAM).date()
         plans = {h.name: plan_of(h.hours, after.holidays, h.key, today, PREVIEW_DAYS) for h in after.hotlines}
     return {"leads": leads, "plans": plans}
+
+
+def _of_station(session: Session, key: str, house: House, would: House) -> dict[str, Any]:
+    """Names for the codes in it, who signs in for it, and the chains that a publication would change."""
+    contents = [house.content(STATION, key), would.content(STATION, key)]
+    codes = [code for version in (*contents, *_earlier(session, key)) for code in version.get("units", ())]
+    return {
+        "line_names": {
+            **station_settings.names(session, would),
+            **station_settings.unit_names(session, [code for code in codes if isinstance(code, str)]),
+        },
+        "chains": station_settings.chains(session, house, would, contents, now()),
+        "accounts": station_settings.accounts(session, key),
+    }
+
+
+def _earlier(session: Session, key: str) -> list[Content]:
+    return [version.content for version in documents.history(session, STATION, key)]
 
 
 def _door(hotline: Hotline, province: Installation, at: datetime) -> Door:

@@ -45,6 +45,7 @@ from softphone_panel import (
     shown,
     signing,
     station_desk,
+    stations,
     tickets,
     trust,
     wallboard,
@@ -123,6 +124,7 @@ def create() -> Flask:
         reports,
         prompts,
         people,
+        stations,
         administration,
     )
     for room in (*rooms, health):

@@ -31,7 +31,9 @@ POWERS: Mapping[str, str] = {
     "administration": "sửa và công bố cài đặt",
     "other": "việc khác của vai trò này",
 }
-SAME_AS: Mapping[str, str] = {"scoring": "quality", "administration.one": "administration.index"}
+SAME_AS: Mapping[str, str] = {"scoring": "quality", "administration.one": "administration.index",
+    "stations.index": "administration.index", "stations.chain": "administration.index",
+    "stations.units": "administration.index", "stations": "administration"}  # fmt: skip
 """What is one thing to whoever works in it."""
 """What not everybody may, by endpoint, else by its room; what all who work at the hotline may is one line."""
 SUPERVISORS_SEE = "xem phiếu, ghi âm và số điện thoại của mọi tổng đài"

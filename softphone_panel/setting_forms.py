@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
 from hotline.documents import Content
-from hotline.field_names import FIELD_NAMES, FieldName
+from hotline.field_names import FIELD_NAMES, STATION_FIELDS, FieldName
 from hotline.installation import Hotline, Installation
 from softphone_panel.shown import ROLES, WEEKDAYS
 
@@ -32,14 +32,16 @@ class Field:
     most: int = 0
     choices: Sequence[str] = ()
     required: bool = False
+    names: Mapping[str, FieldName] = field(default_factory=lambda: FIELD_NAMES, repr=False, hash=False)
 
     @property
     def words(self) -> FieldName:
-        return FIELD_NAMES[self.name]
+        return self.names[self.name]
 
 
 BLANK_ROWS = 2
 HOURS_ROW = ("days", "from", "to")
+DUTY_ROW = ("who", "number", "days", "from", "to")
 HOLIDAY_ROW = ("date", "until", "name", "hotline", "from", "to")
 
 FORMS: Mapping[str, tuple[Field, ...]] = {
@@ -70,6 +72,17 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
         Field("dial_roles", "choices", Installation.dial_roles, choices=tuple(ROLES)),
         Field("operators_see_listening", "yes", Installation.operators_see_listening),
         Field("supervisors_hear_consults", "yes", Installation.supervisors_hear_consults),
+    ),
+    "station": (
+        Field("name", "text", required=True, names=STATION_FIELDS),
+        Field("hotline", "choice", required=True, names=STATION_FIELDS),
+        Field("level", "choice", required=True, names=STATION_FIELDS),
+        Field("active", "yes", default=True, names=STATION_FIELDS),
+        Field("units", "units", (), names=STATION_FIELDS),
+        Field("numbers", "lines", (), names=STATION_FIELDS),
+        Field("duty", "duty", (), names=STATION_FIELDS),
+        Field("neighbours", "order", (), names=STATION_FIELDS),
+        Field("phone", "choice", names=STATION_FIELDS),
     ),
 }
 """Kind of document → its fields, those changed most often first."""
@@ -105,6 +118,10 @@ def _hours(one: Field, value: Any) -> str:
     )
 
 
+def _duty(one: Field, value: Any) -> str:
+    return "\n".join(f"{row.get('who', '')} {row.get('number', '')}, {_hours(one, [row])}" for row in value)
+
+
 def _holidays(one: Field, value: Any) -> str:
     return "\n".join(_holiday(row) for row in value)
 
@@ -127,6 +144,9 @@ _SHOWN: Mapping[str, Callable[[Field, Any], str]] = {
     "pairs": _pairs,
     "hours": _hours,
     "holidays": _holidays,
+    "units": _lines,
+    "order": _lines,
+    "duty": _duty,
 }
 
 
@@ -193,6 +213,28 @@ def _typed_hours(one: Field, typed: Typed) -> Any:
     return found
 
 
+def _typed_duty(one: Field, typed: Typed) -> Any:
+    found = []
+    for n in _row_numbers(typed, "who"):
+        who, number = (" ".join((typed.get(f"{name}-{n}") or "").split()) for name in ("who", "number"))
+        days = sorted(int(day) for day in typed.getlist(f"days-{n}") if day in "1234567" and len(day) == 1)
+        if (who or number) and typed.get(f"drop-{n}") is None:
+            begins, ends = (typed.get(f"{name}-{n}") or "00:00" for name in ("from", "to"))
+            found.append({"who": who, "number": number, "days": days, "from": begins, "to": ends})
+    return found
+
+
+def _typed_order(one: Field, typed: Typed) -> Any:
+    """What was chosen in each of the boxes, in their order, each once."""
+    chosen = (typed.get(f"{one.name}-{n}") or "" for n in _row_numbers(typed, one.name))
+    return list(dict.fromkeys(value for value in chosen if value))
+
+
+def _typed_units(one: Field, typed: Typed) -> Any:
+    """Those that stay ticked, and those that were added."""
+    return list(dict.fromkeys(value for value in typed.getlist(one.name) if value))
+
+
 def _typed_holidays(one: Field, typed: Typed) -> Any:
     found = []
     for n in _row_numbers(typed, "date"):
@@ -227,6 +269,9 @@ _TYPED: Mapping[str, Callable[[Field, Typed], Any]] = {
     "pairs": _typed_pairs,
     "hours": _typed_hours,
     "holidays": _typed_holidays,
+    "duty": _typed_duty,
+    "order": _typed_order,
+    "units": _typed_units,
 }
 
 

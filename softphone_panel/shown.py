@@ -71,6 +71,7 @@ SETTINGS: Mapping[str, str] = {
     "hours": "Giờ làm việc",
     "holidays": "Ngày nghỉ",
     "rules": "Quy tắc chung",
+    "station": "Trạm y tế",
 }
 """Kinds of settings documents."""
 END_REASONS: Mapping[str, str] = {

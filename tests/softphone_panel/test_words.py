@@ -10,7 +10,7 @@ from pathlib import Path
 import jinja2
 from jinja2 import nodes
 
-from softphone_panel import application, people, powers, sentences, shown, words
+from softphone_panel import application, people, powers, sentences, shown, stations, words
 
 ROOM = Path(words.__file__).parent
 
@@ -36,6 +36,8 @@ def in_code() -> Iterator[str]:
     yield from people.REFUSALS.values()
     yield from powers.POWERS.values()
     yield powers.SUPERVISORS_SEE
+    yield from stations.BEGINS.values()
+    yield stations.BY_OPERATOR
 
 
 def in_templates() -> Iterator[str]:
