@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import JSON, ForeignKey, String, false
+from sqlalchemy import JSON, ForeignKey, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hotline.database import Base, Moment
@@ -92,9 +92,10 @@ class OperatorEntry(Base):
     """One dated change of an operator's state; never edited."""
 
     __tablename__ = "operator_entry"
+    __table_args__ = (Index("ix_operator_entry_in_turn", "operator_id", "at", "id"),)
     id: Mapped[int] = mapped_column(primary_key=True)
-    operator_id: Mapped[int] = mapped_column(ForeignKey("operator.id"), index=True)
-    at: Mapped[datetime] = mapped_column(Moment)
+    operator_id: Mapped[int] = mapped_column(ForeignKey("operator.id"))
+    at: Mapped[datetime] = mapped_column(Moment, index=True)
     state: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(String(64), default="")
     call_id: Mapped[str] = mapped_column(String(64), default="")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
-from hotline.figures import Visit
+from hotline.figures import SLOT_S, Figures
 
 SLOTS = 48
-SLOT_S = 1800
+NONE = Figures()
 WIDTH, HEIGHT = 960, 260
 LEFT, TOP, BOTTOM = 44, 14, 34
 STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
@@ -67,20 +65,15 @@ class Chart:
     floor: int = HEIGHT - BOTTOM
 
 
-def slots(today: Iterable[Visit], week_ago: Iterable[Visit], midnight: datetime) -> tuple[Slot, ...]:
-    """The day's half hours; `week_ago` are the calls of the day seven days before `midnight`'s."""
-    served, lost, before = Counter[int](), Counter[int](), Counter[int]()
-    for visit in today:
-        if visit.is_in:
-            (lost if visit.lost else served)[_slot(visit.arrived_at - midnight)] += 1
-    for visit in week_ago:
-        if visit.is_in:
-            before[_slot(visit.arrived_at - midnight + timedelta(days=7))] += 1
-    return tuple(Slot(f"{n // 2:02d}:{n % 2 * 30:02d}", served[n], lost[n], before[n]) for n in range(SLOTS))
-
-
-def _slot(after_midnight: timedelta) -> int:
-    return min(SLOTS - 1, max(0, int(after_midnight.total_seconds() // SLOT_S)))
+def slots(today: Mapping[int, Figures], week_ago: Mapping[int, Figures]) -> tuple[Slot, ...]:
+    """The day's half hours, from the figures by half hour (`By.SLOT`) of the day and of the one seven days before."""
+    return tuple(
+        Slot(
+            f"{n // 2:02d}:{n % 2 * 30:02d}", today.get(n, NONE).arrived - today.get(n, NONE).lost, today.get(n, NONE).lost,
+            week_ago.get(n, NONE).arrived,
+        )
+        for n in range(SLOTS)
+    )  # fmt: skip
 
 
 def drawn(day: Sequence[Slot], so_far_s: float | None) -> Chart:

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
+from hotline.book import UNKNOWN
 from hotline.calls import Call
 from hotline.commands import KINDS, LANGUAGE, DeskCommand, ask
 from hotline.database import reading, transaction
@@ -40,6 +41,11 @@ def province() -> Installation:
     """The installation in force."""
     found: Installation = current_app.config["INSTALLATION"]
     return found
+
+
+def hotlines_of(serves: Callable[[str], bool]) -> tuple[str, ...] | None:
+    """The hotlines that somebody may see; None for who sees all, also calls of a hotline that is not known yet."""
+    return None if serves(UNKNOWN) else tuple(h.key for h in province().hotlines if serves(h.key))
 
 
 @room.get("/")

@@ -17,16 +17,16 @@ from sqlalchemy.orm import Session
 from hotline.acuity import Acuity
 from hotline.database import reading
 from hotline.events import now
-from hotline.figures import Figures, Owed, Visit, figures, grouped, recalls, visits
+from hotline.figures import By, Figures, Owed, counted, recalls
+from hotline.hand_over_figures import HandOvers, Scored, hand_overs, scored
 from hotline.operators import Operator
-from hotline.recalls import Recall
 from softphone_panel import desk, shown
 from softphone_panel.words import VIETNAM, length, local, midnight, percent, say
 
 room = Blueprint("reports", __name__, url_prefix="/reports")
 
 MOST_DAYS = 31
-"""A month of 5,000 calls a day is counted in some seconds; nobody waits longer for a page."""
+"""A month of 100,000 calls is counted in about a second (docs/benchmarks.md); a page waits no longer."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ class Line:
     name: str
     figures: Figures
     owed: Owed
+    handed: HandOvers
+    scored: Scored
 
 
 @dataclass(frozen=True)
@@ -100,31 +102,25 @@ def wanted() -> Wanted:
 
 def read(session: Session, asked: Wanted) -> Report:
     """The report, of the hotlines that this reader may see."""
-
-    def serves(hotline: str) -> bool:
-        return bool(current_user.serves(hotline)) and asked.hotline in ("", hotline)
-
-    found = visits(session, asked.begins, asked.ends, serves)
-    names = _names(session, asked.by)
-    of_visit, of_recall = _KEYS[asked.by]
-    groups = grouped(found, of_visit)
-    owed = recalls(session, asked.begins, asked.ends, of_recall, serves)
+    hotlines = desk.hotlines_of(current_user.serves)
+    if asked.hotline:
+        hotlines = tuple(h for h in (asked.hotline,) if current_user.serves(h))
+    by, names = By(asked.by), _names(session, asked.by)
+    span = (session, asked.begins, asked.ends, by, hotlines)
+    found = counted(*span)
+    owed, graded = recalls(*span), scored(*span)
+    emergency = {h.emergency_number for h in desk.province().hotlines}
+    handed = hand_overs(*span, emergency)
     place = _ORDER.get(asked.by, _by_name)
-    keys = sorted({*groups, *owed}, key=lambda key: place(key, names(key)))
-    lines = tuple(Line(names(key), groups.get(key, Figures()), owed.get(key, Owed())) for key in keys)
-    all_owed = recalls(session, asked.begins, asked.ends, lambda recall: True, serves)
-    total = Line(say("Tất cả"), figures(found), all_owed.get(True, Owed()))
-    return Report(asked, lines, total)
+    keys = sorted({*found.lines, *owed, *handed, *graded} - {None}, key=lambda key: place(key, names(key)))
 
+    def line(name: str, key: Any, figures: Figures) -> Line:
+        return Line(
+            name, figures, owed.get(key, Owed()), handed.get(key, HandOvers()), graded.get(key, Scored())
+        )
 
-_KEYS: Mapping[str, tuple[Callable[[Visit], Any], Callable[[Recall], Any]]] = {
-    "hotline": (lambda v: (v.hotline, v.branch), lambda r: (r.hotline, None)),
-    "operator": (lambda v: v.operator_id, lambda r: None),
-    "hour": (lambda v: local(v.arrived_at).hour, lambda r: local(r.made_at).hour),
-    "day": (lambda v: local(v.arrived_at).date(), lambda r: local(r.made_at).date()),
-    "acuity": (lambda v: v.acuity.value, lambda r: r.acuity),
-}
-"""To which line a call and a recall belong; None: to none but the sum."""
+    lines = tuple(line(names(key), key, found.lines.get(key, Figures())) for key in keys)
+    return Report(asked, lines, line(say("Tất cả"), None, found.total))
 
 
 def _by_name(_key: Any, name: str) -> Any:
@@ -197,21 +193,25 @@ def table() -> Response:
 COLUMNS = (
     "arrived", "answered", "lost", "lost_after_30_s", "short", "elsewhere", "called_out", "service_percent",
     *(f"service_percent_{acuity.value}" for acuity in Acuity), "abandoned_percent", "wait_s", "longest_wait_s", "talk_s",
-    "wrap_up_s", "recalls_made", "recalls_done", "recalls_open", "recalls_failed",
+    "wrap_up_s", "recalls_made", "recalls_done", "recalls_open", "recalls_failed", "hand_overs", "hand_overs_first",
+    "hand_overs_later", "hand_overs_emergency", "hand_overs_declined", "hand_overs_no_answer", "hand_overs_withdrawn",
+    "hand_overs_open", "accept_s", "accepted_in_time_percent", "scored", "score_percent", "score_passed_percent",
 )  # fmt: skip
 """The CSV's columns; GLOSSARY.md says what each counts."""
 
 
 def cells(line: Line) -> list[str]:
     """The line's values in the order of COLUMNS; empty where there is nothing to count."""
-    f, owed = line.figures, line.owed
+    f, owed, handed, graded = line.figures, line.owed, line.handed, line.scored
     levels = [f.levels[a].percent if a in f.levels else None for a in Acuity]
     return [
         _number(value)
         for value in (
             f.arrived, f.answered, f.lost, f.lost_late, f.short, f.elsewhere, f.called_out, f.service.percent, *levels,
             f.abandoned_percent, f.wait_s, f.longest_wait_s, f.talk_s, f.wrap_up_s, owed.made, owed.done, owed.open,
-            owed.failed,
+            owed.failed, handed.made, handed.first, handed.later, handed.emergency, handed.declined, handed.no_answer,
+            handed.withdrawn, handed.open, handed.accept_s, handed.in_time_percent, graded.count, graded.percent,
+            graded.passed_percent,
         )
     ]  # fmt: skip
 

@@ -277,6 +277,12 @@ MEANINGS: Mapping[str, str] = {
     "Nói": "Trung bình từ khi có người nghe đến khi hết cuộc gọi.",
     "Ghi phiếu": "Trung bình thời gian ghi phiếu sau cuộc gọi.",
     "Gọi lại": "Số cuộc phải gọi lại; trong ngoặc: đã gọi được.",
+    "Chuyển": "Số lần gọi trạm y tế cho một người dân; gọi đồng nghiệp không tính.",
+    "Đã nhận": "Trạm bấm 1: ở máy reo đầu tiên, ở một máy sau, hoặc ở số cấp cứu.",
+    "Không nhận": "Từ chối: có người nghe nhưng không nhận. Thôi gọi: ta dừng hoặc người dân gác máy trước.",
+    "Nhận sau": "Trung bình từ hồi chuông đầu đến khi trạm nhận.",
+    "Nhận trong 30 giây": "Nhận trong 30 giây từ hồi chuông đầu, chia cho mọi lần nhận, từ chối và không nghe.",
+    "Chất lượng": "Phiếu chấm đã xong của các cuộc trong thời gian này, không kể hiệu chuẩn; điểm trung bình.",
 }
 """What the page's columns mean, as GLOSSARY.md has it."""
 

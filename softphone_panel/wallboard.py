@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from hotline.acuity import Acuity
 from hotline.calls import Call, CallState, Leg
 from hotline.database import reading
 from hotline.events import now
-from hotline.figures import Figures, Visit, figures, visits
+from hotline.figures import By, Counted, Figures, counted
 from hotline.operators import Presence
 from softphone_panel import day_chart, desk, health, live_state, shown
 from softphone_panel.words import length, midnight, say
@@ -77,13 +77,16 @@ class TrunkUse:
 
 
 @dataclass(frozen=True)
-class Counted:
+class CountedDay:
     """The calls of one day, as they were at a moment, and of the day a week before."""
 
     begins: datetime
     at: datetime
-    todays: list[Visit]
-    week_ago: list[Visit]
+    today: Counted
+    """By half hours."""
+    recent: Figures
+    """Of the last NOW."""
+    week_ago: Mapping[int, Figures]
 
 
 @dataclass(frozen=True)
@@ -112,9 +115,8 @@ def read(session: Session, serves: Callable[[str], bool]) -> Wall:
     state = live_state.read(session, desk.province(), serves)
     at = state.read_at
     begins = midnight(at)
-    todays, week_ago = counted(session, begins, at, serves)
-    today, recent = figures(todays), figures(v for v in todays if v.arrived_at >= at - NOW)
-    rows = tuple(_row(acuity, state, today, recent, at) for acuity in Acuity)
+    day = counted_day(session, begins, at, serves)
+    rows = tuple(_row(acuity, state, day.today.total, day.recent, at) for acuity in Acuity)
     trunks = trunk_use(session, at)
     presences = dict(Counter(d.state for d in state.desks))
     owed = tuple(a for a in recall_alarms.active(session, at) if serves(a.hotline))
@@ -122,31 +124,36 @@ def read(session: Session, serves: Callable[[str], bool]) -> Wall:
         state=state,
         rows=rows,
         presences=presences,
-        today=today,
+        today=day.today.total,
         trunks=trunks,
         alarms=tuple(alarms(state, rows, presences, trunks, health.beat_age_s(), owed)),
         chart=day_chart.drawn(
-            day_chart.slots(todays, week_ago, begins), so_far_s=(at - begins).total_seconds()
+            day_chart.slots(day.today.lines, day.week_ago), so_far_s=(at - begins).total_seconds()
         ),
         read_at=at,
         owed=owed,
     )
 
 
-def counted(
+def counted_day(
     session: Session, begins: datetime, at: datetime, serves: Callable[[str], bool]
-) -> tuple[list[Visit], list[Visit]]:
-    """The day's calls and those of a week ago; read anew every COUNTED_FOR, however often the page is drawn."""
-    kept: dict[tuple[str, ...], Counted] = current_app.extensions.setdefault("wallboard", {})
-    hotlines = tuple(h.key for h in desk.province().hotlines if serves(h.key))
+) -> CountedDay:
+    """The day's figures and those of a week ago; read anew every COUNTED_FOR, however often the page is drawn."""
+    kept: dict[tuple[str, ...] | None, CountedDay] = current_app.extensions.setdefault("wallboard", {})
+    hotlines = desk.hotlines_of(serves)
     known = kept.get(hotlines)
     if known is None or known.begins != begins:
-        ago = visits(session, begins - WEEK, begins - WEEK + timedelta(days=1), serves)
-        known = Counted(begins, datetime.min.replace(tzinfo=UTC), [], ago)
+        ago = counted(session, begins - WEEK, begins - WEEK + timedelta(days=1), By.SLOT, hotlines)
+        known = CountedDay(
+            begins, datetime.min.replace(tzinfo=UTC), Counted(Figures(), {}), Figures(), ago.lines
+        )
     if not timedelta() <= at - known.at < COUNTED_FOR:
-        todays = visits(session, begins, at + timedelta(seconds=1), serves)
-        known = kept[hotlines] = replace(known, at=at, todays=todays)
-    return known.todays, known.week_ago
+        until = at + timedelta(seconds=1)
+        known = kept[hotlines] = replace(
+            known, at=at, today=counted(session, begins, until, By.SLOT, hotlines),
+            recent=counted(session, at - NOW, until, None, hotlines).total,
+        )  # fmt: skip
+    return known
 
 
 def _row(acuity: Acuity, state: live_state.LiveState, today: Figures, recent: Figures, at: datetime) -> Row:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,9 +13,12 @@ from sqlalchemy import Engine
 from hotline.acuity import Acuity
 from hotline.calls import Call
 from hotline.database import reading, transaction
-from hotline.figures import Figures, figures, grouped, recalls, visits
+from hotline.figures import By, Figures, counted, recalls
+from hotline.hand_over_figures import HandOvers, Scored, hand_overs, scored
 from hotline.operators import Operator, OperatorEntry
+from hotline.quality import KeptForm, Score
 from hotline.recalls import Recall
+from hotline.transfers import Transfer, TransferTry
 
 DAY = datetime(2026, 11, 22, 17, tzinfo=UTC)
 END = DAY + timedelta(days=1)
@@ -175,24 +178,243 @@ def test_every_figure_is_what_a_count_by_hand_gives(database: Engine, seed: int)
     of_the_day = [one for one in everything if 0 <= one.at_s < 86_400]
     assert len(of_the_day) < len(everything)
     with reading(database) as session:
-        found = visits(session, DAY, END)
-        mine = visits(session, DAY, END, lambda hotline: hotline == "binhphuoc")
-    compare(figures(found), of_the_day)
-    compare(figures(mine), [one for one in of_the_day if one.hotline == "binhphuoc"])
-    for hotline, line in grouped(found, lambda v: v.hotline).items():
-        compare(line, [one for one in of_the_day if one.hotline == hotline])
-    for hour, line in grouped(found, lambda v: v.arrived_at.hour).items():
-        compare(line, [o for o in of_the_day if (DAY + timedelta(seconds=o.at_s)).hour == hour])
-    by_operator = grouped(found, lambda v: v.operator_id)
-    for operator in (1, 2, 3):
-        theirs = [o for o in of_the_day if o.operator == operator and o.fate in ("answered", "talking")]
-        compare(by_operator.get(operator, Figures()), theirs)
+        by = {one: counted(session, DAY, END, one) for one in By}
+        mine = counted(session, DAY, END, hotlines=["binhphuoc"])
+    for found in by.values():
+        compare(found.total, of_the_day)
+    compare(mine.total, [one for one in of_the_day if one.hotline == "binhphuoc"])
+    assert mine.lines == {}
+    divisions: dict[By, Any] = {
+        By.HOTLINE: lambda one: (one.hotline, "medical"),
+        By.OPERATOR: lambda one: one.operator if one.fate in ("answered", "talking") else None,
+        By.HOUR: lambda one: local(one).hour,
+        By.DAY: lambda one: local(one).date(),
+        By.ACUITY: lambda one: one.acuity,
+        By.SLOT: lambda one: local(one).hour * 2 + local(one).minute // 30,
+    }
+    for division, key in divisions.items():
+        keys = {key(one) for one in of_the_day} - {None}
+        assert set(by[division].lines) == keys
+        for one_key in keys:
+            compare(by[division].lines[one_key], [one for one in of_the_day if key(one) == one_key])
 
 
-def test_a_day_without_a_call_has_no_service_level_and_no_mean() -> None:
-    empty = figures([])
-    assert (empty.arrived, empty.service.percent, empty.abandoned_percent) == (0, None, None)
-    assert (empty.wait_s, empty.talk_s, empty.wrap_up_s, empty.longest_wait_s) == (None, None, None, None)
+def local(one: Planned) -> datetime:
+    """When the caller came, on Vietnam's clocks."""
+    return DAY + timedelta(seconds=one.at_s) + timedelta(hours=7)
+
+
+def test_a_day_without_a_call_has_no_service_level_and_no_mean(database: Engine) -> None:
+    with reading(database) as session:
+        empty = counted(session, DAY, END, By.HOUR)
+        assert (
+            hand_overs(session, DAY, END),
+            scored(session, DAY, END, By.DAY),
+            scored(session, DAY, END),
+        ) == ({},) * 3
+    assert empty.lines == {}
+    assert (empty.total.arrived, empty.total.service.percent, empty.total.abandoned_percent) == (
+        0,
+        None,
+        None,
+    )
+    found = empty.total
+    assert (found.wait_s, found.talk_s, found.wrap_up_s, found.longest_wait_s) == (None, None, None, None)
+
+
+def test_a_wrap_up_lasts_from_its_first_moment_to_the_next_state_whatever_is_written_beside_it(
+    database: Engine,
+) -> None:
+    def entry(at_s: float, operator: int, state: str, call_id: str = "") -> OperatorEntry:
+        return OperatorEntry(
+            at=DAY + timedelta(seconds=at_s), operator_id=operator, state=state, call_id=call_id
+        )
+
+    told: list[tuple[float, int, str, str]] = [
+        (0, 1, "wrap_up", "a"), (0, 2, "wrap_up", "b"), (3.000001, 1, "wrap_up", "a"), (5, 2, "talking", "c"),
+        (10.000003, 1, "ringing", "d"), (12, 1, "wrap_up", "a"), (30, 1, "available", ""), (40, 2, "wrap_up", "c"),
+        (47, 2, "wrap_up", "d"), (50, 3, "wrap_up", "e"), (60, 3, "wrap_up", "e"),
+    ]  # fmt: skip
+    with transaction(database) as session:
+        for n in (1, 2, 3):
+            session.add(
+                Operator(id=n, username=f"o{n}", full_name=f"O {n}", role="operator", password_hash="x")
+            )
+        session.flush()
+        for call_id in "abcde":
+            session.add(
+                Call(
+                    id=call_id, node="n1", hotline="binhphuoc", acuity="GREEN", arrived_at=DAY, human_at=DAY,
+                    ended_at=DAY, operator_id=1, end_reason="served", state="ended",
+                )
+            )  # fmt: skip
+        for one in told:
+            session.add(entry(*one))
+            session.flush()
+    with reading(database) as session:
+        total = counted(session, DAY, END).total
+    # a: 10.000003 s, until it was rung for another; b: 5 s; c: 7 s, until the next one's; d and e are not over.
+    assert total.wrap_up_s == pytest.approx((10.000003 + 5 + 7) / 3, abs=1e-7)
+
+
+@dataclass(frozen=True)
+class Handed:
+    """One hand-over in plain words."""
+
+    n: int
+    at_s: float
+    hotline: str
+    acuity: str
+    operator: int | None
+    kind: str
+    state: str
+    accepted_after_s: float | None
+    tries: tuple[tuple[str, str], ...]
+    """(number, what became of it) in the order of the plan."""
+
+
+def handed_plan(seed: int) -> list[Handed]:
+    dice = random.Random(seed)
+    made = []
+    for n in range(150):
+        state = dice.choice(("handed_over", "station_left", "together", "exhausted", "exhausted", "cancelled", "taken",
+                             "caller_gone", "ringing", "direct"))  # fmt: skip
+        accepted = state in ("handed_over", "station_left", "together") or (
+            state == "cancelled" and dice.random() < 0.3
+        )
+        states = [
+            dice.choice(("no_answer", "busy", "declined", "no_key", "failed", "taken"))
+            for _ in range(dice.randint(0, 3))
+        ]
+        if accepted:
+            states.append("accepted")
+        numbers = [dice.choice(("0271388800", "115")) for _ in states]
+        made.append(
+            Handed(
+                n, dice.choice((-0.001, 0.0, 86_399.9, 86_400.0, *[dice.uniform(0, 86_000)] * 8)), dice.choice(HOTLINES),
+                dice.choice(list(TARGET_S)), dice.choice((None, 1, 2)), dice.choice(("warm", "direct", "warm", "conference")),
+                state, dice.choice((29.9, 30.0, 30.000001, dice.uniform(1, 90))) if accepted else None,
+                tuple(zip(numbers, states, strict=True)),
+            )
+        )  # fmt: skip
+    return made
+
+
+def handed_by_hand(planned: list[Handed]) -> HandOvers:
+    """GLOSSARY.md's words on hand-overs, one after the other."""
+    n: dict[str, int] = dict.fromkeys(
+        ("first", "later", "emergency", "declined", "no_answer", "withdrawn", "open"), 0
+    )
+    took: list[float] = []
+    for one in planned:
+        if one.kind == "conference":
+            continue
+        if one.accepted_after_s is not None:
+            took.append(one.accepted_after_s)
+            (place,) = [at for at, (_, state) in enumerate(one.tries) if state == "accepted"]
+            if one.tries[place][0] == "115":
+                n["emergency"] += 1
+            else:
+                n["first" if place == 0 else "later"] += 1
+        elif one.state in ("cancelled", "taken", "caller_gone"):
+            n["withdrawn"] += 1
+        elif one.state != "exhausted":
+            n["open"] += 1
+        elif any(state in ("declined", "no_key") for _, state in one.tries):
+            n["declined"] += 1
+        else:
+            n["no_answer"] += 1
+    mean = sum(took) / len(took) if took else None
+    return HandOvers(**n, in_time=sum(s <= 30 for s in took), accept_s=mean)
+
+
+@pytest.mark.parametrize("seed", [4, 55])
+def test_hand_overs_are_counted_by_outcome_and_time_as_a_count_by_hand_gives(
+    database: Engine, seed: int
+) -> None:
+    planned = handed_plan(seed)
+    with transaction(database) as session:
+        for one in planned:
+            at = DAY + timedelta(seconds=one.at_s)
+            session.add(
+                Call(id=f"c{one.n}", node="n1", hotline=one.hotline, acuity=one.acuity, arrived_at=DAY)
+            )
+            accepted_at = (
+                None if one.accepted_after_s is None else at + timedelta(seconds=1 + one.accepted_after_s)
+            )
+            session.add(
+                Transfer(
+                    id=f"x{one.n}", call_id=f"c{one.n}", kind=one.kind, state=one.state, operator_id=one.operator,
+                    asked_at=at, rung_at=at + timedelta(seconds=1), accepted_at=accepted_at, changed_at=at,
+                )
+            )  # fmt: skip
+            session.flush()
+            for place, (number, state) in enumerate(one.tries):
+                session.add(
+                    TransferTry(
+                        leg_id=f"l{one.n}-{place}", transfer_id=f"x{one.n}", name="Trạm", number=number, place=place,
+                        state=state, rung_at=at,
+                    )
+                )  # fmt: skip
+    here = [one for one in planned if 0 <= one.at_s < 86_400]
+    with reading(database) as session:
+        by_operator = hand_overs(session, DAY, END, By.OPERATOR)
+        by_hour = hand_overs(session, DAY, END, By.HOUR)
+        mine = hand_overs(session, DAY, END, By.ACUITY, ["binhduong"])
+
+    def same(found: HandOvers, expected: HandOvers) -> None:
+        assert replace(found, accept_s=None) == replace(expected, accept_s=None)
+        assert found.accept_s == pytest.approx(expected.accept_s, abs=1e-5)
+
+    same(by_operator[None], handed_by_hand(here))
+    same(by_hour[None], handed_by_hand(here))
+    for operator in (1, 2):
+        same(by_operator[operator], handed_by_hand([one for one in here if one.operator == operator]))
+    hours = {(DAY + timedelta(seconds=one.at_s, hours=7)).hour for one in here if one.kind != "conference"}
+    assert set(by_hour) == {None, *hours}
+    for acuity in TARGET_S:
+        expected = handed_by_hand(
+            [one for one in here if one.hotline == "binhduong" and one.acuity == acuity]
+        )
+        same(mine.get(acuity, HandOvers()), expected)
+
+
+def test_scores_are_counted_to_the_operator_and_the_day_of_the_call_and_drafts_and_calibrations_are_not(
+    database: Engine,
+) -> None:
+    dice = random.Random(9)
+    kept: list[tuple[int, float, bool]] = []
+    with transaction(database) as session:
+        for n in (1, 2, 3):
+            session.add(
+                Operator(id=n, username=f"o{n}", full_name=f"O {n}", role="operator", password_hash="x")
+            )
+        session.add(KeptForm(digest="f", name="f", version="1", text="", kept_at=DAY))
+        session.flush()
+        for n in range(80):
+            at_s, operator = dice.choice((-1.0, 5.0, 80_000.0)), dice.randint(1, 2)
+            finished, calibration = dice.random() < 0.8, dice.choice((0, 0, 0, 7))
+            percent, passed = dice.uniform(0, 100), dice.random() < 0.6
+            at = DAY + timedelta(seconds=at_s)
+            session.add(Call(id=f"c{n}", node="n1", hotline="binhphuoc", acuity="RED", arrived_at=at))
+            session.add(
+                Score(
+                    call_id=f"c{n}", form="f", scorer_id=3, operator_id=operator, calibration_id=calibration, begun_at=at,
+                    finished_at=END if finished else None, percent=percent if finished else None, passed=passed,
+                )
+            )  # fmt: skip
+            if at_s > 0 and finished and not calibration:
+                kept.append((operator, percent, passed))
+    with reading(database) as session:
+        found = scored(session, DAY, END, By.OPERATOR)
+    for of, rows in {
+        None: kept,
+        1: [k for k in kept if k[0] == 1],
+        2: [k for k in kept if k[0] == 2],
+    }.items():
+        mean = sum(percent for _, percent, _ in rows) / len(rows)
+        assert replace(found[of], percent=None) == Scored(len(rows), sum(passed for *_, passed in rows))
+        assert found[of].percent == pytest.approx(mean)
 
 
 def test_recalls_are_counted_by_what_became_of_them(database: Engine) -> None:
@@ -203,16 +425,19 @@ def test_recalls_are_counted_by_what_became_of_them(database: Engine) -> None:
             session.add(
                 Recall(
                     id=f"r-{n}", call_id=f"n1-1.{n}", ticket_id=f"t-{n}", hotline=HOTLINES[n % 2], number="+84912345678",
-                    acuity="RED", why="lost", state=state, due_at=DAY, next_try_at=DAY,
+                    acuity="RED", why="lost", state=state, due_at=DAY, next_try_at=DAY, waits_since=DAY,
                     made_at=DAY + timedelta(minutes=n) - timedelta(minutes=10),
                 )
             )  # fmt: skip
     with reading(database) as session:
-        found = recalls(session, DAY, END, lambda r: r.hotline)
+        found = recalls(session, DAY, END, By.HOTLINE)
+        mine = recalls(session, DAY, END, hotlines=["binhphuoc"])
     for at, hotline in enumerate(HOTLINES):
         here = [state for n, state in enumerate(states) if n >= 10 and n % 2 == at]
-        owed = found[hotline]
+        owed = found[hotline, None]
         assert owed.made == len(here)
         assert owed.done == here.count("done")
         assert owed.open == here.count("due") + here.count("dialling")
         assert owed.failed == here.count("failed") + here.count("cancelled")
+    assert found[None].made == 110
+    assert mine == {None: found["binhphuoc", None]}

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
+from hotline.calls import Call
+from hotline.database import transaction
+from hotline.events import now
+from hotline.quality import KeptForm, Score
+from hotline.transfers import Transfer
 from softphone_panel import reports
 from tests.softphone_panel.conftest import Client, SignedIn
 
@@ -36,6 +43,48 @@ def test_an_operators_line_has_their_calls_alone(signed_in: SignedIn) -> None:
     assert lines["Lê Thị Lan"]["answered"] == "3"
     assert lines["Lê Thị Lan"]["talk_s"] == "95.0"
     assert lines["Võ Thị Hoa"]["answered"] == "1"
+
+
+def test_hand_overs_and_scores_stand_in_the_report_and_its_csv(
+    signed_in: SignedIn, who: dict[str, int]
+) -> None:
+    with transaction() as session:
+        call = session.scalars(
+            select(Call).where(Call.answered_by == "lan", Call.ended_at.is_not(None))
+        ).first()
+        assert call is not None
+        asked = {
+            "call_id": call.id,
+            "kind": "warm",
+            "operator_id": who["lan"],
+            "asked_at": now(),
+            "changed_at": now(),
+        }
+        session.add(
+            Transfer(
+                id="x-1",
+                state="handed_over",
+                rung_at=now(),
+                accepted_at=now() + timedelta(seconds=12),
+                **asked,
+            )
+        )
+        session.add(Transfer(id="x-2", state="exhausted", rung_at=now(), **asked))
+        session.add(KeptForm(digest="f", name="f", version="1", text="", kept_at=now()))
+        session.flush()
+        session.add(
+            Score(
+                call_id=call.id, form="f", scorer_id=who["truongca"], operator_id=who["lan"], begun_at=now(),
+                finished_at=now(), percent=75.0, passed=False,
+            )
+        )  # fmt: skip
+    client = signed_in("truongca")
+    for line in (sheet(client, "by=operator")["Lê Thị Lan"], sheet(client, "by=day")["Tất cả"]):
+        assert (line["hand_overs"], line["hand_overs_first"], line["hand_overs_no_answer"]) == ("2", "1", "1")
+        assert (line["accept_s"], line["accepted_in_time_percent"]) == ("12.0", "50.0")
+        assert (line["scored"], line["score_percent"], line["score_passed_percent"]) == ("1", "75.0", "0.0")
+    assert sheet(client, "by=operator")["Võ Thị Hoa"]["scored"] == "0"
+    assert "75,0 %" in client.get("/reports?by=operator").text
 
 
 def test_a_hotline_may_be_chosen(signed_in: SignedIn) -> None:

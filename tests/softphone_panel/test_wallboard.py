@@ -9,18 +9,11 @@ from hotline import events as e
 from hotline.acuity import Acuity
 from hotline.database import reading, transaction
 from hotline.events import now
-from hotline.figures import Visit
+from hotline.figures import Figures
 from softphone_panel import create_app, day_chart, wallboard
 from softphone_panel.words import midnight
 from tests.softphone_panel import rows
 from tests.softphone_panel.conftest import SignedIn
-
-MIDNIGHT = midnight(now())
-
-
-def visit(hour: float, *, lost: bool = False, days_ago: int = 0) -> Visit:
-    at = MIDNIGHT - timedelta(days=days_ago) + timedelta(hours=hour)
-    return Visit("binhphuoc", "medical", Acuity.GREEN, at, not lost, lost, False, 10.0)
 
 
 def test_each_level_of_the_line_shows_its_longest_wait_against_its_target(signed_in: SignedIn) -> None:
@@ -65,9 +58,8 @@ def test_an_operator_may_put_the_television_on_and_not_read_the_wallboard(signed
 
 
 def test_the_chart_draws_each_half_hour_and_the_same_weekday_a_week_ago() -> None:
-    todays = [visit(8), visit(8.4), visit(8.5, lost=True), visit(23.99)]
-    before = [visit(8.1, days_ago=7), visit(0, days_ago=7)]
-    day = day_chart.slots(todays, before, MIDNIGHT)
+    todays = {16: Figures(arrived=2, answered=2), 17: Figures(arrived=1, lost=1), 47: Figures(arrived=1)}
+    day = day_chart.slots(todays, {16: Figures(arrived=1), 0: Figures(arrived=1)})
     by_name = {slot.name: slot for slot in day}
     assert len(day) == 48
     assert (by_name["08:00"].served, by_name["08:00"].lost, by_name["08:00"].before) == (2, 0, 1)
@@ -79,6 +71,25 @@ def test_the_chart_draws_each_half_hour_and_the_same_weekday_a_week_ago() -> Non
     assert tallest == chart.floor - chart.scale[-1][0]
     lost = chart.bars[17].lost
     assert lost.y + lost.height == chart.floor
+
+
+def test_the_wall_counts_the_day_and_the_same_weekday_by_the_half_hour_in_which_calls_came(
+    house: object, who: dict[str, int]
+) -> None:
+    at = now()
+    ago = at - timedelta(days=7)
+    with transaction() as session:
+        for n in range(3):
+            rows.Caller(session, rows.call_id(ago, 700 + n), ago).arrives()
+    with create_app().test_request_context("/"), reading() as session:
+        begins = midnight(at)
+        day = wallboard.counted_day(session, begins, at, lambda hotline: True)
+        mine = wallboard.counted_day(session, begins, at, lambda hotline: hotline == "binhduong")
+    slot = int((at - begins).total_seconds() // 1800)
+    assert {n: figures.arrived for n, figures in day.week_ago.items()} == {slot: 3}
+    assert sum(figures.arrived for figures in day.today.lines.values()) == day.today.total.arrived
+    assert mine.today.total.arrived < day.today.total.arrived
+    assert mine.week_ago == {}
 
 
 def test_a_trunk_counts_its_callers_and_the_duty_numbers_that_ring(
