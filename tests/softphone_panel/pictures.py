@@ -14,7 +14,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import select
 
-from front_door import demo_data
+from front_door import demo_data, whose
 from hotline.calls import Call
 from hotline.database import reading
 from hotline.operators import Operator, OperatorPresence, Role
@@ -150,5 +150,6 @@ def _desk_in_a_call(browser: Browser, given: Settings, size: tuple[int, int], da
 
 
 if __name__ == "__main__":
+    whose.choose()
     for shade in (False, True) if "--dark" in sys.argv else (False,):
         take(Path(sys.argv[1]), shade)
