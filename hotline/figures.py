@@ -321,7 +321,9 @@ def recalls(
     """The recalls that were promised in that time, by the keys of `by`; under None all together."""
     nothing = cast(None, Integer)
     keys = key_columns(by, Recall.made_at, Recall.hotline, nothing, nothing, Recall.acuity)
-    asked = select(*keys, Recall.state).where(Recall.made_at >= since, Recall.made_at < until)
+    asked = select(*keys, Recall.state).where(
+        Recall.made_at >= since, Recall.made_at < until, Recall.state != RecallState.MERGED
+    )
     if hotlines is not None:
         asked = asked.where(Recall.hotline.in_(hotlines))
     told = asked.subquery()
