@@ -63,16 +63,17 @@ def lay(given: Settings, desks: int) -> None:
 
 
 def approve(given: Settings) -> None:
-    """Lets the supervisor approve the installation's protocols as they are shipped."""
+    """Lets the supervisor approve the installation's protocols and the operators' script as they are shipped."""
     from sqlalchemy import select
 
     from hotline.database import transaction
     from hotline.operators import Operator
-    from ivr import officer
+    from ivr import officer, script
 
     with transaction() as session:
         supervisor = session.scalars(select(Operator).where(Operator.username == SUPERVISOR)).one()
-        for name in sorted({hotline.protocol for hotline in preparation.province(given).hotlines}):
+        protocols = {hotline.protocol for hotline in preparation.province(given).hotlines}
+        for name in [*sorted(protocols), script.NAME]:
             officer.approve_for_demo(session, name, supervisor)
 
 

@@ -319,15 +319,33 @@ def _approval(given: Settings) -> Iterator[Finding]:
 def _script(given: Settings) -> Iterator[Finding]:
     """What operators ask beside the call; without it they still have notes."""
     del given
-    from ivr.protocol_faults import ProtocolFaults
-    from ivr.script import SHIPPED, read
+    from sqlalchemy.exc import SQLAlchemyError
 
+    from hotline.approvals import last_approved
+    from hotline.database import reading
+    from ivr.protocol_faults import ProtocolFaults
+    from ivr.script import NAME, SHIPPED, read
+
+    draft = None
     try:
-        script = read(SHIPPED.read_text(encoding="utf-8"), SHIPPED.name)
+        draft = read(SHIPPED.read_text(encoding="utf-8"), SHIPPED.name)
     except (ProtocolFaults, OSError) as wrong:
-        yield Finding("Second stage", str(wrong).splitlines()[0], f"correct {SHIPPED}")
-        return
-    yield Finding("Second stage", f"{script.id} {script.version}, {len(script.questions)} questions")
+        yield Finding("Second stage", str(wrong).splitlines()[0], f"./run protocol check {NAME} lists all")
+    try:
+        with reading() as session:
+            found = last_approved(session, NAME)
+    except SQLAlchemyError:
+        found = None
+    if found is not None:
+        yield Finding("Second stage", f"{found.version}, approved {found.approved_at:%Y-%m-%d %H:%M} UTC")
+        if draft is not None and draft.digest != found.digest:
+            yield Finding(
+                "Second stage draft", f"{draft.version} differs from it; desks work by the approved one"
+            )
+    elif draft is not None:
+        said = f"{draft.id} {draft.version}, {len(draft.questions)} questions, is not approved: desks work by it all the same"
+        mend = f"a second person approves it: ./run protocol approve {NAME}"
+        yield Finding("Second stage", said, mend, is_advice=True)
 
 
 def _is_running(given: Settings) -> bool:

@@ -1,4 +1,4 @@
-"""The officers' tool: check a protocol, look at it as a picture or a table, and approve it as a second person."""
+"""The officers' tool: check a protocol or the operators' script, look at it as a picture or a table, and approve it as a second person."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from hotline.approvals import Approval, last_approved
 from hotline.database import transaction
 from hotline.operators import Operator, Role
 from hotline.settings import settings
-from ivr import approved, review
+from ivr import approved, review, script, script_review
 from ivr.protocol import Protocol, read
 from ivr.protocol_faults import ProtocolFaults
+from ivr.script import Script
 from ivr.speech import prompt_set
 
 MAY_APPROVE = (Role.SUPERVISOR, Role.ADMINISTRATOR)
@@ -55,6 +56,8 @@ def main(words: list[str]) -> int:
 def faults_of(name: str) -> list[str]:
     """What stands against approving the file: its own faults cannot be listed here, `read` raises them all."""
     protocol, _ = _read(name)
+    if isinstance(protocol, Script):
+        return []  # what it must find is in its own rules; the table is what an officer signs
     path = approved.file_of(name).with_suffix(".scenarios.toml")
     if not path.exists():
         return [f"Chưa có tệp tình huống {path.name}: hãy viết các ca mà bộ câu hỏi phải đúng."]
@@ -108,6 +111,12 @@ def signed_in(session: Session, username: str, password: str) -> Operator:
 
 def _check(asked: argparse.Namespace) -> int:
     protocol, _ = _read(asked.name)
+    if isinstance(protocol, Script):
+        sys.stdout.write(
+            f"{asked.name} {protocol.version}: không có lỗi, {len(protocol.questions)} câu hỏi, "
+            f"{len(protocol.rules)} quy tắc.\nSHA-256 {protocol.digest}\n"
+        )
+        return 0
     faults = faults_of(asked.name) if asked.name != approved.EMERGENCY_ONLY else []
     for sentence in faults:
         sys.stderr.write(f"{sentence}\n")
@@ -121,12 +130,19 @@ def _check(asked: argparse.Namespace) -> int:
 
 
 def _draw(asked: argparse.Namespace) -> int:
-    sys.stdout.write(review.draw(_read(asked.name)[0], asked.language))
+    protocol, _ = _read(asked.name)
+    if isinstance(protocol, Script):
+        raise NotApproved(f"{asked.name} không có sơ đồ: dùng ./run protocol table {asked.name}.")
+    sys.stdout.write(review.draw(protocol, asked.language))
     return 0
 
 
 def _table(asked: argparse.Namespace) -> int:
-    sys.stdout.write(review.table(_read(asked.name)[0], asked.language))
+    protocol, _ = _read(asked.name)
+    if isinstance(protocol, Script):
+        sys.stdout.write(script_review.table(protocol, asked.language))
+    else:
+        sys.stdout.write(review.table(protocol, asked.language))
     return 0
 
 
@@ -136,14 +152,15 @@ def _approve(asked: argparse.Namespace) -> int:
     sys.stdout.write(f"Duyệt bộ câu hỏi {asked.name}: người duyệt đăng nhập.\n")
     username = asked.officer or input("  tên đăng nhập: ").strip()
     password = getpass.getpass("  mật khẩu: ")
+    is_script = isinstance(_read(asked.name)[0], Script)
     # The sounds first: the calls take an approved protocol only when it can be heard.
-    unspoken = prompt_set.render(settings()).faults
+    unspoken = () if is_script else prompt_set.render(settings()).faults
     with transaction() as session:
         officer = signed_in(session, username, password)
         row = approve(session, asked.name, edited_by=asked.edited_by, officer=officer)
     sys.stdout.write(
         f"{asked.name} {row.version} đã được {username} duyệt lúc {row.approved_at:%d/%m/%Y %H:%M} UTC.\n"
-        f"SHA-256 {row.digest}\nTổng đài dùng bản này trong vòng 30 giây.\n"
+        f"SHA-256 {row.digest}\n{'Bàn làm việc' if is_script else 'Tổng đài'} dùng bản này trong vòng 30 giây.\n"
     )
     for fault in unspoken:
         sys.stderr.write(f"{fault}\n")
@@ -162,7 +179,7 @@ _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 
 def _stored(
-    session: Session, name: str, protocol: Protocol, text: str, edited_by: str, officer: Operator
+    session: Session, name: str, protocol: Protocol | Script, text: str, edited_by: str, officer: Operator
 ) -> Approval:
     row = Approval(
         name=name,
@@ -198,7 +215,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _read(name: str) -> tuple[Protocol, str]:
+def _read(name: str) -> tuple[Protocol | Script, str]:
     path = approved.file_of(name)
     text = path.read_text(encoding="utf-8")
-    return read(text, path.name), text
+    return (script.read(text, path.name) if name == script.NAME else read(text, path.name)), text

@@ -15,7 +15,9 @@ from ivr.protocol_source import parse
 from ivr.script_faults import fault
 from ivr.source_parts import Parts, digest
 
-SHIPPED = Path(__file__).with_name("protocols") / "second-stage.script.toml"
+NAME = "second-stage.script"
+"""As approvals and `./run protocol` call it."""
+SHIPPED = Path(__file__).with_name("protocols") / f"{NAME}.toml"
 UNKNOWN = "unknown"
 """The answer that says nothing: it never changes a level."""
 

@@ -134,6 +134,7 @@ def _work(session: Session, ticket: Ticket) -> dict[str, Any]:
         "ticket": ticket,
         "ticket_label": ticket_view.label(ticket.hotline, ticket.number),
         "script": script,
+        "script_approved_at": scripts.in_use().approved_at,
         "rows": rows,
         "pills": PILLS,
         "said": scripts.said,

@@ -15,7 +15,7 @@ from hotline.approvals import Approval, last_approved
 from hotline.database import make_engine, migrate, reading, transaction
 from hotline.operators import Operator, Role
 from hotline.settings import PROJECT, settings
-from ivr import approved, officer
+from ivr import approved, officer, script
 from ivr.approved import ApprovedProtocols, emergency_only
 from ivr.protocol import read
 from ivr.speech import prompt_set
@@ -199,3 +199,51 @@ def test_without_a_database_the_tool_says_so(
     database.engine.cache_clear()
     assert approve_as(monkeypatch, "truongca") == 1
     assert "cơ sở dữ liệu" in capsys.readouterr().err
+
+
+def approve_script_as(monkeypatch: pytest.MonkeyPatch, username: str, editor: str = "bac_si") -> int:
+    monkeypatch.setattr(getpass, "getpass", lambda prompt="": PASSWORD)
+    return officer.main(["approve", script.NAME, "--edited-by", editor, "--officer", username])
+
+
+def test_the_operators_script_is_approved_by_a_second_person_too(
+    engine: Engine, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert approve_script_as(monkeypatch, "lan") == 1
+    assert approve_script_as(monkeypatch, "truongca", editor="truongca") == 1
+    assert approve_script_as(monkeypatch, "truongca") == 0
+    with reading(engine) as session:
+        row = last_approved(session, script.NAME)
+    assert row is not None
+    file = folder / f"{script.NAME}.toml"
+    assert (row.edited_by, row.text, row.digest) == (
+        "bac_si",
+        file.read_text(),
+        script.read(row.text, "").digest,
+    )
+    edit(folder, ("SpO2 dưới 94", "SpO2 dưới 95"), name=file.name)
+    capsys.readouterr()
+    assert approve_script_as(monkeypatch, "truongca") == 1
+    assert "hãy ghi phiên bản mới" in capsys.readouterr().err
+
+
+def test_a_broken_script_is_told_all_its_faults_and_never_approved(
+    engine: Engine, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(folder, ('to = "RED"', 'to = "PURPLE"'), ("spo2 < 94", "spo3 < 94"), name=f"{script.NAME}.toml")
+    assert officer.main(["check", script.NAME]) == 1
+    said = capsys.readouterr().err
+    assert ("PURPLE" in said, "spo3" in said) == (True, True)
+    assert approve_script_as(monkeypatch, "truongca") == 1
+
+
+def test_the_table_of_the_script_has_every_question_and_every_rule(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert officer.main(["table", script.NAME]) == 0
+    table = capsys.readouterr().out
+    found = script.read(script.SHIPPED.read_text(encoding="utf-8"), "")
+    assert all(f"| {name} |" in table for name in found.questions)
+    assert all(rule.because["vi"] in table for rule in found.rules)
+    assert found.digest in table
+    assert officer.main(["draw", script.NAME]) == 1

@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from hotline import events as e
+from hotline.approvals import Approval
 from hotline.calls import Call
 from hotline.commands import DeskCommand
 from hotline.database import reading, transaction
@@ -17,6 +18,8 @@ from hotline.events import now
 from hotline.record import apply
 from hotline.ticket_fields import SecondStage, TicketField
 from hotline.tickets import Ticket, TicketEntry
+from ivr import script
+from softphone_panel import scripts
 from tests.softphone_panel import rows
 from tests.softphone_panel.conftest import Client, SignedIn, hidden
 
@@ -418,3 +421,31 @@ def test_a_script_that_cannot_be_read_is_said_and_hides_no_caller(
     status, told = save(signed_in("lan"), ticket_of("lan", who), "blue", "yes")
     assert status == 400
     assert "hãy tải lại trang" in told["sentence"]
+
+
+def test_desks_work_by_the_approved_script_and_an_edited_file_is_only_a_draft(
+    signed_in: SignedIn, who: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = signed_in("lan")
+    assert "chưa ai duyệt" in client.get("/my-desk").text  # and the work goes on by the file
+    text = script.SHIPPED.read_text(encoding="utf-8").replace("SpO2 dưới 94", "SpO2 thấp, đã duyệt")
+    approved = script.read(text, "")
+    with transaction() as session:
+        session.add(
+            Approval(
+                name=script.NAME, version="1.0", digest=approved.digest, text=text, edited_by="bs",
+                approved_by=who["truongca"], approved_at=now(),
+            )
+        )  # fmt: skip
+    monkeypatch.setattr(scripts, "REREAD_S", 0.0)
+    assert "chưa ai duyệt" not in client.get("/my-desk").text
+    ticket_id = ticket_of("lan", who)
+    _, told = save(client, ticket_id, "spo2", "91")
+    assert "SpO2 thấp, đã duyệt" in told["state"]
+    with reading() as session:
+        stage = session.get(SecondStage, ticket_id)
+        assert stage is not None
+        assert stage.script_digest == approved.digest
+    with transaction() as session:
+        session.execute(update(Approval).values(text="nothing of a script"))
+    assert 'id="script-title"' in client.get("/my-desk").text  # the file, rather than nothing
