@@ -85,6 +85,7 @@ ROUTES: Mapping[str, Who] = {
     "recalls.alarms": STAFF,
     "recalls.command": SUPERVISORS,
     "recordings.index": STAFF,
+    "leg_recordings.one": STAFF,
     "recordings.one": STAFF,
     "recordings.comment": STAFF,
     "recordings.share": SUPERVISORS,

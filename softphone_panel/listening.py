@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TypeVar
 
 from flask import Blueprint, Response, abort, current_app, render_template, request, url_for
 from flask_login import current_user
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 from hotline.database import reading, transaction
 from hotline.events import now
 from hotline.operators import Operator
-from hotline.recordings import Recording, RecordingPlay
+from hotline.recordings import LegRecording, LegRecordingPlay, Recording, RecordingPlay
 from hotline.settings import settings
 from hotline.tickets import Ticket, TicketEntry
 from softphone_panel import sounds, ticket_changes, ticket_view, tickets
@@ -23,6 +24,7 @@ from softphone_panel.words import say
 
 room = Blueprint("listening", __name__, url_prefix="/recordings")
 PLAYABLE_FOR_S = 3600
+Kept = TypeVar("Kept", Recording, LegRecording)
 
 
 def _pass() -> URLSafeTimedSerializer:
@@ -30,8 +32,22 @@ def _pass() -> URLSafeTimedSerializer:
 
 
 def kept(session: Session, call_id: str) -> Recording:
-    """The recording, if this reader may hear it: 404 or 403 otherwise."""
-    recording = session.get(Recording, call_id)
+    """A call's recording, if this reader may hear it: 404 or 403 otherwise."""
+    return _allowed(session, session.get(Recording, call_id))
+
+
+def kept_leg(session: Session, leg_id: str) -> LegRecording:
+    """The same of a station's leg: who may hear its ticket's calls may hear it."""
+    return _allowed(session, session.get(LegRecording, leg_id))
+
+
+def kept_sound(session: Session, key: str) -> Recording | LegRecording:
+    """Of a call's id or a leg's; no call's id is a leg's."""
+    leg = session.get(LegRecording, key)
+    return kept(session, key) if leg is None else _allowed(session, leg)
+
+
+def _allowed(session: Session, recording: Kept | None) -> Kept:
     if recording is None:
         abort(404)
     ticket = tickets.seen_ticket(session, recording.ticket_id)
@@ -49,7 +65,7 @@ def _is_shared(session: Session, ticket: Ticket) -> bool:
     return session.scalar(asked.limit(1)) is not None
 
 
-def file_of(recording: Recording) -> Path:
+def file_of(recording: Recording | LegRecording) -> Path:
     """Where its sound lies; InputFault when it is gone."""
     root = settings().recordings.resolve()
     path = (root / recording.path).resolve()
@@ -73,28 +89,35 @@ def seconds(written: str) -> float:
     return 60 * int(minutes or 0) + float(rest)
 
 
-@room.post("/<call_id>/listen")
-def begin(call_id: str) -> str:
+@room.post("/<key>/listen")
+def begin(key: str) -> str:
     """Write down who listens, and give the player with a pass for this playing."""
     with transaction() as session:
-        recording = kept(session, call_id)
+        recording = kept_sound(session, key)
         path = file_of(recording)
         ticket = tickets.held_ticket(session, recording.ticket_id)
-        play = RecordingPlay(call_id=call_id, operator_id=current_user.id, at=now())
+        play: RecordingPlay | LegRecordingPlay
+        if isinstance(recording, LegRecording):
+            play = LegRecordingPlay(leg_id=key, operator_id=current_user.id, at=now())
+        else:
+            play = RecordingPlay(call_id=key, operator_id=current_user.id, at=now())
         session.add(play)
         session.flush()
-        body = {"call_id": call_id, "play": play.id}
+        body = {"call_id": recording.call_id, "play": play.id}
+        if isinstance(recording, LegRecording):
+            body["leg_id"] = key
         ticket_changes.add_entry(session, ticket, "recording_played", current_user.username, "", body)
-    ticket_pass = _pass().dumps([call_id, current_user.id, play.id])
+    ticket_pass = _pass().dumps([key, current_user.id, play.id])
     return render_template(
         "player.html",
         recording=recording,
-        sound=url_for("listening.sound", call_id=call_id, ticket_pass=ticket_pass),
+        is_leg=isinstance(recording, LegRecording),
+        sound=url_for("listening.sound", key=key, ticket_pass=ticket_pass),
         peaks=json.dumps(_peaks(recording, path)),
     )
 
 
-def _peaks(recording: Recording, path: Path) -> list[list[float]]:
+def _peaks(recording: Recording | LegRecording, path: Path) -> list[list[float]]:
     """Computed once for each recording, kept in var/peaks."""
     kept = settings().var / "peaks" / f"{path.stem}-{recording.sha256[:12]}.json"
     try:
@@ -112,16 +135,16 @@ def _peaks(recording: Recording, path: Path) -> list[list[float]]:
     return made
 
 
-@room.get("/<call_id>/sound.wav")
-def sound(call_id: str) -> Response:
+@room.get("/<key>/sound.wav")
+def sound(key: str) -> Response:
     try:
         named, operator_id, _ = _pass().loads(request.args.get("ticket_pass", ""), max_age=PLAYABLE_FOR_S)
     except (BadSignature, ValueError, TypeError):
         abort(403)
-    if named != call_id or operator_id != current_user.id:
+    if named != key or operator_id != current_user.id:
         abort(403)
     with reading() as session:
-        path = file_of(kept(session, call_id))
+        path = file_of(kept_sound(session, key))
     size = sounds.size_bytes(path)
     common = {"Accept-Ranges": "bytes", "Content-Type": "audio/wav", "Cache-Control": "private, no-store"}
     try:
@@ -137,16 +160,18 @@ def sound(call_id: str) -> Response:
     return Response(sounds.wav(path, given), 206 if span else 200, headers)
 
 
-@room.get("/<call_id>/listeners")
-def listeners(call_id: str) -> str:
+@room.get("/<key>/listeners")
+def listeners(key: str) -> str:
     """Who listened, when."""
     with reading() as session:
-        recording = kept(session, call_id)
+        recording = kept_sound(session, key)
+        play = LegRecordingPlay if isinstance(recording, LegRecording) else RecordingPlay
+        of = LegRecordingPlay.leg_id if play is LegRecordingPlay else RecordingPlay.call_id
         rows = session.execute(
-            select(RecordingPlay, Operator.full_name)
-            .join(Operator, Operator.id == RecordingPlay.operator_id)
-            .where(RecordingPlay.call_id == call_id)
-            .order_by(RecordingPlay.id.desc())
+            select(play.at, Operator.full_name)
+            .join(Operator, Operator.id == play.operator_id)
+            .where(of == key)
+            .order_by(play.id.desc())
             .limit(200)
         ).all()
         return render_template("listeners.html", rows=rows, recording=recording)

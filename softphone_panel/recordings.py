@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
@@ -22,7 +22,9 @@ from hotline.tickets import Ticket, TicketEntry
 from ivr.scoring_form import NOT_APPLICABLE
 from softphone_panel import (
     desk,
+    leg_recordings,
     listening,
+    recording_marks,
     scoring,
     scripts,
     sentences,
@@ -39,21 +41,10 @@ from softphone_panel.words import length, say
 room = Blueprint("recordings", __name__, url_prefix="/recordings")
 
 PAGE = 25
-COMMENT, EXPORT, SHARE = "recording_comment", "recording_exported", "recording_shared"
+EXPORT, SHARE = "recording_exported", "recording_shared"
 COMMENT_CHARACTERS = 500
 REASON_CHARACTERS = 5
 """At least so many, as for every reason."""
-MARKED: Mapping[str, str] = {
-    "call_queued": "▸",
-    "acuity_raised": "▲",
-    "call_answered": "☎",
-    "call_held": "‖",
-    "call_waits_again": "↺",
-    "call_watched": "☊",
-    "transfer_changed": "⇄",
-    "call_ended": "■",
-}
-"""Entries that are marks on the waveform, and their signs."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +56,8 @@ class Wanted:
     hotline: str = ""
     acuity: str = ""
     operator_id: int | None = None
+    station: str = ""
+    """The name that was rung, as the hand-over has it."""
     text: str = ""
     page: int = 1
     faults: tuple[str, ...] = ()
@@ -75,14 +68,15 @@ class Wanted:
         operator = given.get("operator", "")
         return cls(
             known.since, known.until, known.hotline, known.acuity,
-            int(operator) if operator.isdecimal() and len(operator) < 9 else None, known.text, known.page, known.faults,
+            int(operator) if operator.isdecimal() and len(operator) < 9 else None, given.get("station", "")[:160], known.text,
+            known.page, known.faults,
         )  # fmt: skip
 
     def query(self, page: int) -> dict[str, Any]:
         """The address of another page of the same list."""
         values = {
             "since": self.since, "until": self.until, "hotline": self.hotline, "acuity": self.acuity,
-            "operator": self.operator_id, "text": self.text, "page": page,
+            "operator": self.operator_id, "station": self.station, "text": self.text, "page": page,
         }  # fmt: skip
         return {key: value for key, value in values.items() if value}
 
@@ -92,17 +86,6 @@ class Found:
     rows: tuple[tuple[Recording, Call, Ticket], ...]
     total: int
     pages: int
-
-
-@dataclass(frozen=True)
-class Mark:
-    """Something that happened at a second of the recording."""
-
-    at_s: float
-    sign: str
-    text: str
-    kind: str
-    actor: str = ""
 
 
 def search(session: Session, wanted: Wanted) -> Found:
@@ -135,6 +118,8 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
         found.append(or_(Call.acuity == wanted.acuity, Ticket.acuity == wanted.acuity))
     if wanted.operator_id is not None:
         found.append(Call.operator_id == wanted.operator_id)
+    if wanted.station:
+        found.append(Call.id.in_(leg_recordings.calls_with(wanted.station)))
     if wanted.text:
         found.append(or_(*ticket_search.of_text(wanted.text, desk.province(), current_user)))
     return found
@@ -144,49 +129,6 @@ def _shared_with_me() -> Any:
     return select(TicketEntry.ticket_id).where(
         TicketEntry.kind == SHARE, TicketEntry.body["with"].as_string() == current_user.username
     )
-
-
-def marks(session: Session, recording: Recording, call: Call) -> tuple[list[Mark], list[Mark]]:
-    """(events, comments) of the recording, by their seconds; its sound begins when the call arrived."""
-    people = ticket_view.people_names(session)
-    names = {row.id: row.full_name for row in session.execute(select(Operator.id, Operator.full_name))}
-    entries = session.scalars(
-        select(TicketEntry)
-        .where(TicketEntry.ticket_id == recording.ticket_id, TicketEntry.kind.in_((*MARKED, COMMENT)))
-        .order_by(TicketEntry.at, TicketEntry.id)
-    )
-    events, comments = _questions(session, recording, call), []
-    for entry in entries:
-        if entry.kind == COMMENT:
-            if entry.body.get("call_id") == call.id:
-                who = sentences.actor(entry.actor, people)
-                comments.append(Mark(float(entry.body.get("at_s") or 0), "✎", entry.text, entry.kind, who))
-            continue
-        at_s = (entry.at - call.arrived_at).total_seconds()
-        if -1 <= at_s <= recording.length_s + 1:
-            text = sentences.of(entry, names, people)
-            events.append(Mark(_inside(at_s, recording), MARKED[entry.kind], text, entry.kind))
-    return sorted(events, key=lambda m: m.at_s), sorted(comments, key=lambda m: m.at_s)
-
-
-def _questions(session: Session, recording: Recording, call: Call) -> list[Mark]:
-    """What the machine asked and the caller answered, when this call opened the ticket."""
-    ticket = session.get(Ticket, recording.ticket_id)
-    if ticket is None or ticket.call_id != call.id:
-        return []
-    found = []
-    for step, asked in zip(ticket_view.steps(session, ticket), ticket.path or (), strict=True):
-        try:
-            at = datetime.fromisoformat(str(asked.get("at")))
-        except ValueError:
-            continue
-        at_s = _inside((at - call.arrived_at).total_seconds(), recording)
-        found.append(Mark(at_s, step.key, f"{step.question}: {step.said}", "question"))
-    return found
-
-
-def _inside(at_s: float, recording: Recording) -> float:
-    return round(min(max(0.0, at_s), recording.length_s), 1)
 
 
 # --- pages -------------------------------------------------------------------------------------------------
@@ -200,7 +142,8 @@ def index() -> str:
         people = session.execute(select(Operator.id, Operator.full_name).order_by(Operator.full_name)).all()
         names = ticket_view.people_names(session)
         return render_template(
-            "recordings.html", found=found, wanted=wanted, people=people, label=ticket_view.label,
+            "recordings.html", legs=leg_recordings.of_calls(session, [r.call_id for r, *_ in found.rows]),
+            stations=leg_recordings.names(session), found=found, wanted=wanted, people=people, label=ticket_view.label,
             number_of=lambda call: ticket_view.number_shown(call.caller_number, own=call.operator_id == current_user.id),
             who=lambda call: sentences.who_answered(call.answered_by, names),
             end_word=lambda key: shown.word(shown.END_REASONS, key), levels=list(Acuity),
@@ -216,13 +159,14 @@ def one(call_id: str) -> str:
         ticket = session.get(Ticket, recording.ticket_id)
         if call is None or ticket is None:
             abort(404)
-        events, comments = marks(session, recording, call)
+        events, comments = recording_marks.marks(session, recording, call)
         names = ticket_view.people_names(session)
         colleagues = session.execute(
             select(Operator.username, Operator.full_name).where(Operator.active).order_by(Operator.full_name)
         ).all()
         return render_template(
-            "recording.html", recording=recording, call=call, ticket=ticket, events=events, comments=comments,
+            "recording.html", legs=leg_recordings.of_calls(session, [call_id])[call_id],
+            recording=recording, call=call, ticket=ticket, events=events, comments=comments,
             label=ticket_view.label(ticket.hotline, ticket.number), length=length, colleagues=colleagues,
             number=ticket_view.number_shown(call.caller_number, own=call.operator_id == current_user.id),
             who=sentences.who_answered(call.answered_by, names), judged=scoring.judged(session, call), said=scripts.said,
@@ -242,7 +186,7 @@ def comment(call_id: str) -> AnyResponse:
             raise InputFault(
                 "at", say("Ô “Tại”: ghi âm chỉ dài {length}.", length=length(recording.length_s))
             )
-        _enter(session, recording, COMMENT, text, {"at_s": at_s})
+        _enter(session, recording, recording_marks.COMMENT, text, {"at_s": at_s})
     return redirect(url_for("recordings.one", call_id=call_id), 303)
 
 

@@ -4,10 +4,15 @@
   const audio = () => document.querySelector("#recording audio");
   const clock = (s) => Math.floor(s / 60) + ":" + String(Math.floor(s % 60)).padStart(2, "0");
   const typing = (target) => target.matches("input:not([type=radio]), textarea, select, button, audio, a, summary");
+  const at = (s) => {           // a station's recording takes no comments
+    for (const field of [document.getElementById("at"), document.getElementById("note-at")]) {
+      if (field && document.activeElement !== field) field.value = clock(s);
+    }
+  };
   document.addEventListener("click", (event) => {
     const mark = event.target.closest("[data-seek]");
     if (!mark) return;
-    document.getElementById("at").value = clock(Number(mark.dataset.seek));
+    at(Number(mark.dataset.seek));
     if (audio()) { audio().currentTime = Number(mark.dataset.seek); audio().play().catch(() => {}); }
   });
   document.addEventListener("keydown", (event) => {
@@ -23,8 +28,7 @@
     audio().dataset.wired = "1";
     speed();
     audio().addEventListener("timeupdate", () => {
-      const at = document.getElementById("at");
-      if (document.activeElement !== at) at.value = clock(audio().currentTime);
+      at(audio().currentTime);
     });
   });
 })();

@@ -1,0 +1,89 @@
+"""The recordings of stations' legs: briefing, private talk and what came after; found with their calls, heard on a page of their own."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, abort, render_template
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from hotline.calls import Call
+from hotline.database import reading
+from hotline.recordings import LegRecording
+from hotline.tickets import Ticket
+from hotline.transfers import Transfer, TransferTry
+from softphone_panel import listening, recording_marks, shown, ticket_view
+from softphone_panel.words import length
+
+room = Blueprint("leg_recordings", __name__, url_prefix="/recordings/legs")
+
+MOST_NAMES = 300
+
+
+@dataclass(frozen=True)
+class StationLeg:
+    """A recorded leg with the try that it was."""
+
+    id: str
+    call_id: str
+    name: str
+    state: str
+    length_s: float
+    answered_at: datetime | None
+
+
+def of_calls(session: Session, call_ids: Iterable[str]) -> dict[str, list[StationLeg]]:
+    """The recorded legs of each of these calls, in the order in which they answered."""
+    found: defaultdict[str, list[StationLeg]] = defaultdict(list)
+    rows = session.execute(
+        _legs().where(LegRecording.call_id.in_(list(call_ids))).order_by(TransferTry.answered_at)
+    )
+    for kept, tried in rows.tuples():
+        found[kept.call_id].append(_leg(kept, tried))
+    return found
+
+
+def _legs() -> Select[tuple[LegRecording, TransferTry]]:
+    return select(LegRecording, TransferTry).join(TransferTry, TransferTry.leg_id == LegRecording.leg_id)
+
+
+def _leg(kept: LegRecording, tried: TransferTry) -> StationLeg:
+    return StationLeg(kept.leg_id, kept.call_id, tried.name, tried.state, kept.length_s, tried.answered_at)
+
+
+def names(session: Session) -> list[str]:
+    """The names that answered some hand-over, for the search."""
+    asked = select(TransferTry.name).where(TransferTry.answered_at.is_not(None)).distinct()
+    return list(session.scalars(asked.order_by(TransferTry.name).limit(MOST_NAMES)))
+
+
+def calls_with(name: str) -> Any:
+    """The calls in which this station, or colleague, answered."""
+    return (
+        select(Transfer.call_id)
+        .join(TransferTry, TransferTry.transfer_id == Transfer.id)
+        .where(TransferTry.name == name, TransferTry.answered_at.is_not(None))
+    )
+
+
+@room.get("/<leg_id>")
+def one(leg_id: str) -> str:
+    """A leg's recording with what happened at which second; the sound is asked for by a click, and that is written down."""
+    with reading() as session:
+        kept = listening.kept_leg(session, leg_id)
+        tried, ticket = session.get(TransferTry, leg_id), session.get(Ticket, kept.ticket_id)
+        call = session.get(Call, kept.call_id)
+        if tried is None or ticket is None or call is None:
+            abort(404)
+        began_at = tried.answered_at or tried.rung_at
+        return render_template(
+            "leg_recording.html", recording=kept, leg=_leg(kept, tried), ticket=ticket, call=call, began_at=began_at,
+            events=recording_marks.events_of(session, kept, began_at, ("transfer_moved", "station_tried", "call_ended")),
+            label=ticket_view.label(ticket.hotline, ticket.number), length=length,
+            state=shown.word(shown.TRY_STATES, tried.state),
+        )  # fmt: skip
