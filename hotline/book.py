@@ -11,6 +11,7 @@ from hotline import events as e
 from hotline import ledger
 from hotline.calls import FOLLOWS, Call, CallState
 from hotline.database import Base, Prepared
+from hotline.installation import UNKNOWN
 from hotline.rows import Row, Rows
 from hotline.tickets import Ticket
 
@@ -55,10 +56,6 @@ def call_of(book: Book, event: Any) -> Row:
         )
         call = call_arrived(book, opening)
     return call
-
-
-UNKNOWN = "unknown"
-"""The hotline of a call whose arrival was not told yet."""
 
 
 def call_arrived(book: Book, event: e.CallArrived) -> Row:

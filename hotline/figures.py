@@ -220,7 +220,8 @@ def _sums(told: CTE, wraps: Any) -> dict[str, ColumnElement[Any]]:
     talk_us = case((c.talk_us < 0, 0), else_=c.talk_us)
     gone = and_(~c.answered, c.end_reason.in_(LOSSES))
     short = or_(and_(~c.answered, c.end_reason == EndReason.TOO_SHORT), and_(gone, waited_us <= SHORT_S * US))
-    lost = and_(gone, waited_us > SHORT_S * US)
+    refused = and_(~c.answered, c.end_reason == EndReason.NO_CHANNEL)
+    lost = or_(refused, and_(gone, waited_us > SHORT_S * US))
     target_us = case(
         *((c.acuity == level.value, level.human_answers_within_s * US) for level in Acuity),
         else_=FAILSAFE.human_answers_within_s * US,

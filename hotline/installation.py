@@ -6,7 +6,7 @@ is judged here too. What is wrong comes back as sentences naming the table, the 
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from hotline.hours import Holiday, Span, read_holidays, read_spans
 from hotline.operators import Role
 from hotline.toml_table import Fault, Table
 
+UNKNOWN = "unknown"
+"""The hotline of a call whose arrival was not told yet."""
 PLAIN = "1022"
 """The short number that belongs to each trunk's own hotline."""
 
@@ -129,6 +131,10 @@ class Installation:
 
     def hotline(self, key: str) -> Hotline:
         return next(h for h in self.hotlines if h.key == key)
+
+    def seen_by(self, serves: Callable[[str], bool]) -> tuple[str, ...] | None:
+        """The hotlines that somebody may see; None for who sees all, also calls of a hotline that is not known yet."""
+        return None if serves(UNKNOWN) else tuple(h.key for h in self.hotlines if serves(h.key))
 
     @property
     def outbound_trunk(self) -> Trunk:

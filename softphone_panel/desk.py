@@ -13,7 +13,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from hotline.book import UNKNOWN
 from hotline.calls import Call
 from hotline.commands import KINDS, LANGUAGE, DeskCommand, ask
 from hotline.database import reading, transaction
@@ -45,7 +44,7 @@ def province() -> Installation:
 
 def hotlines_of(serves: Callable[[str], bool]) -> tuple[str, ...] | None:
     """The hotlines that somebody may see; None for who sees all, also calls of a hotline that is not known yet."""
-    return None if serves(UNKNOWN) else tuple(h.key for h in province().hotlines if serves(h.key))
+    return province().seen_by(serves)
 
 
 @room.get("/")

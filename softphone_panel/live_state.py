@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from hotline import figures
 from hotline.acuity import Acuity
 from hotline.approvals import Approval
 from hotline.calls import Call, CallState
@@ -23,7 +24,6 @@ from softphone_panel.words import midnight
 
 IN_LINE = (CallState.WAITING, CallState.RINGING)
 ELSEWHERE = (CallState.TRIAGE, CallState.MESSAGE, CallState.FALLBACK)
-LOST = frozenset({"abandoned", "no_channel", "switch_lost"})
 STALE_AFTER = timedelta(hours=6)
 """A call that never ended in the record (a machine died) leaves the page after this."""
 PRESENCE_ORDER = {
@@ -69,19 +69,14 @@ class Desk:
 
 @dataclass(frozen=True)
 class Counts:
-    """Since midnight."""
+    """Since midnight, as hotline.figures counts."""
 
     arrived: int
-    answered: int
-    in_target: int
+    in_target_percent: float | None
+    """The service level."""
     lost: int
     recalls_due: int
     recalls_late: int
-
-    @property
-    def in_target_percent(self) -> int | None:
-        """Share of the answered who were answered in their acuity's time; None without any."""
-        return round(100 * self.in_target / self.answered) if self.answered else None
 
 
 @dataclass(frozen=True)
@@ -124,7 +119,7 @@ def read(session: Session, province: Installation, serves: Callable[[str], bool]
         talking=tuple(sorted(talking, key=lambda c: c.since)),
         elsewhere=tuple(c for c in lines if c.state in ELSEWHERE),
         desks=_desks(session),
-        counts=_counts(session, at, serves),
+        counts=_counts(session, province, at, serves),
         by_acuity=dict(Counter(c.acuity for c in waiting)),
         unapproved=unapproved(session, province),
         read_at=at,
@@ -181,14 +176,8 @@ def _desk(operator: Operator, presence: OperatorPresence | None) -> Desk:
     )  # fmt: skip
 
 
-def _counts(session: Session, at: datetime, serves: Callable[[str], bool]) -> Counts:
-    rows = session.execute(
-        select(Call.hotline, Call.acuity, Call.queued_at, Call.human_at, Call.end_reason).where(
-            Call.arrived_at >= midnight(at), Call.direction == "in"
-        )
-    ).all()
-    mine = [r for r in rows if serves(r.hotline)]
-    answered = [r for r in mine if r.human_at is not None]
+def _counts(session: Session, province: Installation, at: datetime, serves: Callable[[str], bool]) -> Counts:
+    day = figures.counted(session, midnight(at), at, hotlines=province.seen_by(serves)).total
     dues = session.execute(
         select(Recall.hotline, Recall.due_at).where(
             Recall.state.in_((RecallState.DUE, RecallState.DIALLING)),
@@ -197,21 +186,12 @@ def _counts(session: Session, at: datetime, serves: Callable[[str], bool]) -> Co
     ).all()
     due = [d for d in dues if serves(d.hotline)]
     return Counts(
-        arrived=len(mine),
-        answered=len(answered),
-        in_target=sum(answered_in_target(r.acuity, r.queued_at, r.human_at) for r in answered),
-        lost=sum(r.end_reason in LOST for r in mine),
+        arrived=day.arrived,
+        in_target_percent=day.service.percent,
+        lost=day.lost,
         recalls_due=len(due),
         recalls_late=sum(d.due_at < at for d in due),
     )
-
-
-def answered_in_target(acuity: str, queued_at: datetime | None, human_at: datetime | None) -> bool:
-    """Whether a human answered within the acuity's seconds from the end of triage."""
-    if human_at is None or acuity not in Acuity.__members__:
-        return False
-    waited_s = (human_at - queued_at).total_seconds() if queued_at else 0.0
-    return waited_s <= Acuity(acuity).human_answers_within_s
 
 
 def waiting_oldest_s(session: Session, at: datetime) -> dict[tuple[str, str], float]:

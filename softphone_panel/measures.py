@@ -11,22 +11,18 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from hotline import figures
 from hotline.acuity import Acuity
 from hotline.calls import Call, CallState
 from hotline.database import reading
 from hotline.events import now
+from hotline.figures import By, Figures
 from hotline.installation import Installation
 from hotline.operators import Operator, OperatorPresence, Presence, Role
 from hotline.recalls import Recall, RecallState
 from hotline.tickets import Ticket, TicketEntry
 from hotline.transfers import ACCEPT_WITHIN_S, Transfer
-from softphone_panel.live_state import (
-    LOST,
-    STALE_AFTER,
-    answered_in_target,
-    unapproved,
-    waiting_oldest_s,
-)
+from softphone_panel.live_state import STALE_AFTER, unapproved, waiting_oldest_s
 from softphone_panel.words import midnight
 
 
@@ -85,25 +81,23 @@ class Measures(Collector):
         yield waits
 
     def _calls_today(self, session: Session, at: datetime) -> Iterator[GaugeMetricFamily]:
-        rows = session.execute(
-            select(Call.hotline, Call.acuity, Call.queued_at, Call.human_at, Call.end_reason).where(
-                Call.arrived_at >= midnight(at), Call.direction == "in"
-            )
-        ).all()
-        counts: dict[str, Counter[tuple[str, str]]] = {n: Counter() for n in _TODAY}
-        for hotline, acuity, queued_at, human_at, end_reason in rows:
-            of = (hotline, acuity)
-            counts["arrived"][of] += 1
-            counts["answered"][of] += human_at is not None
-            counts["answered_in_target"][of] += answered_in_target(acuity, queued_at, human_at)
-            counts["abandoned"][of] += end_reason in LOST
-        for name, meaning in _TODAY.items():
-            family = GaugeMetricFamily(f"hotline_today_{name}", meaning, labels=["hotline", "acuity"])
-            for hotline in self._province.hotlines:
-                for acuity in Acuity:
-                    of = (hotline.key, acuity.value)
-                    family.add_metric(list(of), counts[name][of])
-            yield family
+        families = {
+            name: GaugeMetricFamily(f"hotline_today_{name}", meaning, labels=["hotline", "acuity"])
+            for name, meaning in _TODAY.items()
+        }
+        for hotline in self._province.hotlines:
+            lines = figures.counted(session, midnight(at), at, By.ACUITY, (hotline.key,)).lines
+            for acuity in Acuity:
+                found = lines.get(acuity.value, Figures())
+                values = {
+                    "arrived": found.arrived,
+                    "answered": found.answered,
+                    "answered_in_target": found.service.in_target,
+                    "abandoned": found.lost,
+                }
+                for name, value in values.items():
+                    families[name].add_metric([hotline.key, acuity.value], value)
+        yield from families.values()
 
     def _people(self, session: Session) -> Iterator[GaugeMetricFamily]:
         states = Counter(
@@ -196,5 +190,5 @@ _TODAY = {
     "arrived": "Calls that arrived since midnight",
     "answered": "Of these, answered by a human",
     "answered_in_target": "Of these, answered within the acuity's seconds",
-    "abandoned": "Lost before a human answered",
+    "abandoned": "Lost, as GLOSSARY.md says",
 }

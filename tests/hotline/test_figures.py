@@ -38,7 +38,7 @@ class Planned:
     at_s: float
     direction: str
     fate: str
-    """answered, talking, abandoned, switch_lost, too_short, self_care, waiting or never_queued."""
+    """answered, talking, abandoned, switch_lost, no_channel, too_short, self_care, waiting or never_queued."""
     waited_s: float
     talked_s: float
     wrapped_s: float | None
@@ -47,8 +47,8 @@ class Planned:
 
 def plan(seed: int) -> list[Planned]:
     dice = random.Random(seed)
-    fates = ("answered", "answered", "answered", "talking", "abandoned", "switch_lost", "too_short", "self_care",
-             "waiting", "never_queued")  # fmt: skip
+    fates = ("answered", "answered", "answered", "talking", "abandoned", "switch_lost", "no_channel", "too_short",
+             "self_care", "waiting", "never_queued")  # fmt: skip
     edges = (0.0, 5.0, 5.1, 10.0, 10.1, 30.0, 30.1, 60.0, 60.1, 180.0, 180.1, 300.0, 300.1)
     return [
         Planned(
@@ -136,8 +136,8 @@ def counted_by_hand(planned: list[Planned]) -> dict[str, Any]:
             longest.append(one.waited_s)
         elif one.fate == "too_short":
             n["short"] += 1
-        elif one.fate in ("abandoned", "switch_lost", "never_queued"):
-            if one.waited_s <= 5:
+        elif one.fate in ("abandoned", "switch_lost", "no_channel", "never_queued"):
+            if one.waited_s <= 5 and one.fate != "no_channel":
                 n["short"] += 1
             else:
                 n["lost"] += 1
