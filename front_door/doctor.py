@@ -91,14 +91,6 @@ def _province(given: Settings) -> Iterator[Finding]:
         return
     said = f"{len(found.hotlines)} hotlines, {len(found.trunks)} trunks, {len(found.phones)} desk phones"
     yield Finding("Installation", said)
-    published = in_force.InForce(given)
-    published.look()
-    if published.fault:
-        yield Finding(
-            "Settings pages",
-            f"what is published does not fit the installation file: {published.fault}",
-            f"correct {given.installation}, or publish the document anew at /settings",
-        )
     try:
         book = unit_files.read(found.units)
     except unit_files.UnitFaults as wrong:
@@ -108,6 +100,37 @@ def _province(given: Settings) -> Iterator[Finding]:
             )
         return
     yield Finding("Units", f"{len(book.units)} of all times")
+
+
+def _published(given: Settings) -> Iterator[Finding]:
+    """Whether what administrators published still fits the file, and whether Asterisk took it."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from hotline import documents
+    from hotline.database import make_engine, reading
+
+    if given.database.startswith("sqlite") and not Path(given.database.removeprefix("sqlite:///")).exists():
+        return  # the line before says so
+    engine = make_engine(given.database, busy_s=2.0)
+    try:
+        here = in_force.InForce(given, engine)
+        here.look()
+        with reading(engine) as session:
+            faults = [one.fault for one in documents.followers(session) if one.fault]
+    except SQLAlchemyError:
+        return  # the line before says so
+    finally:
+        engine.dispose()
+    if here.fault:
+        yield Finding(
+            "Settings",
+            f"what is published does not fit {given.installation.name}: {here.fault}",
+            "correct the file, or publish the document anew at /settings",
+        )
+    for fault in faults:
+        yield Finding("Settings", f"Asterisk keeps earlier ones: {fault}", "look at calls' log")
+    if here.publication and not here.fault and not faults:
+        yield Finding("Settings", f"{here.publication} publications at /settings")
 
 
 def _journal(given: Settings) -> Iterator[Finding]:
@@ -365,6 +388,7 @@ CHECKS: dict[str, Look] = {
     "Prompts and sounds": _prompts,
     "Redis": _redis,
     "Database": _database,
+    "Settings": _published,
     "Journal": _journal,
     "Ports": _ports,
     "Certificate": _certificate,

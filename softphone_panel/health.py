@@ -14,6 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from hotline import documents
 from hotline.bus import connection
 from hotline.database import reading
 from hotline.secrets import secret
@@ -23,8 +24,9 @@ from softphone_panel import desk, live_state, measures
 room = Blueprint("health", __name__)
 BEAT_STALE_S = 5.0
 OK = "ok"
-ANSWERED_WITHOUT = frozenset({"protocols", "redis"})
-"""Without an approved protocol key 1 is RED and all others meet a human at ORANGE; Redis only wakes: a click acts in 2 s."""
+ANSWERED_WITHOUT = frozenset({"protocols", "redis", "settings"})
+"""Without an approved protocol key 1 is RED and all others meet a human at ORANGE; Redis only wakes: a click acts in 2 s;
+where Asterisk did not take published settings the earlier ones go on."""
 
 
 @room.get("/live")
@@ -88,11 +90,21 @@ def _protocols() -> str:
     return f"no approved protocol: {', '.join(names)}; run './run protocol approve NAME' as a second person"
 
 
+def _settings() -> str:
+    try:
+        with reading() as session:
+            faults = [one.fault for one in documents.followers(session) if one.fault]
+    except SQLAlchemyError:
+        return "not known while the database does not answer"
+    return f"Asterisk did not take what is published: {faults[0]}" if faults else OK
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "database": _database,
     "redis": _redis,
     "asterisk": _asterisk,
     "protocols": _protocols,
+    "settings": _settings,
 }
 
 

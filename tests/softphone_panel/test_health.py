@@ -9,6 +9,7 @@ from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import delete
 
+from hotline import documents
 from hotline.approvals import Approval
 from hotline.database import transaction
 from hotline.secrets import secret
@@ -36,6 +37,18 @@ def test_an_installation_without_an_approved_protocol_is_ready_and_says_so(
     answer = app.test_client().get("/ready")
     assert (answer.status_code, answer.get_json()["degraded"]) == (200, ["protocols"])
     assert "no approved protocol: Tổng đài 1022 Bình Phước" in answer.get_json()["parts"]["protocols"]
+
+
+def test_settings_that_asterisk_did_not_take_are_named_and_calls_are_answered_all_the_same(
+    app: Flask, who: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(health.PARTS, "redis", lambda: health.OK)
+    monkeypatch.setitem(health.PARTS, "asterisk", lambda: health.OK)
+    with transaction() as session:
+        documents.note_followed(session, "calls@n1", 3, "the disk is full")
+    answer = app.test_client().get("/ready")
+    assert (answer.status_code, answer.get_json()["degraded"]) == (200, ["settings"])
+    assert "the disk is full" in answer.get_json()["parts"]["settings"]
 
 
 def test_a_fresh_beat_is_an_asterisk_that_answers(app: Flask, house: Path) -> None:
