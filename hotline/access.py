@@ -131,6 +131,7 @@ ROUTES: Mapping[str, Who] = {
     "people.change": ADMINISTRATORS,
     "administration.index": SUPERVISORS,
     "administration.one": SUPERVISORS,
+    "administration.begin": ADMINISTRATORS,
     "administration.save": ADMINISTRATORS,
     "administration.publish": ADMINISTRATORS,
     "administration.undo": ADMINISTRATORS,

@@ -189,6 +189,12 @@ def draft(session: Session, kind: Kind, key: str) -> Version | None:
     return _one(session, kind, key, State.DRAFT)
 
 
+def drafts(session: Session, kind: Kind) -> list[Version]:
+    """Every draft of that kind."""
+    its = select(Version).where(Version.kind == kind.name, Version.state == State.DRAFT)
+    return list(session.scalars(its.order_by(Version.key)))
+
+
 def standing(session: Session, kind: Kind, key: str) -> Version | None:
     """The published version; None while the file's own value stands."""
     return _one(session, kind, key, State.PUBLISHED)

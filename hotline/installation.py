@@ -242,8 +242,11 @@ def _hotline(key: str, t: Table) -> Hotline:
             t.wrong(
                 "numbers", f"{number!r} quá ngắn.", f": the number {number!r} needs three digits or more."
             )
-    if not hotline.name.strip():
-        t.wrong("name", "không được để trống.", " has an empty name: fill it in.")
+    for name in ("name", "tinh", "province", "prefix"):
+        if not getattr(hotline, name).strip() and not any(
+            (f.field, f.where) == (name, t.where) for f in t.faults
+        ):
+            t.wrong(name, "không được để trống.", f" has an empty {name}: fill it in.")
     t.rest()
     return hotline
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +17,7 @@ from werkzeug.wrappers import Response
 from hotline import documents
 from hotline.approvals import Approval
 from hotline.database import reading, transaction
-from hotline.document_kinds import HOLIDAYS, HOURS, KINDS, in_force
+from hotline.document_kinds import HOLIDAYS, HOTLINE, HOURS, KINDS, in_force
 from hotline.documents import Content, Follower, House, Kind, Refused, Version
 from hotline.events import now
 from hotline.hours import DayPlan, is_open, next_opening, of_the_country, plan_of
@@ -27,12 +28,14 @@ from hotline.toml_table import Fault
 from hotline.units import VIETNAM
 from ivr import approved
 from softphone_panel import desk, setting_forms, shown, station_settings
+from softphone_panel.faults import InputFault
 from softphone_panel.setting_forms import FORMS, Change
 from softphone_panel.words import language, say
 
 room = Blueprint("administration", __name__, url_prefix="/settings")
 
 PREVIEW_DAYS = 14
+NEW_KEY = re.compile(r"[a-z][a-z0-9]{1,31}")
 HOLIDAY_YEARS = (2026,)
 """Years whose moving holidays are known."""
 
@@ -72,9 +75,30 @@ def index() -> str:
         return render_template(
             "settings.html",
             entries=entries,
+            begun=[one for one in documents.drafts(session, HOTLINE) if one.key not in HOTLINE.keys(house)],
             doors={h.key: _door(h, province, at) for h in province.hotlines},
             **_followed(session),
         )
+
+
+@room.post("/new-hotline")
+def begin() -> tuple[str, int] | Response:
+    """A draft of a hotline that there is not yet, like another one but for its name and numbers."""
+    key, like = request.form.get("key", "").strip(), request.form.get("like", "")
+    with transaction() as session:
+        house = _house(session)
+        known = HOTLINE.keys(house)
+        if not NEW_KEY.fullmatch(key) or key in known or documents.draft(session, HOTLINE, key) is not None:
+            raise InputFault(
+                "key",
+                say("Ô “Tên ngắn”: dùng 2 đến 32 chữ thường không dấu và chữ số, chưa tổng đài nào dùng."),
+            )
+        if like not in known:
+            abort(404)
+        content = {**house.content(HOTLINE, like), "name": "", "numbers": [], "prefix": ""}
+        documents.save(session, house, HOTLINE, key, content, by=current_user.username, seen="0.0")
+    flash(say("Đã tạo bản nháp của tổng đài mới: hãy điền tên, số gọi và chữ đầu số phiếu rồi công bố."))
+    return redirect(_place("hotline", key), 303)
 
 
 @room.get("/<kind>", defaults={"key": ""})
@@ -127,12 +151,13 @@ def undo(kind: str, key: str) -> tuple[str, int] | Response:
 def discard(kind: str, key: str) -> tuple[str, int] | Response:
     try:
         with transaction() as session:
-            found = _found(session, kind, key)[0]
+            found, key, house = _found(session, kind, key)
             documents.discard(session, found, key, seen=request.form.get("seen", ""))
+            is_left = key in found.keys(house)
     except Refused as refused:
         return _refused(kind, key, refused)
     flash(say("Đã bỏ bản nháp."))
-    return redirect(_place(kind, key), 303)
+    return redirect(_place(kind, key) if is_left else url_for("administration.index"), 303)
 
 
 def _changed(kind: str, key: str, done: str, number: int | None = None) -> tuple[str, int] | Response:
@@ -207,6 +232,8 @@ def _page(
         wrong=_wrong(documents.faults(house, kind, key, begun.content)) if begun is not None else {},
         refused=_said(refused) if refused is not None else "",
         history=_history(session, kind, key, house),
+        in_file=bool(kind.first(house, key)),
+        is_new=key not in kind.keys(house),
         choices=station_settings.choices(session, house, key, content)
         if kind is STATION
         else _choices(session, house, content),
@@ -227,9 +254,9 @@ def _page(
 def _title(kind: Kind, key: str, content: Content) -> str:
     if kind is STATION:
         return station_settings.name(content, key)
-    name = desk.province().hotline(key).name if key else ""
+    names = {h.key: h.name for h in desk.province().hotlines}
     word = say(shown.SETTINGS[kind.name])
-    return f"{word}: {name}" if name else word
+    return f"{word}: {names.get(key, key)}" if key else word
 
 
 def _said(told: Fault | Refused) -> str:

@@ -9,7 +9,7 @@ from flask import Flask
 
 from hotline import documents
 from hotline.database import reading, transaction
-from hotline.document_kinds import HOLIDAYS, HOTLINE, HOURS, RULES
+from hotline.document_kinds import HOLIDAYS, HOTLINE, HOURS, RULES, in_force
 from hotline.settings import settings
 from softphone_panel import setting_forms
 from softphone_panel.setting_forms import FORMS
@@ -162,6 +162,41 @@ def test_what_the_telephone_system_could_not_take_stands_on_the_page(signed_in: 
         documents.note_followed(session, "calls@n1", 1, "No space left on device")
     page = client.get("/settings").text
     assert 'role="alert"' in page and "No space left on device" in page
+
+
+def test_a_new_hotline_begins_as_a_draft_like_another_and_is_published_with_a_name_and_numbers(
+    signed_in: SignedIn,
+) -> None:
+    client = signed_in("quantri")
+    assert (
+        client.post("/settings/new-hotline", data={"key": "binhphuoc", "like": "binhphuoc"}).status_code
+        == 422
+    )
+    assert client.post("/settings/new-hotline", data={"key": "Đồng", "like": "binhphuoc"}).status_code == 422
+    answer = client.post("/settings/new-hotline", data={"key": "dongnai", "like": "binhphuoc"})
+    assert answer.headers["Location"] == "/settings/hotline/dongnai"
+    page = "/settings/hotline/dongnai"
+    status, said = post(client, page, "/publish")
+    assert status == 422 and "“Tên”: không được để trống" in said
+    typed = form_of(HOTLINE, "binhphuoc", name="Tổng đài 1022 Đồng Nai", numbers="02511022", prefix="DN")
+    assert post(client, page, **typed)[0] == 303
+    status, said = post(client, page, "/publish")
+    assert status == 303 and "Bản 0" not in said
+    with reading() as session:
+        house = documents.house(session, settings().installation)
+    assert in_force(house).aliases["02511022"] == "dongnai"
+    assert client.get("/settings/hours/dongnai").status_code == 200
+
+
+def test_a_new_hotline_whose_draft_is_thrown_away_has_never_been(signed_in: SignedIn) -> None:
+    client = signed_in("quantri")
+    client.post("/settings/new-hotline", data={"key": "dongnai", "like": "binhphuoc"})
+    assert "dongnai" in client.get("/settings").text
+    page = "/settings/hotline/dongnai"
+    seen = hidden(client.get(page).text, "seen")
+    answer = client.post(page + "/discard", data={"seen": seen})
+    assert answer.headers["Location"] == "/settings"
+    assert client.get(page).status_code == 404
 
 
 @pytest.mark.parametrize("seen", ["", "x", "0", "99.99", "0.0.0"])
