@@ -72,7 +72,9 @@ def _file_hours(house: House, key: str) -> Content:
 
 
 def _lay_hours(laid: dict[str, Any], key: str, content: Content) -> None:
-    laid["hotline"][key]["hours"] = content.get("hours", [])
+    # The file may have lost a hotline since: its hours then speak of nothing.
+    if key in laid.get("hotline", {}):
+        laid["hotline"][key]["hours"] = content.get("hours", [])
 
 
 def _file_holidays(house: House, key: str) -> Content:

@@ -261,6 +261,15 @@ def test_documents_that_no_longer_fit_the_file_leave_the_last_known_values(
     assert "ring_s must be int" in here.fault
 
 
+def test_hours_of_a_hotline_that_the_file_has_no_more_speak_of_nothing(base: Engine) -> None:
+    publish(base, HOURS, KEY, hours=[{"days": [1], "from": "07:00", "to": "08:00"}])
+    house = house_of(base)
+    raw = {**house.raw, "hotline": {k: v for k, v in house.raw["hotline"].items() if k != KEY}}
+    raw["trunk"] = {"vnpt": {**house.raw["trunk"]["vnpt"], "hotline": "binhduong"}}
+    left = in_force(House(raw, FILE, house.published))
+    assert [hotline.key for hotline in left.hotlines] == ["binhduong"]
+
+
 def test_a_kind_of_its_own_is_judged_and_writes_with_its_publication(base: Engine) -> None:
     """What a new kind needs: its row here, nothing else."""
     written: list[dict[str, Any]] = []
