@@ -290,6 +290,7 @@
     clearTimeout(waits);
     if (ticket() && Date.now() - turning > TURNING_MS && isTyping()) { waits = setTimeout(follow, 500); return; }
     leave();
+    turning = 0;
     loading = wanted;
     htmx.ajax("GET", document.getElementById("work").dataset.from + encodeURIComponent(wanted), { target: "#work", swap: "innerHTML" })
       .catch(() => {}).finally(() => { loading = ""; });

@@ -206,6 +206,60 @@ def test_two_tabs_of_one_desk_keep_up_and_neither_overwrites_the_other(desk_of: 
     expect(told).to_be_empty()
 
 
+def held(call_id: str, operator_id: int) -> None:
+    with transaction() as session:
+        apply(session, e.CallHeld(call_id=call_id, held=True, operator_id=operator_id), "calls")
+
+
+def test_words_typed_for_two_contacts_go_each_to_its_own_ticket_and_nothing_is_taken_from_under_the_fingers(
+    desk_of: Opens, who: dict[str, int]
+) -> None:
+    page = own_page(desk_of, "tuan")
+    me, address = who["tuan"], page.locator("#f-address")
+    shown = page.locator("#work > [data-ticket]")
+    frees(me, "104")
+    first = rings(me, "104", "+84900014001")
+    presence(me, "talking", "104", first)
+    expect(shown).to_have_attribute("data-ticket", f"t-{first}")
+    second = rings(me, "104", "+84900014002")
+    # The first save reaches nobody for a while; meanwhile the operator turns to the other contact.
+    failures = iter([True, True])
+
+    def away(route: Route) -> None:
+        if next(failures, False):
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route(f"**/work/t-{first}/field", away)
+    address.fill("Ấp 1")
+    held(first, me)
+    page.evaluate("document.dispatchEvent(new Event('1022-turning'))")
+    presence(me, "talking", "104", second)
+    expect(shown).to_have_attribute("data-ticket", f"t-{second}")
+    expect(address).to_have_value("")
+    address.fill("Ấp 2")
+    rows_ = page.locator("#contacts [data-call]")
+    expect(rows_).to_have_count(2)
+    expect(rows_.nth(0)).to_contain_text("Đang giữ máy")
+    expect(rows_.nth(1)).to_contain_text("Đang nói")
+    # The second hangs up in the middle of a word: what is being typed stays under the fingers until they rest.
+    address.focus()
+    for n in range(12):
+        page.keyboard.type("abcdefghijkl"[n], delay=120)
+        if n == 3:
+            presence(me, "talking", "104", first)
+    expect(address).to_be_focused()
+    expect(address).to_have_value("Ấp 2abcdefghijkl")
+    expect(shown).to_have_attribute("data-ticket", f"t-{first}", timeout=8000)
+    expect(address).to_have_value("Ấp 1")
+    until = time.monotonic() + 5
+    while values(f"t-{second}").get("address") != "Ấp 2abcdefghijkl" and time.monotonic() < until:
+        time.sleep(0.1)
+    assert values(f"t-{first}") == {"address": "Ấp 1"}
+    assert values(f"t-{second}") == {"address": "Ấp 2abcdefghijkl"}
+
+
 def _says(line: object) -> bool:
     try:
         expect(line).not_to_be_empty(timeout=2000)  # type: ignore[call-overload]  # a locator

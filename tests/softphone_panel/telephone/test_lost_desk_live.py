@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import shutil
 import signal
 import time
@@ -11,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from front_door import demo_data
 from hotline.calls import Leg as LegRow
 from tests.product import Product, eventually
-from tests.softphone_panel.telephone.browser_desk import Elsewhere
+from tests.softphone_panel.telephone.browser_desk import BrowserDesk, Elsewhere, chromium, processes_of
 from tests.softphone_panel.telephone.scene import (
     CITIZEN_HZ,
     NEXT_HZ,
@@ -22,7 +24,7 @@ from tests.softphone_panel.telephone.scene import (
     played,
     talking,
 )
-from tests.world import Answering, Phone
+from tests.world import Answering, Carrier, Phone
 
 log = logging.getLogger(__name__)
 """Measured numbers: pytest -o log_cli=true --log-cli-level=INFO."""
@@ -131,5 +133,43 @@ def test_a_killed_browsers_citizen_is_served_by_the_next_operator(product: Produ
             log.info("the desk's network: %s", lost.quality)
             assert 0 < lost.quality["jitter_ms"] < 100
             assert lost.quality["loss_percent"] < 5
+
+    played(scene)
+
+
+def test_who_was_called_out_to_is_comforted_too_when_the_page_is_loaded_again_or_dies(
+    product: Product, tmp_path: Path
+) -> None:
+    async def scene() -> None:
+        plan = product.plan()
+        trunk = plan.trunks[0]
+        async with (
+            Carrier(plan.product, trunk.host, trunk.port) as carrier,
+            chromium(tmp_path, OPERATOR_HZ) as browser,
+        ):
+            called = carrier.route("0913555778", Answering.answers(0.5), tone_hz=NEXT_HZ)
+            desk = await BrowserDesk.open(browser, product.given, "lan", demo_data.password(product.given))
+            await desk.go_on_duty()
+            await desk.dial("0913 555 778")
+            leg = await called.until_talking(10)
+            await leg.until_hears(OPERATOR_HZ, within_s=15)
+            began = time.monotonic()
+            reloading = asyncio.create_task(desk.page.reload())
+            noticed = await comfort_after(leg, began)
+            back = await leg.until_hears(OPERATOR_HZ, within_s=8) - began
+            await reloading
+            log.info("outgoing call, reload: comfort after %.2f s, back after %.2f s", noticed, back)
+            assert noticed <= NOTICED_S
+            assert back <= BACK_S
+            await desk.is_in("talking")
+            assert abs(await desk.hears_hz() - NEXT_HZ) < 12
+            began = time.monotonic()
+            for pid in processes_of(tmp_path, OPERATOR_HZ):
+                os.kill(pid, signal.SIGKILL)
+            noticed = await comfort_after(leg, began)
+            log.info("outgoing call, killed: comfort after %.2f s", noticed)
+            assert noticed <= NOTICED_S
+            leg.hang_up()
+        await asyncio.to_thread(product.put_in_order)
 
     played(scene)

@@ -38,6 +38,21 @@ pytestmark = [
 ]
 
 
+NOTICES = """() => {
+  window.notices = [];
+  window.tones = 0;
+  window.Notification = class {
+    static permission = "granted";
+    constructor(title, { body }) { notices.push([title, body]); }
+    close() { notices.push("closed"); }
+  };
+  const start = OscillatorNode.prototype.start;
+  OscillatorNode.prototype.start = function (...at) { tones += 1; return start.apply(this, at); };
+  Object.defineProperty(document, "hidden", { get: () => true, configurable: true });
+}"""
+"""Counts the tones of the ring and keeps the notifications that the page shows."""
+
+
 def test_the_front_speaks_tls_and_http_2_and_leads_to_nothing_else_of_asterisk(product: Product) -> None:
     given = product.given
     trusting = ssl.create_default_context(cafile=str(given.tls / "ca.pem"))
@@ -169,6 +184,23 @@ def test_nobody_goes_on_duty_without_a_microphone(product: Product, tmp_path: Pa
     played(scene)
 
 
+def test_a_page_whose_telephone_did_not_load_says_so_and_shows_no_dead_button(
+    product: Product, tmp_path: Path
+) -> None:
+    async def scene() -> None:
+        async with chromium(tmp_path, OPERATOR_HZ) as browser:
+            desk = await BrowserDesk.open(browser, product.given, "lan", demo_data.password(product.given))
+            await desk.is_in("off")
+            await desk.page.route("**/phone/line.js*", lambda route: route.abort())
+            await desk.page.reload()
+            await expect(desk.page.locator("#phone-state")).to_contain_text("không chạy được", timeout=5000)
+            await expect(desk.page.locator("#phone-state")).to_be_visible(timeout=5000)
+            await expect(desk.page.locator("#telephone button:visible")).to_have_count(0)
+            assert await desk.violations() == []
+
+    played(scene)
+
+
 def test_a_second_sign_in_takes_the_telephone_over_only_when_it_is_told_to(
     product: Product, tmp_path: Path
 ) -> None:
@@ -223,16 +255,23 @@ def test_the_telephone_is_without_a_fault_of_access_in_every_state(product: Prod
             desk = await BrowserDesk.open(browser, product.given, "lan", demo_data.password(product.given))
             await see(desk, "off")
             await desk.go_on_duty()
+            await desk.page.evaluate(NOTICES)  # the page is behind another window
             leg = await Citizen(carrier, "0912000006", tone_hz=CITIZEN_HZ).call("02711022")
             await leg.until_sound()
             await leg.press("1")
             await desk.is_in("ringing", 15)
             await see(desk, "ringing")
+            assert await desk.page.evaluate("tones") >= 4
+            assert await desk.page.evaluate("notices") == [["Cuộc gọi đến", "0912000006"]]
             await desk.page.keyboard.press("F2")
             await leg.until_hears(OPERATOR_HZ, within_s=5)
             for act in ("pad", "devices"):
                 await desk.act(act)
             await see(desk, "talking")
+            assert await desk.page.evaluate("notices") == [["Cuộc gọi đến", "0912000006"], "closed"]
+            tones = await desk.page.evaluate("tones")
+            await asyncio.sleep(2.2)
+            assert await desk.page.evaluate("tones") == tones, "it rings no more"
             await desk.page.fill("#my-note", "a?")
             await desk.page.locator("#my-note").press("?")
             await expect(desk.page.locator("#phone-keys")).to_be_hidden()
