@@ -20,6 +20,8 @@ from hotline.settings import Settings
 
 PREFIX = "web-"
 ANSWER_WITHIN_S = 2.0
+CODEC = "alaw"
+"""What carriers speak, so that nothing is transcoded (docs/benchmarks.md has the price of Opus)."""
 OBJECTS = ("auth", "aor", "endpoint")
 """In the order in which they are made."""
 
@@ -45,10 +47,10 @@ def is_browser(phone: str) -> bool:
     return phone.startswith(PREFIX)
 
 
-def issue(given: Settings, operator_id: int, page: str) -> Login:
+def issue(given: Settings, operator_id: int, page: str, codec: str = CODEC) -> Login:
     """A fresh password for the operator's browser phone; the page that had the last one cannot register again. Raises Away."""
     login = Login(name_of(operator_id), token_urlsafe(24))
-    for kind, fields in _fields(login, page).items():
+    for kind, fields in _fields(login, page, codec).items():
         body = {"fields": [{"attribute": name, "value": value} for name, value in fields]}
         _ask(given, "PUT", f"asterisk/config/dynamic/res_pjsip/{kind}/{login.name}", body)
     return login
@@ -75,7 +77,7 @@ def is_online(given: Settings, operator_id: int) -> bool:
     return bool(found.get("state") == "online")
 
 
-def _fields(login: Login, page: str) -> Mapping[str, tuple[tuple[str, str], ...]]:
+def _fields(login: Login, page: str, codec: str) -> Mapping[str, tuple[tuple[str, str], ...]]:
     return {
         "auth": (("auth_type", "digest"), ("username", login.name), ("password", login.password)),
         "aor": (
@@ -89,8 +91,7 @@ def _fields(login: Login, page: str) -> Mapping[str, tuple[tuple[str, str], ...]
             ("webrtc", "yes"),
             ("context", "from-phone"),
             ("disallow", "all"),
-            # Carriers speak A-law: nothing is transcoded.
-            ("allow", "alaw"),
+            ("allow", codec),
             ("aors", login.name),
             ("auth", login.name),
             ("direct_media", "no"),

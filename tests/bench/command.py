@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from front_door.faults import Fault
+from tests.bench import browser_calls as browser
 from tests.bench import desks as desks_of
 from tests.bench import load, measuring, ours, processor, report
 from tests.bench import ringing as ringing_of
@@ -54,6 +55,13 @@ RINGING_S = 10.0
     help="Only: time a ring to the caller on the page, with so many desks open, at 2 and 20 events a second.",
 )
 @click.option(
+    "--browser-calls",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Only: Asterisk's processor time for so many calls to a browser at once, A-law beside Opus (needs Chromium).",
+)
+@click.option(
     "--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the numbers there."
 )
 def _command(
@@ -66,12 +74,19 @@ def _command(
     silent: tuple[float, ...],
     only: tuple[str, ...],
     desks: int,
+    browser_calls: int,
     file: Path | None,
 ) -> int:
     """The same three questions asked in five ways under the same load; about 5 minutes."""
     _many_files()
     if desks:
         return _desks(desks, seconds, file)
+    if browser_calls:
+        priced = browser.measure(browser_calls, seconds, rounds)
+        click.echo(priced.as_text())
+        if file is not None:
+            file.write_text(json.dumps(priced.as_dict(), indent=1) + "\n", encoding="utf-8")
+        return 0
     try:
         chosen = possible(only)
     except LookupError as error:

@@ -50,12 +50,12 @@ class _Timed:
 
 def measure(rate: float, for_s: float, sound: bool = True) -> Ringing:
     """Start the product, load it, end it; without `sound` callers and phones send nothing but keys."""
-    with tempfile.TemporaryDirectory(prefix="bench-1022-") as name, _product(Path(name)) as (given, pids):
+    with tempfile.TemporaryDirectory(prefix="bench-1022-") as name, product(Path(name)) as (given, pids):
         return asyncio.run(_load(given, pids, rate, for_s, Sound.SEND if sound else Sound.NONE))
 
 
 @contextmanager
-def _product(folder: Path) -> Iterator[tuple[Settings, dict[str, int]]]:
+def product(folder: Path) -> Iterator[tuple[Settings, dict[str, int]]]:
     before = dict(os.environ)
     os.environ.update(_environment(folder))
     _forget()

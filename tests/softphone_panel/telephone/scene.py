@@ -65,7 +65,7 @@ async def talking(
                 leg.hang_up()
             if browser.is_connected():
                 await desk.leave_duty()
-        assert desk.faults == []
+        assert desk.faults == [], desk.faults
 
 
 def played(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
