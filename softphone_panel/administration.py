@@ -329,7 +329,9 @@ def _of_station(session: Session, key: str, house: House, would: House) -> dict[
             **station_settings.names(session, would),
             **station_settings.unit_names(session, [code for code in codes if isinstance(code, str)]),
         },
-        "chains": station_settings.chains(session, house, would, contents, now()),
+        "chains": ()
+        if documents.faults(house, STATION, key, contents[1])
+        else station_settings.chains(session, house, would, contents, now()),
         "accounts": station_settings.accounts(session, key),
     }
 
