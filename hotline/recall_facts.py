@@ -77,6 +77,7 @@ def _owed_to(book: Book, person: str, but: str) -> list[Row]:
 def _take_in(debt: Row, other: Row) -> None:
     debt.acuity = higher(Acuity(debt.acuity), Acuity(other.acuity)).value
     debt.redials += other.redials + 1
+    debt.made_at = max(debt.made_at, other.made_at)  # what served the person in between has not settled both
     if other.state == RecallState.FAILED:
         return
     debt.due_at = min(debt.due_at, other.due_at)

@@ -93,6 +93,16 @@ def line_of(event: Event) -> bytes:
     return json.dumps(to_plain(event)).encode() + b"\n"
 
 
+def is_orphan(path: Path) -> bool:
+    """Whether a dead process left lines here that nobody has adopted. Looks only: a lock would keep them from who adopts."""
+    pid = path.name.split(".")[-3]
+    try:
+        with path.open("rb") as file:
+            return file.read(1) not in (b"", b"\0") and not Path("/proc", pid).exists()
+    except FileNotFoundError:
+        return False
+
+
 def orphans(folder: Path, process: str) -> Iterable[tuple[Path, bytes]]:
     """The lines that dead processes of this name left; the caller unlinks each file when they are safe."""
     for path in sorted(folder.glob(f"{process}.*.spool")):

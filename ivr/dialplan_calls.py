@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy import Engine, select
 
 from hotline import events as e
-from hotline import numbers
+from hotline import numbers, spool
 from hotline.acuity import FAILSAFE, Acuity
 from hotline.calls import Call, CallState, EndReason
 from hotline.database import reading
@@ -27,8 +27,8 @@ from ivr.recall import matches_nobody
 
 log = structlog.get_logger(__name__)
 
-GRACE_S = 10.0
-"""So long after its end a call is left to the programs that looked after it."""
+GRACE_S = 3.0
+"""So long after its end a call is left to the programs that looked after it; a lost caller is a task after 5 s at most."""
 JOURNALS_WITHIN_S = 60.0
 """So long facts that wait in some process's journal are waited for: they may tell who served a call."""
 TOO_SHORT_S = 5.0
@@ -213,9 +213,11 @@ class DialplanCalls:
         return told
 
     def _facts_wait(self) -> bool:
-        """Whether some process's journal holds facts that the database has not."""
-        files = (*self.place.parent.glob("*.jsonl"), *self.place.parent.glob("*.replaying"))
+        """Whether some process's journal, or the spool that a dead one left, holds facts that the database has not."""
+        folder = self.place.parent
+        files = (*folder.glob("*.jsonl"), *folder.glob("*.replaying"))
         waits = any(not f.name.endswith(".refused.jsonl") and _has_something(f) for f in files)
+        waits = waits or any(spool.is_orphan(f) for f in folder.glob("*.spool"))
         if not waits:
             self._held_s = None
         return waits

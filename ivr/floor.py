@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from hotline.acuity import Acuity
 from hotline.directory import Directory
 from hotline.events import Event
 from hotline.installation import Installation
@@ -20,7 +21,7 @@ from ivr.ari import Ari, AriError, AriEvent
 from ivr.desk import Desk, Desks
 from ivr.leg import Leg, call_and_role
 from ivr.speech.prompts import sound_path
-from ivr.waiting_line import Free, Waiting
+from ivr.waiting_line import Free, Waiting, reserve
 
 KEPT_WITHIN_S = 0.2
 """The record settles every fact within its own 150 ms; this is for a disk that hangs as well."""
@@ -156,6 +157,20 @@ class Floor:
     def directory_now(self) -> Directory:
         """The stations, with the accounts of theirs that are at a phone this moment."""
         return replace(self.directory, attended=self.desks.at_stations())
+
+    def may_call_out(self, acuity: Acuity) -> bool:
+        """Whether the outbound trunk has a channel for a call of ours; what is not urgent leaves the emergencies' reserve alone.
+
+        A call that comes in is never refused for one of ours: that it came proves that the carrier had a channel for it.
+        """
+        trunk = self.installation.outbound_trunk
+        kept = 0 if acuity.urgent else reserve(trunk.channels, self.installation.reserve_share)
+        return self.in_use.get(trunk.key, 0) < trunk.channels - kept
+
+    def calls_out(self) -> None:
+        """One channel more is in use, before the next count says so."""
+        key = self.installation.outbound_trunk.key
+        self.in_use[key] = self.in_use.get(key, 0) + 1
 
     def line(self) -> list[Waiting]:
         """Everybody who waits for a human."""

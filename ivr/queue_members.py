@@ -135,7 +135,7 @@ class Manager:
 
 
 def queues_of(hotline: str) -> tuple[str, str]:
-    """The dialplan's queues of a hotline, as queues.conf has them: for RED and ORANGE, and for everybody else."""
+    """The dialplan's queues of a hotline, as queues.conf has them: for RED, and for everybody else."""
     return f"{hotline}-urgent", hotline
 
 

@@ -311,6 +311,10 @@ class RecallCall:
             await self.floor.quietly(ari.play(leg.id, f"why-{leg.id}", said))
         if self.over or leg.over or self.leg is None:
             return
+        if not self.floor.may_call_out(self.owed.acuity):
+            log.warning("the trunk has no channel for a call of ours", call_id=self.id)
+            self._end(EndReason.NOT_REACHED)
+            return
         try:
             self.number_of_try = await self._take(leg)
         except SQLAlchemyError as error:
@@ -323,6 +327,7 @@ class RecallCall:
         if self.over or leg.over:
             self._tried(Tried.NOT_DIALLED)
             return
+        self.floor.calls_out()
         trunk = self.floor.installation.outbound_trunk.key
         number = digits(self.owed.number)
         number = "0" + number.removeprefix("84") if self.owed.number.startswith("+84") else number

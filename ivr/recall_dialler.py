@@ -111,7 +111,8 @@ class RecallDialler:
             if recall_id not in owed:
                 call.withdraw(settled=recall_id in settled)
         for recall_id, one in owed.items():
-            if recall_id not in self._by_recall() and one.hotline in hotlines:
+            new = recall_id not in self._by_recall() and one.hotline in hotlines
+            if new and self._floor.may_call_out(one.acuity):
                 self._begin(one)
         if not self._floor.record.waits:  # what waits in the journal may be a result
             await self._end_left_behind()
@@ -161,6 +162,11 @@ class RecallDialler:
             raise NotPossible(
                 "Hãy vào ca và kết thúc cuộc gọi đang có rồi gọi ra.",
                 "Sign in and end the call you have, then call out.",
+            )
+        if not self._floor.may_call_out(Acuity.NONMED):
+            raise NotPossible(
+                "Trung kế sắp hết kênh, phần còn lại dành cho cấp cứu: hãy gọi lại sau ít phút.",
+                "The trunk is nearly full, and the rest is kept for emergencies: try again in some minutes.",
             )
         hotlines = self._floor.installation.hotlines
         hotline = next((h.key for h in hotlines if desk.serves(h.key)), hotlines[0].key)

@@ -97,7 +97,8 @@ def test_key_1_in_the_line_is_an_emergency_and_jumps_it(switch: Switch) -> None:
     assert cdrs_of(switch, "0912000012")[-1]["acuity"] == "RED"
 
 
-def test_an_emergency_rings_while_an_earlier_caller_rings_a_desk(switch: Switch) -> None:
+@pytest.mark.parametrize("earlier_acuity", ["NONMED", "ORANGE"])
+def test_an_emergency_rings_while_an_earlier_caller_rings_a_desk(switch: Switch, earlier_acuity: str) -> None:
     async def scene() -> tuple[str, float]:
         async with (
             carrier(switch) as line,
@@ -123,7 +124,7 @@ def test_an_emergency_rings_while_an_earlier_caller_rings_a_desk(switch: Switch)
             await emergency.until_ended()
             return rung.caller_name, rang_s
 
-    with agi(switch, says({"ACUITY": "NONMED", "NEXT": "line", "TRIAGE_DONE": "1"})):
+    with agi(switch, says({"ACUITY": earlier_acuity, "NEXT": "line", "TRIAGE_DONE": "1"})):
         caller, rang_s = run(scene())
     assert "0913000411" in caller
     assert rang_s < 3

@@ -13,6 +13,10 @@ from tests.product import Product, running_product
 __all__ = ["postgres"]
 
 
+CHANNELS = 8
+"""Of each trunk: few enough to be filled."""
+
+
 class Struck:
     """The one product that runs now: a fault on the other database ends it and starts its sister."""
 
@@ -32,7 +36,7 @@ class Struck:
             more = {"HOTLINE_DATABASE_URL": self.server.database()} if self.server else {}
             folder = self._factory.mktemp("p")
             self.on = self._stack.enter_context(
-                running_product(folder, more=more, ring_s="60", wrap_up_s="1")
+                running_product(folder, more=more, ring_s="60", wrap_up_s="1", channels=str(CHANNELS))
             )
             self._runs = wanted
         else:

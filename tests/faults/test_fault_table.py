@@ -8,13 +8,17 @@ from typing import Any
 import pytest
 
 from tests.faults.conftest import Struck
+from tests.faults.losing import WAYS, at_a_full_trunk
 from tests.faults.scene import OPERATOR_HZ, RINGER_HZ, Scene, four_callers, number_of
 from tests.faults.striking import STRIKES
 from tests.faults.table import EXPECTED, Fault, Phase
 from tests.postgres import Server
 from tests.product import PROJECT, Product
+from tests.world import Carrier
 
 WATCHED_S = 12.0
+TASK_WITHIN_S = 5.0
+"""From a caller's loss to the task of ringing them back."""
 SERVED_WITHIN_S = 3.0
 """From the moment an operator picks up to the first caller who hears them."""
 RECALLED_WITHIN_S = 90.0
@@ -35,6 +39,48 @@ def test_no_caller_is_left_in_silence_and_none_is_missing(struck: Struck, fault:
     measured, wrong = asyncio.run(_measure(on, fault, server))
     _keep(fault, measured)
     assert not wrong, "\n".join([*wrong, json.dumps(measured, indent=1)])
+
+
+@pytest.mark.live
+@pytest.mark.timeout(200)
+def test_whoever_is_lost_in_any_way_is_a_task_within_five_seconds_by_the_carriers_own_list(
+    struck: Struck,
+) -> None:
+    on, _ = struck.by(Fault.AGI_KILLED)
+    took_s, missing = asyncio.run(_lose_everybody(on))
+    path = PROJECT / "var" / "measured" / "losses.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(took_s, indent=1) + "\n")
+    assert missing == [], took_s
+    assert {way: s for way, s in took_s.items() if s > TASK_WITHIN_S} == {}
+
+
+async def _lose_everybody(on: Product) -> tuple[dict[str, float], list[str]]:
+    """By each way: seconds from the loss to the task; and who of the carrier's list is owed nothing although they should be."""
+    plan = on.plan()
+    trunk = plan.trunks[0]
+    took_s = {}
+    async with Carrier(plan.product, trunk.host, trunk.port) as carrier:
+        for n, (way, lose) in enumerate(WAYS.items(), 1):
+            number = f"09179{n}5000"
+            lost_s = await lose(on, carrier, number)
+            await asyncio.to_thread(_until_owed, on, number, lost_s + 3 * TASK_WITHIN_S)
+            took_s[way] = round(time.monotonic() - lost_s, 2)
+            if lose is at_a_full_trunk:
+                await asyncio.sleep(TASK_WITHIN_S)  # the others' hang-ups
+        lost = {
+            call.from_number
+            for call in carrier.calls
+            if call.direction == "to product"
+            and (call.keys or call.talked_s > 5.5 or call.final_status == 503)
+        }
+        assert len(lost) >= len(WAYS)
+        return took_s, sorted(number for number in lost if not on.recalls_of(number))
+
+
+def _until_owed(on: Product, number: str, until_s: float) -> None:
+    while not on.recalls_of(number) and time.monotonic() < until_s:
+        time.sleep(0.05)
 
 
 async def _measure(on: Product, fault: Fault, server: Server | None) -> tuple[dict[Phase, Story], list[str]]:

@@ -228,11 +228,9 @@ class Scene:
 
     def any_owed(self, *states: RecallState) -> Recall | None:
         self.write()
+        chosen = select(Recall).where(Recall.state.in_(states)).order_by(func.random()).limit(1)
         with reading(self.engine) as session:
-            rows = session.scalars(
-                select(Recall).where(Recall.state.in_(states)).order_by(Recall.id.desc()).limit(60)
-            ).all()
-        return self.rng.choice(rows) if rows else None
+            return session.scalars(chosen).first()
 
     def claims(self) -> None:
         row = self.any_owed(RecallState.DUE, RecallState.FAILED)

@@ -61,6 +61,8 @@ class FakeAri:
         """What each playback played, in order."""
         self.playing: set[str] = set()
         self._sockets: list[web.WebSocketResponse] = []
+        self.shut = False
+        """Nobody is let in."""
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -90,9 +92,9 @@ class FakeAri:
 
     async def cut(self) -> None:
         """The event stream breaks."""
-        for socket in self._sockets:
+        sockets, self._sockets = self._sockets, []
+        for socket in sockets:
             await socket.close()
-        self._sockets.clear()
 
     async def caller(self, call_id: str, acuity: str, **variables: str) -> None:
         """A caller enters the application."""
@@ -127,6 +129,8 @@ class FakeAri:
     # -- the wire --
 
     async def _events(self, request: web.Request) -> web.WebSocketResponse:
+        if self.shut:
+            raise web.HTTPServiceUnavailable
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         self._sockets.append(socket)

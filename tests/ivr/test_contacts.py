@@ -16,7 +16,7 @@ from ivr import contacts
 from ivr.caller import Caller
 from ivr.desk import Desk, NotPossible
 from tests.ivr.fake_ari import FakeAri
-from tests.ivr.test_call_control import Stage, _no_database, played, stage  # noqa: F401 - the fixture is used by its name
+from tests.ivr.stage import Stage, _no_database, played, stage  # noqa: F401 - the fixture is used by its name
 
 A, B, C = "n1-1.1", "n1-1.2", "n1-1.3"
 
@@ -339,9 +339,8 @@ def restarted(tmp_path: Path, before: Callable[[Stage, Desk, str], Coroutine[Any
             desk, leg = await talks(s)
             await before(s, desk, leg)
             await asyncio.sleep(0.1)
-            s.floor.visits.clear()
             s.floor.lent.clear()
-            await asterisk.cut()
+            await s.next_process()
             await s.until(lambda: A in s.floor.visits, "taken over")
             await s.until(lambda: s.floor.ari.connected, "connected")
             await s.later(0.5)

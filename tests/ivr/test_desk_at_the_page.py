@@ -13,7 +13,7 @@ from ivr import recall_dialler
 from ivr.desk import HELD_AT_MOST_S, Desk, Desks
 from ivr.recall_call import Owed, RecallCall
 from tests.ivr import test_call_control as bench
-from tests.ivr.test_call_control import Stage, Told, played
+from tests.ivr.stage import Stage, Told, played
 
 _no_database = bench._no_database
 

@@ -15,7 +15,7 @@ from ivr.caller import Caller
 from ivr.desk import Desk, NotPossible
 from ivr.dialled_call import number_to_dial
 from ivr.recall_call import RecallCall
-from tests.ivr.test_call_control import Stage, _no_database, played  # noqa: F401 - the fixture is used by its name
+from tests.ivr.stage import Stage, _no_database, played  # noqa: F401 - the fixture is used by its name
 
 INSTALLATION = read(PROJECT / "installation" / "demo.toml")
 

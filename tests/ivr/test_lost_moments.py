@@ -24,15 +24,17 @@ from hotline.record import Record
 from ivr import dialplan_calls, reconcile
 from ivr.caller import Caller
 from ivr.dialplan_calls import DialplanCalls
-from tests.ivr.test_call_control import Stage, _no_database, played  # noqa: F401 - the fixture is used by its name
+from tests.ivr.stage import Stage, _no_database, played  # noqa: F401 - the fixture is used by its name
 
 CALL = "n1-1.1"
 
 
 async def _again(s: Stage) -> None:
     """The event stream breaks and comes back."""
+    s.asterisk.shut = True
     await s.asterisk.cut()
     await s.until(lambda: not s.floor.ari.connected, "cut")
+    s.asterisk.shut = False
     await s.until(lambda: s.floor.ari.connected, "connected again")
 
 

@@ -15,9 +15,10 @@ from hotline.operators import Presence
 from hotline.recalls import Recall
 from ivr import recall_call, recall_dialler
 from ivr.caller import Caller
+from ivr.desk import NotPossible
 from ivr.recall_call import Owed, RecallCall
 from tests.ivr.fake_ari import FakeAri, FakeChannel
-from tests.ivr.test_call_control import Stage, _no_database, played, stage  # noqa: F401 - the fixture is used by its name
+from tests.ivr.stage import Stage, _no_database, played, stage  # noqa: F401 - the fixture is used by its name
 
 RECALL = "r-n1-1.1"
 
@@ -243,5 +244,45 @@ def test_a_recall_stops_ringing_when_its_citizen_has_rung_themselves(
         assert not [v for v in s.floor.visits.values() if isinstance(v, RecallCall)]
         dialling.cancel()
         await asyncio.gather(dialling, return_exceptions=True)
+
+    played(tmp_path, scene)
+
+
+@pytest.mark.parametrize(
+    ("acuity", "in_use", "begins"),
+    [(Acuity.YELLOW, 24, True), (Acuity.YELLOW, 25, False), (Acuity.RED, 29, True), (Acuity.RED, 30, False)],
+)
+def test_a_call_of_ours_leaves_the_emergencies_reserve_alone_and_never_passes_the_carriers_limit(
+    tmp_path: Path, debts: Debts, acuity: Acuity, in_use: int, begins: bool
+) -> None:
+    async def scene(s: Stage) -> None:
+        s.seat(1, "101")
+        trunk = s.floor.installation.outbound_trunk
+        assert trunk.channels == 30
+        s.floor.in_use = {trunk.key: in_use}
+        debts.owed = [owed(acuity)]
+        await s.recalls._look()
+        assert bool([v for v in s.floor.visits.values() if isinstance(v, RecallCall)]) is begins
+        s.floor.in_use = {trunk.key: 25}
+        desk = s.seat(2, "102")
+        with pytest.raises(NotPossible):
+            s.recalls.dial("+84912345678", desk)
+
+    played(tmp_path, scene)
+
+
+def test_a_channel_that_was_free_when_the_desk_rang_and_is_taken_when_it_answers_is_not_dialled(
+    tmp_path: Path, debts: Debts
+) -> None:
+    async def scene(s: Stage) -> None:
+        s.seat(1, "101")
+        debts.owed = [owed(Acuity.YELLOW)]
+        await s.recalls._look()
+        [leg] = await _rings(s, 1)
+        debts.owed = []
+        s.floor.in_use = {s.floor.installation.outbound_trunk.key: 30}
+        await s.asterisk.answer(leg)
+        await s.until(lambda: leg not in s.asterisk.channels, "let go")
+        assert debts.taken == [], "no try is used up"
 
     played(tmp_path, scene)

@@ -9,7 +9,7 @@ import pytest
 
 from hotline import events as e
 from ivr import caller as caller_module
-from tests.ivr.test_call_control import Stage, _no_database, played  # noqa: F401 - the fixture is used by its name
+from tests.ivr.stage import Stage, _no_database, played  # noqa: F401 - the fixture is used by its name
 
 CALL = "n1-1.1"
 CONTINUE = f"POST channels/{CALL}/continue"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hotline import events as e
 from hotline.calls import EndReason
-from tests.ivr.test_call_control import Stage, _no_database, played  # noqa: F401 - the fixture is used by its name
+from tests.ivr.stage import Stage, _no_database, played  # noqa: F401 - the fixture is used by its name
 
 CHANNELS = 30
 

@@ -23,7 +23,7 @@ from ivr import call_control, reconcile, rescue
 from ivr.caller import Caller
 from ivr.reconcile import OpenCall
 from tests.ivr.fake_ari import FakeAri, FakeChannel
-from tests.ivr.test_call_control import Stage, _no_database, played, stage  # noqa: F401 - a fixture, by its name
+from tests.ivr.stage import Stage, _no_database, played, stage  # noqa: F401 - a fixture, by its name
 
 CALL = "n1-1.1"
 
@@ -61,8 +61,7 @@ def test_a_duty_number_that_an_earlier_process_rang_is_not_rung_a_second_time(tm
             [rung] = [said for said in asterisk.said if said.startswith("POST channels/create")]
             # Asterisk names a leg's channel after its trunk.
             asterisk.channels[first].name = "PJSIP/trunk-vnpt-0001"
-            await asterisk.cut()
-            s.floor.visits.clear()
+            await s.next_process()
             await s.until(lambda: CALL in s.floor.visits, "taken over")
             await s.later(21)
             assert first in await s.rings(CALL, 2), "the next one rings beside it"
@@ -82,8 +81,7 @@ def test_an_operator_who_answers_after_a_restart_is_heard_at_once_though_a_messa
                 await asterisk.caller(CALL, "YELLOW", MESSAGE="message-RED")
                 [leg] = await s.rings(CALL)
                 await s.until(lambda: asterisk.playing, "the message plays")
-                await asterisk.cut()
-                s.floor.visits.clear()
+                await s.next_process()
                 await s.until(lambda: CALL in s.floor.visits, "taken over")
                 visit = s.floor.visits[CALL]
                 assert isinstance(visit, Caller)

@@ -16,7 +16,7 @@ from ivr.caller import Caller
 from ivr.desk import Desk, NotPossible
 from ivr.supervision import strangers
 from ivr.transfer import Transfer
-from tests.ivr.test_call_control import Stage, _no_database, played  # noqa: F401 - the fixture is used by its name
+from tests.ivr.stage import Stage, _no_database, played  # noqa: F401 - the fixture is used by its name
 from tests.ivr.test_talk import CALL, talking
 
 

@@ -11,7 +11,7 @@ from hotline import events as e
 from hotline.operators import Presence
 from ivr.caller import Caller
 from ivr.desk import NotPossible
-from tests.ivr.test_call_control import Stage, _no_database, played  # noqa: F401 - the fixture is used by its name
+from tests.ivr.stage import Stage, _no_database, played  # noqa: F401 - the fixture is used by its name
 
 CALL = "n1-1.1"
 MUSIC = f"POST channels/{CALL}/moh"

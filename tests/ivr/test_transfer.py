@@ -26,7 +26,7 @@ from ivr.adoption import running
 from ivr.caller import Caller
 from ivr.desk import Desk, NotPossible
 from tests.faults.transfer_table import EXPECTED, STATES, Fault
-from tests.ivr.test_call_control import Stage, _no_database, played  # noqa: F401 - the fixture is used by its name
+from tests.ivr.stage import Stage, _no_database, played  # noqa: F401 - the fixture is used by its name
 
 CALL = "n1-1.1"
 STATION = Station("st", "binhphuoc", "Trạm", "district", ("689",), ("0271001", "0271002"))
@@ -133,9 +133,7 @@ class Scene:
         """Another process takes over from what the facts and Asterisk say."""
         rows = _rows(self.s.told.facts) if with_database else {}
         monkeypatch.setattr(adoption, "running", lambda node: rows)
-        self.s.floor.visits.clear()
-        await self.s.asterisk.cut()
-        await self.s.until(lambda: not self.s.floor.ari.connected, "cut")
+        await self.s.next_process()
         await self.s.until(lambda: self.s.floor.ari.connected, "connected again")
         visit = self.s.floor.visits.get(CALL)
         assert isinstance(visit, Caller)

@@ -16,7 +16,7 @@ from hotline.settings import PROJECT
 from ivr import area_question
 from ivr.area_question import Earlier
 from ivr.caller import Caller
-from tests.ivr.test_call_control import Stage, _no_database, played  # noqa: F401 - the fixture is used by its name
+from tests.ivr.stage import Stage, _no_database, played  # noqa: F401 - the fixture is used by its name
 
 
 def test_a_redial_rings_the_same_operator_and_settles_the_recall_of_its_number(tmp_path: Path) -> None:
