@@ -60,6 +60,8 @@ class Party:
     disposition: str
     lastapp: str
     dstchannel: str
+    said_something: bool = False
+    """Triage was done, or a key pressed in it."""
 
     @property
     def human(self) -> str:
@@ -154,7 +156,8 @@ class Served:
             return EndReason.SERVED
         if any(party.served_by == "message" for party in self.parties):
             return EndReason.LEFT_MESSAGE
-        return EndReason.TOO_SHORT if heard_s < TOO_SHORT_S else EndReason.ABANDONED
+        silent = not any(party.said_something for party in self.parties)
+        return EndReason.TOO_SHORT if heard_s < TOO_SHORT_S and silent else EndReason.ABANDONED
 
 
 def _id(party: Party, fact: str) -> str:
@@ -288,6 +291,7 @@ class DialplanCalls:
             caller=row["caller"], acuity=row["acuity"], served_by=row["served_by"],
             started_at=_time(row["start"]) or answered_at or ended_at, answered_at=answered_at, ended_at=ended_at,
             disposition=row["disposition"], lastapp=row["lastapp"], dstchannel=row["dstchannel"],
+            said_something=bool(row["triaged"]),
         )  # fmt: skip
 
     def _remembered(self) -> tuple[int, int]:

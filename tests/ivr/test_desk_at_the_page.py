@@ -12,7 +12,7 @@ from hotline.operators import Operator, Presence
 from ivr import recall_dialler
 from ivr.desk import HELD_AT_MOST_S, Desk, Desks
 from ivr.recall_call import Owed, RecallCall
-from tests.ivr import test_call_control as bench
+from tests.ivr import stage as bench
 from tests.ivr.stage import Stage, Told, played
 
 _no_database = bench._no_database

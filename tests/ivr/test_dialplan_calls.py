@@ -2,6 +2,7 @@
 
 import csv
 import io
+import subprocess
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -107,6 +108,31 @@ def test_who_met_a_full_trunk_is_on_record_as_lost_and_owed_a_call_within_the_ti
     assert KeptRecordings(house.engine, house.record, tmp_path, "n1").look() == 0
     with reading(house.engine) as session:
         assert list(ledger.verify(session, tmp_path, later)) == []
+
+
+@pytest.mark.parametrize(("triaged", "reason", "owed"), [("1", "abandoned", 1), ("", "too_short", 0)])
+def test_who_pressed_a_key_and_hangs_up_at_once_is_lost_and_who_said_nothing_is_not(
+    house: House, triaged: str, reason: str, owed: int
+) -> None:
+    now = time.time() - 60
+    soon = {"start": f"{now}", "answer": f"{now}", "end": f"{now + 2}", "dstchannel": "", "lastapp": "Queue"}
+    house.path.write_text(house.line(7, **soon, triaged=triaged))
+    assert house.importer().look() == 1
+    assert house.call("n1-1700000000.7").end_reason == reason
+    with reading(house.engine) as session:
+        assert len(session.scalars(select(Recall)).all()) == owed
+
+
+def test_what_a_dead_process_left_in_its_spool_is_waited_for(house: House, tmp_path: Path) -> None:
+    child = subprocess.Popen(["/bin/true"])
+    child.wait()
+    spool = tmp_path / f"calls.{child.pid}.7f00.spool"
+    spool.write_bytes(b'{"event": "CallAnswered"}\n\0')
+    house.written(1)
+    importer = house.importer()
+    assert importer.look() == 0, "it may tell that a human answered"
+    spool.unlink()  # the next process has adopted it
+    assert importer.look() == 1
 
 
 def test_a_worker_that_ends_at_the_rotation_loses_nothing(house: House) -> None:

@@ -12,7 +12,7 @@ from hotline.operators import Operator, Presence
 from ivr import desk_commands
 from ivr.desk import Desk, Desks
 from ivr.desk_commands import DeskCommands
-from tests.ivr import test_call_control as bench
+from tests.ivr import stage as bench
 from tests.ivr.stage import Stage, Told, played
 from tests.ivr.test_supervision import listening
 from tests.ivr.test_talk import CALL, talking
