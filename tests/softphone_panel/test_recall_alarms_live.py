@@ -1,0 +1,59 @@
+"""An alarm about an owed call in a real browser: read and heard within a second, and gone when somebody acts."""
+
+from __future__ import annotations
+
+import shutil
+import time
+
+import pytest
+from playwright.sync_api import expect
+from sqlalchemy import update
+
+from hotline.acuity import Acuity
+from hotline.database import engine, transaction
+from hotline.recall_alarms import RecallAlarms
+from hotline.recalls import TRIES, Recall
+from tests.softphone_panel.running import PANEL
+from tests.softphone_panel.test_live import AXE, Opens, browser, desk_of, running
+from tests.softphone_panel.test_recall_alarms import lost, tried
+
+__all__ = ["browser", "desk_of", "running"]
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium on this machine"),
+]
+
+
+def test_an_alarm_is_read_and_heard_on_every_open_desk_until_somebody_acts(desk_of: Opens) -> None:
+    with transaction() as session:
+        session.execute(update(Recall).values(state="cancelled"))
+    watching = RecallAlarms(engine())
+    lan, chief = desk_of("lan"), desk_of("truongca")
+    lan.goto(f"{PANEL}/my-desk")
+    chief.goto(f"{PANEL}/recalls")
+    for page in (lan, chief):
+        expect(page.locator("#stream-state")).to_contain_text("Đang nối trực tiếp")
+        expect(page.locator("#recall-alarms")).to_be_empty()
+    recall_id = lost(Acuity.RED, 31)
+    assert watching.look() == 1
+    for page in (lan, chief):
+        began_s = time.monotonic()
+        expect(page.locator("#recall-alarms")).to_contain_text("mà chưa ai gọi", timeout=3000)
+        shown_s = time.monotonic() - began_s
+        assert shown_s < 1.5
+        expect(page.locator("html")).to_have_attribute("data-alarms-sounded", "1")
+    for _ in range(TRIES):
+        tried(recall_id)
+    watching.look()
+    for page in (lan, chief):
+        expect(page.locator("#recall-alarms")).to_contain_text("trưởng ca phải xử lý", timeout=3000)
+        expect(page.locator("html")).to_have_attribute("data-alarms-sounded", "2")
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        assert page.evaluate("async () => (await axe.run()).violations.map((one) => one.id)") == []
+    chief.reload()
+    chief.fill("input[name=note]", "Trạm y tế đã đến nhà")
+    chief.get_by_role("button", name="Đã xử lý").click()
+    watching.look()
+    expect(lan.locator("#recall-alarms")).to_be_empty(timeout=3000)
+    expect(lan.locator("html")).to_have_attribute("data-alarms-sounded", "2")
