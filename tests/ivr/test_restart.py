@@ -88,7 +88,7 @@ def test_an_operator_who_answers_after_a_restart_is_heard_at_once_though_a_messa
                 await s.until(lambda: visit.announcer.speaks, "what plays is known")
                 await s.asterisk.answer(leg)
                 await s.until(lambda: asterisk.bridges[f"call-{CALL}"] == {CALL, leg}, "they hear each other")
-                assert asterisk.playing == set()
+                await s.until(lambda: asterisk.playing == set(), "the message is over")
 
     asyncio.run(whole())
 
