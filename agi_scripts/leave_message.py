@@ -14,6 +14,7 @@ from hotline import numbers
 from hotline.acuity import FAILSAFE, Acuity
 from hotline.calls import Call, EndReason
 from hotline.database import reading
+from hotline.recalls import MESSAGE
 from ivr.recall import matches_nobody
 from ivr.speech.prompts import sound_path
 
@@ -116,14 +117,14 @@ def _left(session: Session, house: House, hotline: str, number: str, acuity: str
     house.record.tell(
         e.CallEnded(call_id=session.call_id, reason=EndReason.LEFT_MESSAGE, heard_s=session.heard_s)
     )
-    if told.e164:
-        due = e.now() + timedelta(seconds=owed.callback_within_s)
-        house.record.tell(
-            e.RecallDue(
-                call_id=session.call_id, hotline=hotline, number=told.e164, acuity=owed, why="asked", due_at=due,
-                names_person=_names_person(house, hotline, told.e164),
-            )
-        )  # fmt: skip
+    number = told.e164 or ""  # without one it is heard all the same
+    due = e.now() + timedelta(seconds=owed.callback_within_s)
+    house.record.tell(
+        e.RecallDue(
+            call_id=session.call_id, hotline=hotline, number=number, acuity=owed, why=MESSAGE, due_at=due,
+            names_person=bool(number) and _names_person(house, hotline, number),
+        )
+    )  # fmt: skip
 
 
 def _names_person(house: House, hotline: str, number: str) -> bool:

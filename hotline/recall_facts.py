@@ -6,10 +6,10 @@ from sqlalchemy import bindparam, select
 
 from hotline import events as e
 from hotline.acuity import Acuity, higher
-from hotline.book import Book, call_of
+from hotline.book import Book, call_of, ticket_of
 from hotline.calls import Call, EndReason
 from hotline.database import Base, Prepared
-from hotline.recalls import FOLLOW_UP, FOLLOWS, LOSSES, OWED, Recall, RecallState, Tried, after_try
+from hotline.recalls import FOLLOW_UP, FOLLOWS, LOSSES, MESSAGE, OWED, Recall, RecallState, Tried, after_try
 from hotline.redials import enter
 from hotline.rows import Row
 
@@ -32,15 +32,18 @@ def recall_due(book: Book, event: e.RecallDue) -> Row:
     lost = event.why in LOSSES
     if lost and call.end_reason == EndReason.SERVED:
         return call  # who looked did not know yet that a human had answered
+    number = event.number or _given_number(book, call)
+    if not number and event.why != MESSAGE:
+        return call  # nobody to ring, and nothing to hear
     known = book.rows.get(Recall, recall_id)
     if known is not None and not (lost and known.state == RecallState.CANCELLED):
         return call
-    own = not event.names_person or event.why == FOLLOW_UP
+    own = not event.names_person or event.why == FOLLOW_UP or not event.number
     person = recall_id if own else f"{event.hotline} {event.number}"[:80]
     others = [] if own else _owed_to(book, person, recall_id)
     if known is None:
         known = Row(
-            id=recall_id, call_id=event.call_id, ticket_id=call.ticket_id, hotline=event.hotline, number=event.number,
+            id=recall_id, call_id=event.call_id, ticket_id=call.ticket_id, hotline=event.hotline, number=number,
             person=person, tries=0, redials=0, made_at=event.at, claimed_by=None, claimed_until=None, state="",
             waits_since=min(call.queued_at or event.at, event.at), alarmed_as="", dial_id="", dial_until=None,
         )  # fmt: skip
@@ -65,6 +68,12 @@ def recall_due(book: Book, event: e.RecallDue) -> Row:
     elif known.state != state:
         known.state = state.value
     return call
+
+
+def _given_number(book: Book, call: Row) -> str:
+    """The number that a caller who withholds theirs gave to be rung back."""
+    ticket = ticket_of(book, call)
+    return ticket.callback_number if ticket is not None else ""
 
 
 def _owed_to(book: Book, person: str, but: str) -> list[Row]:

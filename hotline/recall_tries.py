@@ -30,7 +30,7 @@ def due(session: Session, at: datetime, limit: int, wanted: Collection[str] = ()
     rows = session.scalars(
         select(Recall)
         .outerjoin(Ticket, Ticket.id == Recall.ticket_id)
-        .where(Recall.state == RecallState.DUE, Recall.next_try_at <= at, free, ~rung)
+        .where(Recall.state == RecallState.DUE, Recall.number != "", Recall.next_try_at <= at, free, ~rung)
         .order_by(*ranked())
         .limit(limit)
     )

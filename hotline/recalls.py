@@ -27,6 +27,8 @@ OWED = (RecallState.DUE, RecallState.DIALLING)
 LOSSES = ("lost", "switch_lost")
 FOLLOW_UP = "follow_up"
 """Why an operator asks later how somebody is."""
+MESSAGE = "message"
+"""They left a spoken message; also who gave no number to ring: then a person hears it and sees to it."""
 
 FOLLOWS: dict[RecallState, frozenset[RecallState]] = {
     RecallState.DUE: frozenset(set(RecallState)),
@@ -99,9 +101,10 @@ class Recall(Base):
     ticket_id: Mapped[str] = mapped_column(String(72))
     hotline: Mapped[str] = mapped_column(String(32))
     number: Mapped[str] = mapped_column(String(40), index=True)
+    """Empty: nobody can be rung, and nothing dials; a message is there to be heard."""
     acuity: Mapped[str] = mapped_column(String(8))
     why: Mapped[str] = mapped_column(String(16))
-    """asked, lost, released, switch_lost; dropped or follow_up when an operator made it."""
+    """asked, message, lost, released, switch_lost; dropped or follow_up when an operator made it."""
     person: Mapped[str] = mapped_column(String(80), default="")
     """Hotline and number, to whom at most one call is owed; the recall's id for a follow-up, and where a number is many people's."""
     redials: Mapped[int] = mapped_column(default=0)

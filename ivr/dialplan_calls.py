@@ -22,6 +22,7 @@ from hotline import numbers, spool
 from hotline.acuity import FAILSAFE, Acuity
 from hotline.calls import Call, CallState, EndReason
 from hotline.database import reading
+from hotline.recalls import MESSAGE
 from hotline.record import Record
 from ivr.recall import matches_nobody
 
@@ -125,11 +126,11 @@ class Served:
         yield e.CallEnded(
             id=_id(first, "ended"), at=self.ended_at, call_id=first.call_id, reason=reason, heard_s=heard_s
         )
-        if number and reason in (EndReason.ABANDONED, EndReason.LEFT_MESSAGE):
+        if reason in (EndReason.ABANDONED, EndReason.LEFT_MESSAGE):
             due_at = self.ended_at + timedelta(seconds=Acuity(acuity).callback_within_s)
             yield e.RecallDue(
-                id=_id(first, "recall"), at=self.ended_at, call_id=first.call_id, hotline=first.hotline, number=number,
-                acuity=acuity, why="lost" if reason == EndReason.ABANDONED else "asked", due_at=due_at,
+                id=_id(first, "recall"), at=self.ended_at, call_id=first.call_id, hotline=first.hotline, number=number or "",
+                acuity=acuity, why="lost" if reason == EndReason.ABANDONED else MESSAGE, due_at=due_at,
                 names_person=not matches_nobody(number, shared),
             )  # fmt: skip
 

@@ -18,9 +18,9 @@ from hotline.events import now
 from hotline.operators import Operator
 from hotline.recalls import FOLLOW_UP, OWED, Recall, RecallState, ranked
 from hotline.tickets import Ticket
-from softphone_panel import desk, shown, ticket_changes, ticket_view, tickets, wrapping_up
+from softphone_panel import desk, shown, spoken_messages, ticket_changes, ticket_view, tickets, wrapping_up
 from softphone_panel.faults import InputFault
-from softphone_panel.recalls import NOTE_CHARACTERS
+from softphone_panel.recalls import NOTE_CHARACTERS, nobody_to_ring
 from softphone_panel.words import say
 
 room = Blueprint("call_tasks", __name__, url_prefix="/my-desk/tasks")
@@ -64,12 +64,15 @@ def values(session: Session) -> dict[str, Any]:
             (recall, number, recall.claimed_by == current_user.id and recall.claimed_until > at)
             for recall, number, _ in own
         ],
+        "task_messages": spoken_messages.of(session, [recall for recall, *_ in own]),
         "tasks_at": at,
         "task_label": ticket_view.label,
         "task_why": lambda key: shown.word(shown.RECALL_REASONS, key),
         "task_state": lambda key: shown.word(shown.RECALL_STATES, key),
-        "task_number": lambda recall: ticket_view.number_shown(
-            recall.number, own=recall.claimed_by == current_user.id
+        "task_number": lambda recall: (
+            ticket_view.number_shown(recall.number, own=recall.claimed_by == current_user.id)
+            if recall.number
+            else say("không có số")
         ),
         "task_click": tickets.fresh_click,
         "unfinished": wrapping_up.unfinished(session),
@@ -105,6 +108,8 @@ def _do(session: Session, recall: Recall, kind: str) -> None:
         if not claims.claim(session, recall, current_user.id, at):
             raise InputFault("recall_id", say("Việc gọi này vừa có người khác nhận, hoặc đã xong."), 409)
         _enter(session, recall, "claim")
+    if kind == "call" and not recall.number:
+        raise nobody_to_ring()
     if kind == "call":
         body = desk.with_language({"recall_id": recall.id, "mine": True})
         ask(session, current_user.id, "recall_now", desk.click(request.form.get("click_id", "")), body)
@@ -114,7 +119,8 @@ def _do(session: Session, recall: Recall, kind: str) -> None:
         _enter(session, recall, "let_go")
     elif kind == "done":
         note = request.form.get("note", "").strip()[:500]
-        if recall.state == RecallState.FAILED and len(note) < NOTE_CHARACTERS:
+        unheard = recall.state == RecallState.FAILED or not recall.number
+        if unheard and len(note) < NOTE_CHARACTERS:
             raise InputFault("note", say("Ô “Đã làm gì”: hãy ghi việc đã làm, ít nhất 5 ký tự."), 422)
         if not claims.finish(session, recall.id, current_user.id):
             raise InputFault("recall_id", say("Việc gọi này không còn là của bạn."), 409)

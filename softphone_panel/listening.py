@@ -18,7 +18,7 @@ from hotline.operators import Operator
 from hotline.recordings import LegRecording, LegRecordingPlay, Recording, RecordingPlay
 from hotline.settings import settings
 from hotline.tickets import Ticket, TicketEntry
-from softphone_panel import sounds, ticket_changes, ticket_view, tickets
+from softphone_panel import sounds, spoken_messages, ticket_changes, ticket_view, tickets
 from softphone_panel.faults import InputFault
 from softphone_panel.words import say
 
@@ -51,7 +51,10 @@ def _allowed(session: Session, recording: Kept | None) -> Kept:
     if recording is None:
         abort(404)
     ticket = tickets.seen_ticket(session, recording.ticket_id)
-    if not ticket_view.may_listen(session, ticket) and not _is_shared(session, ticket):
+    is_open = _is_shared(session, ticket) or (
+        isinstance(recording, Recording) and spoken_messages.is_message(session, recording)
+    )
+    if not ticket_view.may_listen(session, ticket) and not is_open:
         abort(403)
     return recording
 
@@ -107,10 +110,14 @@ def begin(key: str) -> str:
         if isinstance(recording, LegRecording):
             body["leg_id"] = key
         ticket_changes.add_entry(session, ticket, "recording_played", current_user.username, "", body)
+        starts_s = (
+            0.0 if isinstance(recording, LegRecording) else spoken_messages.starts_s(session, recording)
+        )
     ticket_pass = _pass().dumps([key, current_user.id, play.id])
     return render_template(
         "player.html",
         recording=recording,
+        starts_s=starts_s,
         is_leg=isinstance(recording, LegRecording),
         sound=url_for("listening.sound", key=key, ticket_pass=ticket_pass),
         peaks=json.dumps(_peaks(recording, path)),

@@ -17,7 +17,7 @@ from hotline.events import RecallChanged, now
 from hotline.facts import apply
 from hotline.recalls import Recall, RecallState, ranked
 from hotline.tickets import Ticket
-from softphone_panel import desk, shown, ticket_changes, ticket_view
+from softphone_panel import desk, shown, spoken_messages, ticket_changes, ticket_view
 from softphone_panel.faults import InputFault
 from softphone_panel.words import clock, say
 
@@ -27,7 +27,7 @@ CLOSED_SHOWN = 30
 COMMANDS = {
     "recall_now": (*OPEN, RecallState.FAILED),
     "recall_cancel": OPEN,
-    "seen_to": (RecallState.FAILED,),
+    "seen_to": (RecallState.DUE, RecallState.FAILED),
 }
 """What a supervisor may say of an owed call, and in which states of it."""
 NOTE_CHARACTERS = 5
@@ -62,9 +62,12 @@ def _values(session: Session) -> dict[str, Any]:
         "due": [r for r in due if current_user.serves(r[0].hotline)],
         "given_up": [r for r in given_up if current_user.serves(r[0].hotline)],
         "past": [r for r in past if current_user.serves(r[0].hotline)],
+        "messages": spoken_messages.of(session, [r[0] for r in (*due, *given_up)]),
         "now": now(),
         "label": ticket_view.label,
-        "number_of": lambda r: ticket_view.number_shown(r.number, own=False),
+        "number_of": lambda r: (
+            ticket_view.number_shown(r.number, own=False) if r.number else say("không có số")
+        ),
         "state_word": lambda key: shown.word(shown.RECALL_STATES, key),
         "why_word": lambda key: shown.word(shown.RECALL_REASONS, key),
         "click_of": lambda recall: desk.click_id(f"recall {recall.id}", last),
@@ -112,11 +115,21 @@ def command(recall_id: str) -> Response:
             raise InputFault(
                 "recall_id", say("Lượt gọi lại này đã xong hoặc đã hủy: hãy tải lại trang."), 409
             )
+        if kind == "recall_now" and not recall.number:
+            raise nobody_to_ring()
         if kind == "seen_to":
             _seen_to(session, recall, request.form.get("note", "").strip())
         else:
             desk.ask_and_tell(session, kind, {"recall_id": recall_id})
     return redirect(url_for("recalls.index"), 303)
+
+
+def nobody_to_ring() -> InputFault:
+    return InputFault(
+        "recall_id",
+        say("Người này giấu số và không cho số gọi lại: hãy nghe lời nhắn rồi ghi việc đã làm."),
+        409,
+    )
 
 
 def _seen_to(session: Session, recall: Recall, note: str) -> None:

@@ -25,6 +25,7 @@ MARKED: Mapping[str, str] = {
     "call_watched": "☊",
     "transfer_moved": "⇄",
     "station_tried": "☏",
+    "message_started": "✉",
     "call_ended": "■",
 }
 """Entries that are marks on the waveform, and their signs."""

@@ -124,6 +124,7 @@ RECALL_ALARMS: Mapping[str, str] = {
 }
 RECALL_REASONS: Mapping[str, str] = {
     "asked": "Người dân xin gọi lại",
+    "message": "Để lại lời nhắn",
     "lost": "Gác máy khi chưa có người nghe",
     "released": "Nhường kênh cho cấp cứu",
     "switch_lost": "Tổng đài dừng giữa cuộc gọi",

@@ -21,6 +21,9 @@
         { waveColor: isDark ? "#46725a" : "#8fbf9f", progressColor: isDark ? "#8fdcae" : "#1c5f36" },
       ],
     });
+    if (player.dataset.start) {
+      audio.addEventListener("loadedmetadata", () => { audio.currentTime = Number(player.dataset.start); }, { once: true });
+    }
     audio.play().catch(() => {});
   }
   document.addEventListener("htmx:afterSwap", () => document.querySelectorAll(".player").forEach(draw));

@@ -14,8 +14,9 @@ from sqlalchemy import update
 
 from agi_scripts.triage_call import House, _Caller
 from hotline import events as e
+from hotline import recall_tries
 from hotline.calls import Call as CallRow
-from hotline.database import transaction
+from hotline.database import reading, transaction
 from ivr.approved import ApprovedProtocols, emergency_only
 from ivr.review import Scenario, read_scenarios
 from ivr.triage import Asking
@@ -351,7 +352,22 @@ def test_a_message_is_left_and_called_back(running: Running) -> None:
     assert call.variables["NEXT"] == "done"
     recall = running.recall()
     assert recall is not None
-    assert (running.call().end_reason, recall.acuity, recall.why) == ("left_message", "YELLOW", "asked")
+    assert (running.call().end_reason, recall.acuity, recall.why) == ("left_message", "YELLOW", "message")
+
+
+@pytest.mark.parametrize(("gave", "number"), [(E164, E164), ("", "")], ids=["a number", "none"])
+def test_a_message_of_who_withholds_their_number_is_in_the_list_of_owed_calls(
+    running: Running, gave: str, number: str
+) -> None:
+    running.meet("0", None, None, caller="")
+    variables = {"ACUITY": "YELLOW", "CALLBACK": gave}
+    running.meet(None, None, None, "#", script="leave_message", variables=variables, caller="")
+    recall = running.recall()
+    assert recall is not None
+    assert (recall.number, recall.why, recall.state) == (number, "message", "due")
+    with reading(running.engine) as session:
+        dialled = recall_tries.due(session, e.now() + timedelta(days=1), 10)
+    assert bool(dialled) is bool(number)  # nothing dials where there is nobody to ring
 
 
 @pytest.mark.parametrize("at", ["GET FULL", "SET VARIABLE TRIAGE_DONE"])

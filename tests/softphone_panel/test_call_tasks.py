@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 from sqlalchemy import select
 
 from hotline import claims
+from hotline import events as e
 from hotline.commands import DeskCommand
 from hotline.database import engine, reading, transaction
 from hotline.events import now
 from hotline.recalls import Recall
+from tests.softphone_panel import rows
 from tests.softphone_panel.conftest import Client, SignedIn
 from tests.softphone_panel.test_my_desk import entries, finish, hung_up
 
@@ -173,3 +176,84 @@ def test_a_call_that_another_interrupted_is_still_asked_about(
     assert "Cuộc gọi chưa ghi kết quả" in page
     form = {"call_id": call_id, "disposition": "information_given", "click_id": CLICK}
     assert call_id not in lan.post("/my-desk/tasks/unfinished", data=form).text
+
+
+# --- spoken messages ---------------------------------------------------------------------------------------
+
+
+def left_message(house: Path, n: int, number: str, minutes_ago: float) -> str:
+    """A caller whom the machine asked for a message 30 s after they came, and who spoke; the owed call's id."""
+    at = now() - timedelta(minutes=minutes_ago)
+    with transaction() as session:
+        caller = rows.Caller(session, rows.call_id(at, n), at, number=number).arrives()
+        caller.is_triaged("YELLOW", "Gặp tổng đài viên")
+        caller.tell(e.MessageStarted, 8.9)
+        caller.tell(e.CallEnded, 25, reason="left_message", heard_s=55)
+        caller.tell(
+            e.RecallDue, 0, hotline="binhphuoc", number=number, acuity="YELLOW", why="message",
+            due_at=now() + timedelta(minutes=5), names_person=bool(number),
+        )  # fmt: skip
+        caller.is_recorded(house / "recordings", 55)
+        return f"r-{caller.call_id}"
+
+
+def test_a_message_is_in_the_list_of_owed_calls_and_every_operator_of_the_hotline_hears_it(
+    signed_in: SignedIn, house: Path, who: dict[str, int]
+) -> None:
+    recall_id = left_message(house, 77, "+84977000111", 3)
+    client = signed_in("minh")  # who never talked with them
+    for page in (client.get("/recalls").text, client.get("/my-desk/tasks").text):
+        assert "Để lại lời nhắn" in page
+        assert (
+            "Nghe lời nhắn 0:25" in page
+        )  # from when the machine began to ask: its words lie in no folder here
+        assert page.index("Đỏ – cấp cứu") < page.index("Để lại lời nhắn")
+    player = client.post(f"/recordings/{recall_id.removeprefix('r-')}/listen")
+    assert player.status_code == 200
+    assert 'data-start="30.0"' in player.text
+    assert act(client, recall_id, "call")[0] == 200
+    assert act(client, recall_id, "done")[0] == 200
+
+
+def test_who_is_lost_after_their_message_is_owed_one_call_and_the_message_is_still_there(
+    signed_in: SignedIn, house: Path, who: dict[str, int]
+) -> None:
+    left_message(house, 77, "+84977000111", 10)
+    at = now() - timedelta(minutes=2)
+    with transaction() as session:
+        again = rows.Caller(session, rows.call_id(at, 78), at, number="+84977000111").arrives()
+        again.is_triaged("YELLOW", "Gặp tổng đài viên").ends("abandoned", 20)
+        again.tell(
+            e.RecallDue,
+            0,
+            hotline="binhphuoc",
+            number="+84977000111",
+            acuity="YELLOW",
+            why="lost",
+            due_at=now(),
+        )
+    page = signed_in("minh").get("/my-desk/tasks").text
+    assert page.count("Nghe lời nhắn") == 1
+    assert page.count("lỡ thêm 1 lần") == 1
+
+
+def test_a_message_without_a_number_is_heard_and_seen_to_and_never_dialled(
+    signed_in: SignedIn, house: Path, who: dict[str, int]
+) -> None:
+    recall_id = left_message(house, 77, "", 3)
+    lan, supervisor = signed_in("lan"), signed_in("truongca")
+    page = lan.get("/my-desk/tasks").text
+    assert "không có số" in page
+    status, page = act(lan, recall_id, "call")
+    assert (status, "hãy nghe lời nhắn" in page) == (409, True)
+    assert act(lan, recall_id, "claim")[0] == 200
+    assert act(lan, recall_id, "done")[0] == 422
+    form = {"kind": "recall_now", "click_id": CLICK}
+    assert supervisor.post(f"/recalls/{recall_id}", data=form).status_code == 409
+    done = supervisor.post(f"/recalls/{recall_id}", data={"kind": "seen_to", "note": "đã báo trạm y tế xã"})
+    assert done.status_code == 303
+    with reading() as session:
+        recall = session.get(Recall, recall_id)
+        assert recall is not None
+        assert recall.state == "done"
+    assert "không có số" not in supervisor.get("/recalls/list").text
