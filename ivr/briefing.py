@@ -62,6 +62,19 @@ def age_band_of(path: Sequence[Mapping[str, Any]]) -> str:
     return ""
 
 
+AGE_BAND_OF_ANSWER = {
+    "under_2m": "baby", "2m": "baby", "3_11m": "baby", "1_4y": "child", "5_11y": "child", "12_29y": "adult", "30_49y": "adult",
+}  # fmt: skip
+"""The script's answer → what is spoken; "50 or over" may be either, so the operator says."""
+
+
+def age_band_answered(answers: Mapping[str, str]) -> str:
+    """About whom it is, as the operator's own questions have it; empty when they were not asked."""
+    if answers.get("pregnant") == "yes":
+        return "pregnant"
+    return AGE_BAND_OF_ANSWER.get(answers.get("age_band", ""), "")
+
+
 def card(
     *,
     acuity: str,
@@ -74,8 +87,13 @@ def card(
     path: Sequence[Mapping[str, Any]] = (),
     unit: str = "",
     ticket_number: int = 0,
+    found: Sequence[str] = (),
+    answers: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The card as it is pre-filled, in Vietnamese; the operator changes what they like."""
+    """The card as it is pre-filled, in Vietnamese; the operator changes what they like.
+
+    `found` is what the operator's own questions came to, `answers` what was answered.
+    """
     background = [f"Đã gọi {earlier} lần trước đây." if earlier else "Gọi lần đầu."]
     if is_repeat:
         background.append("Gọi lại trong 48 giờ.")
@@ -83,13 +101,13 @@ def card(
     return {
         "situation": f"{reason or 'Người gọi cần hỗ trợ y tế'}. Ở {place or 'chưa rõ nơi'}."[:LONGEST_TEXT],
         "background": " ".join(background),
-        "assessment": "; ".join([words, *said])[:LONGEST_TEXT],
+        "assessment": "; ".join([words, *found, *said])[:LONGEST_TEXT],
         "recommendation": "Đề nghị trạm tiếp nhận và hướng dẫn người bệnh ngay."
         if acuity in ("RED", "ORANGE")
         else "Đề nghị trạm liên hệ, theo dõi tại nhà.",
         "acuity": acuity,
         "branch": branch,
-        "age_band": age_band_of(path),
+        "age_band": age_band_answered(answers or {}) or age_band_of(path),
         "unit": unit,
         "ticket_number": ticket_number,
     }

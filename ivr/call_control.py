@@ -31,6 +31,7 @@ from hotline.secrets import secret
 from hotline.settings import Settings, settings
 from hotline.stations import directory
 from hotline.unit_files import UnitBook
+from ivr import planning
 from ivr.ari import Ari, AriEvent, Superseded
 from ivr.caller import Caller
 from ivr.desk import Desks
@@ -242,6 +243,7 @@ class CallControl:
 
     async def read_directory_for_ever(self) -> None:
         """The stations as the database has them, at once after each publication; those read last go on while it is away."""
+        await asyncio.to_thread(planning.script)  # the first hand-over must not wait for it
         while True:
             self.floor.published.clear()
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -13,12 +14,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from hotline import events as e
+from hotline import ticket_fields
+from hotline.acuity import Acuity
 from hotline.calls import Call
 from hotline.database import reading
 from hotline.directory import Line
 from hotline.tickets import Ticket
 from hotline.units import Unit
 from ivr.briefing import card
+from ivr.protocol_faults import ProtocolFaults
+from ivr.script import SHIPPED, Script, read
+from ivr.second_stage import judge
 
 if TYPE_CHECKING:
     from ivr.caller import Caller
@@ -51,13 +57,32 @@ def filled_card(session: Session, ticket: Ticket, number: str) -> dict[str, Any]
     earlier = 0
     if number:
         earlier = session.scalar(select(func.count(Call.id)).where(Call.caller_number == number)) or 1
+    answers = {name: row.value for name, row in ticket_fields.of(session, ticket.id).items()}
     place = session.scalar(select(Unit.full_name).where(Unit.code == ticket.unit_code).limit(1))
     return card(
         acuity=ticket.acuity, branch=ticket.branch, reason=ticket.reason,
         said=[str(step.get("said", "")) for step in ticket.path if step.get("said")], place=place or "",
         earlier=max(earlier - 1, 0), is_repeat=ticket.is_repeat, path=ticket.path, unit=ticket.unit_code,
-        ticket_number=ticket.number,
+        ticket_number=ticket.number, found=_found(ticket, answers), answers=answers,
     )  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def script() -> Script | None:
+    """The operators' script, read once a process; None when it cannot be used, and then a card tells less."""
+    try:
+        return read(SHIPPED.read_text(encoding="utf-8"), SHIPPED.name)
+    except (ProtocolFaults, OSError) as error:
+        log.error("the second-stage script cannot be used", why=str(error))
+        return None
+
+
+def _found(ticket: Ticket, answers: Mapping[str, str]) -> tuple[str, ...]:
+    """The signs that the operator's questions found."""
+    known = script()
+    if known is None or not answers or ticket.acuity not in Acuity.__members__:
+        return ()
+    return judge(known, answers, Acuity.GREEN).reasons("vi")
 
 
 async def plan(

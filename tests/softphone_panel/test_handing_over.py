@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from hotline import events as e
-from hotline import station_files
+from hotline import station_files, ticket_fields
 from hotline.commands import DeskCommand
 from hotline.database import reading, transaction
 from hotline.installation import read
@@ -214,3 +214,14 @@ def test_a_colleague_who_is_free_can_be_asked_to_join(
     assert client.post("/my-desk/transfer", data=data).status_code == 303
     ((kind, body),) = asked()
     assert (kind, body["colleague"]) == ("transfer_ask", who["tuan"])
+
+
+def test_the_card_is_filled_with_what_the_operators_questions_found(talking: tuple[Client, str]) -> None:
+    client, call_id = talking
+    with transaction() as session:
+        ticket = session.scalars(select(Ticket).where(Ticket.call_id == call_id)).one()
+        for name, value in (("age_band", "1_4y"), ("speech", "few_words")):
+            ticket_fields.save(session, ticket.id, name, value, seen=0, by="lan", at=e.now())
+    page = client.get("/my-desk/transfer").text
+    assert "chỉ nói được vài từ" in page
+    assert '<option value="child" selected>' in page
