@@ -75,6 +75,10 @@ def age_band_answered(answers: Mapping[str, str]) -> str:
     return AGE_BAND_OF_ANSWER.get(answers.get("age_band", ""), "")
 
 
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
 def card(
     *,
     acuity: str,
@@ -99,7 +103,9 @@ def card(
         background.append("Gọi lại trong 48 giờ.")
     words = Acuity(acuity).target.vi if acuity in Acuity.__members__ else acuity
     return {
-        "situation": f"{reason or 'Người gọi cần hỗ trợ y tế'}. Ở {place or 'chưa rõ nơi'}."[:LONGEST_TEXT],
+        "situation": f"{_sentence(reason or 'Người gọi cần hỗ trợ y tế')} {f'Ở {place}.' if place else 'Chưa rõ ở đâu.'}"[
+            :LONGEST_TEXT
+        ],
         "background": " ".join(background),
         "assessment": "; ".join([words, *found, *said])[:LONGEST_TEXT],
         "recommendation": "Đề nghị trạm tiếp nhận và hướng dẫn người bệnh ngay."

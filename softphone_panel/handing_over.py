@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
@@ -14,7 +15,7 @@ from hotline.commands import DeskCommand, ask
 from hotline.database import reading, transaction
 from hotline.directory import Directory, Station
 from hotline.events import now
-from hotline.operators import Operator, OperatorPresence, Presence
+from hotline.operators import Operator, OperatorPresence, Presence, Role
 from hotline.stations import directory
 from hotline.tickets import Ticket
 from hotline.transfers import (
@@ -27,6 +28,7 @@ from hotline.transfers import (
     Transfer,
     TransferState,
     TransferTry,
+    TryState,
     follows,
 )
 from ivr.briefing import LONGEST_TEXT, TEXTS
@@ -58,6 +60,7 @@ def values(session: Session) -> dict[str, Any]:
     if ticket is None or presence != "talking":
         return {"transfer_call": "", "transfer": None, "transfer_ticket": None}
     found = _found(session, ticket, "")
+    last = _last_wish(session)
     return {
         "transfer_call": call_id,
         "transfer_ticket": ticket,
@@ -77,7 +80,9 @@ def values(session: Session) -> dict[str, Any]:
         "state_word": lambda key: shown.word(shown.TRANSFER_STATES, key),
         "try_word": lambda key: shown.word(shown.TRY_STATES, key),
         "level_word": lambda key: shown.word(shown.STATION_LEVELS, key),
-        "refusal": _refusal(session),
+        "refusal": last.refused if last is not None else "",
+        "wish_waits": last is not None and last.done_at is None,
+        "wish_word": shown.word(shown.COMMANDS, last.kind) if last is not None else "",
         "fresh_click": tickets.fresh_click,
     }
 
@@ -127,19 +132,34 @@ def _button(state: TransferState, wish: Happening) -> str:
     }[wish]
 
 
-def _refusal(session: Session) -> str:
-    """Why the last command of a hand-over could not be done."""
+def _last_wish(session: Session) -> DeskCommand | None:
+    """What was last asked of a hand-over, when nothing else was asked since."""
     last = session.scalar(
         select(DeskCommand)
         .where(DeskCommand.operator_id == current_user.id)
         .order_by(DeskCommand.id.desc())
         .limit(1)
     )
-    return last.refused if last is not None and last.kind.startswith("transfer_") else ""
+    return last if last is not None and last.kind.startswith("transfer_") else None
 
 
-def _found(session: Session, ticket: Ticket, wanted: str) -> list[tuple[Station, str, bool]]:
-    """(station, who is on duty, serves the caller's place): the suggested ones, or those whose name is wanted."""
+@dataclass(frozen=True)
+class Choice:
+    """One station of the list, and how it is there now."""
+
+    station: Station
+    on_duty: str
+    """Who is on duty; empty when nobody can be rung."""
+    near: bool
+    """It serves the caller's place."""
+    at_page: bool
+    """Somebody sits at the station's own page."""
+    busy: bool
+    """It is rung, or speaks, for another caller."""
+
+
+def _found(session: Session, ticket: Ticket, wanted: str) -> list[Choice]:
+    """The suggested stations, or those whose name is wanted."""
     known: Directory = directory(session)
     serving = set(known.serving(ticket.hotline, ticket.unit_code))
     words = unit_search.folded(wanted).split()
@@ -149,8 +169,26 @@ def _found(session: Session, ticket: Ticket, wanted: str) -> list[tuple[Station,
         if all(word in unit_search.folded(station.name) for word in words)
     ]
     at = now()
-    lines = [(station, known.lines(station, at), station in serving) for station in stations[:SHOWN]]
-    return [(s, rung[0].name.removeprefix(f"{s.name}, ") if rung else "", near) for s, rung, near in lines]
+    busy = set(
+        session.scalars(
+            select(TransferTry.station)
+            .join(Transfer, Transfer.id == TransferTry.transfer_id)
+            .where(
+                TransferTry.state.in_((TryState.RINGING, TryState.BRIEFING, TryState.ACCEPTED)),
+                Transfer.state.in_([one.value for one in LIVE]),
+            )
+        )
+    )
+    found = []
+    for station in stations[:SHOWN]:
+        lines = known.lines(station, at)
+        found.append(
+            Choice(
+                station, lines[0].name.removeprefix(f"{station.name}, ") if lines else "", station in serving,
+                station.key in known.attended, station.key in busy,
+            )
+        )  # fmt: skip
+    return found
 
 
 def _colleagues(session: Session, hotline: str) -> list[tuple[int, str]]:
@@ -158,7 +196,12 @@ def _colleagues(session: Session, hotline: str) -> list[tuple[int, str]]:
     rows = session.execute(
         select(Operator)
         .join(OperatorPresence, OperatorPresence.operator_id == Operator.id)
-        .where(OperatorPresence.state == Presence.AVAILABLE, Operator.id != current_user.id, Operator.active)
+        .where(
+            OperatorPresence.state == Presence.AVAILABLE,
+            Operator.id != current_user.id,
+            Operator.active,
+            Operator.role != Role.STATION,
+        )
         .order_by(Operator.full_name)
     ).scalars()
     return [(one.id, one.full_name) for one in rows if not one.hotlines or hotline in one.hotlines]

@@ -226,6 +226,11 @@
   const ALT = {
     KeyN: () => go(document.querySelector(`#q-${document.querySelector("#script-state .state-lines")?.dataset.next || "none"}`)),
     KeyK: () => document.getElementById("wrap-disposition")?.focus(),
+    KeyT: () => {
+      const opens = document.getElementById("transfer-open");
+      if (opens) opens.closest("details").open = true;
+      (document.getElementById("station-wanted") || document.querySelector("#transfer .wishes button:not([disabled])"))?.focus();
+    },
     KeyV: () => document.querySelector("#tasks button")?.focus() || document.getElementById("tasks-title")?.focus(),
   };
   document.addEventListener("keydown", (event) => {
