@@ -197,7 +197,10 @@ class Talk:
             self._comfort(now_s)
         if self.keeper is not None and self.back is None:
             desk = self._floor.desks.of(self.keeper)
-            if desk is None or desk.state is not Presence.TALKING:
+            elsewhere = (
+                desk is not None and desk.call_id != self._caller.id and desk.call_id in self._floor.visits
+            )
+            if desk is None or desk.state is not Presence.TALKING or not elsewhere:
                 self._caller.humans.wait_again("who kept them has gone")
             return
         if leg is None or leg.over or not is_browser(leg.endpoint.removeprefix("PJSIP/")):

@@ -25,6 +25,8 @@ from softphone_panel.words import is_htmx, say
 room = Blueprint("contacts", __name__, url_prefix="/desk/contacts")
 
 ACTS = frozenset({"hold", "retrieve", "hang_up", "take_next"})
+HOLD_AT_MOST_S = 60
+"""After this the time on hold stands out."""
 WAITS = (CallState.WAITING,)
 """In the line, and no operator's phone rings for them."""
 
@@ -59,6 +61,7 @@ def values(session: Session) -> dict[str, Any]:
     )
     return {
         "contacts": found,
+        "hold_at_most_s": HOLD_AT_MOST_S,
         "contacts_waiting": _waiting(session) if found else {},
         "contacts_refusal": _refusal(session, last or 0),
         "contacts_click": lambda act, call_id="": desk.click_id(f"{act} {call_id}", last or 0),

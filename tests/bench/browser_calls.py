@@ -192,8 +192,9 @@ class _Exchange:
             (trunk, f"PJSIP/{number}@trunk-{_TRUNK}"),
         ):
             await self._ari.create(channel, endpoint, "bench", "", {})
+            await _until(partial(self._has_heard, "StasisStart", channel), "Asterisk has the leg")
             await self._ari.dial(channel, 20)
-            await _until(partial(self._is_up, channel), f"{endpoint} answers")
+            await _until(partial(self._has_heard, "ChannelStateChange", channel, "Up"), f"{endpoint} answers")
             await self._ari.join(bridge, channel)
         used = await self._ari.request(
             "GET", f"channels/{phone}/variable", variable="CHANNEL(audionativeformat)"
@@ -204,14 +205,9 @@ class _Exchange:
         await self._manager.mix_monitor(name, self._folder / f"{trunk}.raw")
         return [trunk, phone, bridge]
 
-    def _is_up(self, channel: str) -> bool:
-        return any(
-            e.kind == "ChannelStateChange"
-            and e.channel is not None
-            and e.channel.id == channel
-            and e.channel.state == "Up"
-            for e in self._heard
-        )
+    def _has_heard(self, kind: str, channel: str, state: str = "") -> bool:
+        told = ((e.kind, e.channel) for e in self._heard if e.channel is not None and e.channel.id == channel)
+        return any(what == kind and state in ("", about.state) for what, about in told)
 
     async def end(self, calls: list[list[str]]) -> None:
         for trunk, phone, bridge in calls:
