@@ -19,7 +19,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from hotline import unit_files
+from hotline import trunk_channels, unit_files
 from hotline.acuity import Acuity
 from hotline.database import engine, make_engine, reading
 from hotline.directory import Directory
@@ -204,10 +204,16 @@ class CallControl:
         while True:
             await asyncio.wait({touching}, timeout=TOUCHED_WITHIN_S)
             if touching.done():
-                touching = loop.run_in_executor(toucher, _touch, file)
+                in_use = dict(self.floor.in_use) if self.floor.ari.connected else None
+                touching = loop.run_in_executor(toucher, self._show, file, in_use)
             if self.floor.ari.connected:
                 await self.floor.quietly(self._beat(), self._count_channels())
             await asyncio.sleep(BEAT_EVERY_S)
+
+    def _show(self, file: Path, in_use: dict[str, int] | None) -> None:
+        _touch(file)
+        if in_use is not None:
+            trunk_channels.tell(self._run, in_use)
 
     async def _beat(self) -> None:
         await self.floor.ari.set_global("HOTLINE_BEAT", str(int(time.time())))

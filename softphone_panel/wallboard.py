@@ -11,16 +11,15 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, render_template
 from flask_login import current_user
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from hotline import recall_alarms
+from hotline import recall_alarms, trunk_channels
 from hotline.acuity import Acuity
-from hotline.calls import Call, CallState, Leg
 from hotline.database import reading
 from hotline.events import now
 from hotline.figures import By, Counted, Figures, counted
 from hotline.operators import Presence
+from hotline.settings import settings
 from softphone_panel import day_chart, desk, health, live_state, shown
 from softphone_panel.words import length, midnight, say
 
@@ -68,12 +67,13 @@ class Row:
 @dataclass(frozen=True)
 class TrunkUse:
     key: str
-    in_use: int
+    in_use: int | None
+    """None while nobody counts."""
     channels: int
 
     @property
     def is_nearly_full(self) -> bool:
-        return self.in_use >= math.ceil(self.channels * NEARLY_FULL)
+        return self.in_use is not None and self.in_use >= math.ceil(self.channels * NEARLY_FULL)
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def read(session: Session, serves: Callable[[str], bool]) -> Wall:
     begins = midnight(at)
     day = counted_day(session, begins, at, serves)
     rows = tuple(_row(acuity, state, day.today.total, day.recent, at) for acuity in Acuity)
-    trunks = trunk_use(session, at)
+    trunks = trunk_use()
     presences = dict(Counter(d.state for d in state.desks))
     owed = tuple(a for a in recall_alarms.active(session, at) if serves(a.hotline))
     return Wall(
@@ -164,22 +164,13 @@ def _row(acuity: Acuity, state: live_state.LiveState, today: Figures, recent: Fi
     return Row(acuity, len(here), oldest, late, percents[0], percents[1])
 
 
-def trunk_use(session: Session, at: datetime) -> tuple[TrunkUse, ...]:
-    """Channels of each trunk that the record believes in use: its callers, and duty numbers that are rung or talk."""
-    callers = select(Call.trunk, func.count()).where(
-        Call.state != CallState.ENDED, Call.arrived_at > at - live_state.STALE_AFTER
+def trunk_use() -> tuple[TrunkUse, ...]:
+    """Each trunk's channels in use as `calls` counts them in Asterisk, callers and legs out alike."""
+    known = trunk_channels.known(settings().var / "run")
+    return tuple(
+        TrunkUse(t.key, None if known is None else known.get(t.key, 0), t.channels)
+        for t in desk.province().trunks
     )
-    in_use: Counter[str] = Counter(dict(session.execute(callers.group_by(Call.trunk)).tuples().all()))
-    rung = session.scalars(
-        select(Leg.endpoint)
-        .join(Call, Call.id == Leg.call_id)
-        .where(
-            Leg.ended_at.is_(None), Leg.role == "chain", Call.state != CallState.ENDED,
-            Call.arrived_at > at - live_state.STALE_AFTER,
-        )
-    )  # fmt: skip
-    in_use.update(endpoint.rpartition("@trunk-")[2] for endpoint in rung)
-    return tuple(TrunkUse(t.key, in_use[t.key], t.channels) for t in desk.province().trunks)
 
 
 def alarms(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hotline import documents
+from hotline import documents, trunk_channels
 from hotline.database import transaction
 from hotline.in_force import FOLLOWED_WITHIN_S
 from hotline.recordings import relative_path
@@ -175,6 +175,9 @@ def test_each_party_hears_whom_the_table_says_through_a_whole_hand_over(house: C
             three = {"caller": caller, "operator": operator, "station": there}
             assert await matrix("private", **three) == MATRIX["private"]
             assert caller.rms(1.0) > 50, "the caller has music"
+            assert trunk_channels.known(house.settings.var / "run") == {"vnpt": 2}, (
+                "the caller and the station"
+            )
             steps = ("toggle back", "toggle private", "merge together", "toggle private", "merge together")
             for wish, _, state in (step.partition(" ") for step in steps):
                 assert await ask(house, number, wish) == ""

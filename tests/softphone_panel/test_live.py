@@ -27,7 +27,7 @@ from hotline.record import apply
 from hotline.settings import PROJECT, settings
 from hotline.tickets import Ticket
 from tests import ports
-from tests.softphone_panel import rows
+from tests.softphone_panel import judged, rows
 from tests.softphone_panel.conftest import hidden
 from tests.softphone_panel.running import PANEL, Running
 
@@ -244,12 +244,45 @@ def test_two_supervisors_at_one_ticket_the_second_sees_both_versions(desk_of: Op
     expect(second.locator(".ticket-head")).to_contain_text("Đã đóng: Đã cung cấp thông tin")
 
 
+def test_a_recording_is_scored_by_number_keys_while_it_plays_and_the_console_stays_silent(
+    desk_of: Opens,
+) -> None:
+    with reading() as session:
+        call_id = judged.recorded(session)
+    page, said = desk_of("truongca"), []
+    page.on("console", lambda m: said.append(m.text))
+    page.goto(f"{PANEL}/recordings/{call_id}")
+    page.click("text=Nghe ghi âm")
+    page.wait_for_selector(".player .wave > div")
+    page.evaluate("document.activeElement.blur()")
+    for key in "12":
+        page.keyboard.press(key)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("3")  # no such answer here: yes or no
+    page.keyboard.press("0")
+    expect(page.locator("#scoring-total-0")).to_contain_text("còn 5 tiêu chí")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.querySelector('audio').currentTime") > 4.5
+    page.reload()
+    marked = page.evaluate("[...document.querySelectorAll('.criterion input:checked')].map((i) => i.id)")
+    assert marked == ["a-0-greeting-1", "a-0-danger_signs-2", "a-0-address-0"]
+    expect(page.locator("#scoring-total-0")).to_contain_text("Không đạt vì tiêu chí bắt buộc")
+    page.focus("#note-text")
+    page.keyboard.type("Cuộc 1022")
+    assert page.evaluate("document.querySelectorAll('.criterion input:checked').length") == 3
+    assert said == []
+
+
 @pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed: npm ci")
 @pytest.mark.parametrize(("width", "scheme"), [(1366, "light"), (390, "dark")])
 def test_every_page_is_without_a_fault_of_access_and_fits_its_width(
-    desk_of: Opens, width: int, scheme: Literal["light", "dark"]
+    desk_of: Opens, house: Path, who: dict[str, int], width: int, scheme: Literal["light", "dark"]
 ) -> None:
     found: dict[str, list[str]] = {}
+    with transaction() as session:
+        call_id = judged.recorded(session)
+        calibration = judged.judged(session, who, call_id)
+        leg = judged.hand_over(session, house / "recordings", call_id)
     for username, paths in {
         "quantri": [
             "/desk",
@@ -269,8 +302,19 @@ def test_every_page_is_without_a_fault_of_access_and_fits_its_width(
             "/settings/rules",
             "/no-such-page",
         ],
-        "lan": ["/desk", "/recordings"],
-        "truongca": ["/wallboard", "/wallboard/tv", "/floor", "/reports", "/reports?by=hour"],
+        "lan": ["/desk", "/recordings", f"/recordings/{call_id}", "/quality"],
+        "truongca": [
+            *(
+                "/wallboard",
+                "/wallboard/tv",
+                "/floor",
+                "/reports",
+                "/reports?by=hour",
+                "/recordings",
+                "/quality",
+            ),
+            *(f"/recordings/{call_id}", f"/recordings/legs/{leg}", f"/quality/calibrations/{calibration}"),
+        ],
     }.items():
         page = desk_of(username)
         page.emulate_media(color_scheme=scheme)

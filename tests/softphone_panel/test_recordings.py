@@ -6,19 +6,16 @@ import html
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 from sqlalchemy import select
 
-from hotline import events as e
 from hotline.calls import Call
 from hotline.database import reading, transaction
-from hotline.record import apply
-from hotline.recordings import Recording, leg_path
+from hotline.recordings import Recording
 from hotline.tickets import TicketEntry
 from softphone_panel import listening
 from softphone_panel.faults import InputFault
-from tests.softphone_panel import rows
+from tests.softphone_panel import judged
 from tests.softphone_panel.conftest import Client, SignedIn
 
 LINK = re.compile(r'href="/recordings/(n1-[\d.]+)"')
@@ -124,44 +121,12 @@ def test_what_is_no_second_is_refused(written: str) -> None:
         listening.seconds(written)
 
 
-def hand_over(recordings_folder: Path, call_id: str, name: str = "Trạm y tế Tân Phú") -> str:
-    """A station answers a hand-over of this call, accepts, and its leg is recorded; the leg's id."""
-    leg = f"chain-{call_id}-1"
-    with transaction() as session:
-        call = session.get(Call, call_id)
-        assert call is not None
-        assert call.human_at is not None
-        one = rows.Caller(session, call_id, call.human_at)
-        asked = e.TransferAsked(
-            at=one.at, call_id=call_id, transfer_id=f"x-{call_id}-1", kind="warm", state="ringing"
-        )
-        apply(session, asked, "calls")
-        dialled = {"leg_id": leg, "node": "n1", "role": "chain", "endpoint": "PJSIP/0271@trunk-vnpt"}
-        one.tell(e.LegDialled, 0, **dialled)
-        for after_s, state in ((0, "ringing"), (3, "briefing"), (4, "accepted")):
-            tried = {
-                "transfer_id": f"x-{call_id}-1",
-                "leg_id": leg,
-                "name": name,
-                "number": "0271",
-                "place": 0,
-            }
-            one.tell(e.StationTried, after_s, **tried, state=state)
-        one.tell(e.TransferMoved, 0, transfer_id=f"x-{call_id}-1", state="private", why="accepted")
-        path = leg_path(call_id, leg)
-        sound = np.full((8000 * 9, 2), 3000, dtype="<i2").tobytes()
-        (recordings_folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (recordings_folder / path).write_bytes(sound)
-        size = {"size_bytes": len(sound), "length_s": 9.0, "sha256": "1" * 64, "path": str(path)}
-        one.tell(e.LegRecordingKept, 1, leg_id=leg, node="n1", **size)
-    return leg
-
-
 def test_a_stations_leg_is_found_by_its_station_heard_on_its_page_and_who_listened_is_known(
     house: Path, signed_in: SignedIn
 ) -> None:
     calls, client = kept(), signed_in("truongca")
-    leg = hand_over(house / "recordings", calls["ORANGE"])
+    with transaction() as session:
+        leg = judged.hand_over(session, house / "recordings", calls["ORANGE"])
     assert found(client, "station=Tr%E1%BA%A1m+y+t%E1%BA%BF+T%C3%A2n+Ph%C3%BA") == [calls["ORANGE"]]
     assert found(client, "station=Kh%C3%B4ng+c%C3%B3") == []
     assert f'href="/recordings/legs/{leg}"' in client.get("/recordings").text

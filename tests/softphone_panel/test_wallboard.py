@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import timedelta
+from pathlib import Path
 
-from hotline import events as e
+from hotline import trunk_channels
 from hotline.acuity import Acuity
 from hotline.database import reading, transaction
 from hotline.events import now
@@ -92,16 +94,20 @@ def test_the_wall_counts_the_day_and_the_same_weekday_by_the_half_hour_in_which_
     assert mine.week_ago == {}
 
 
-def test_a_trunk_counts_its_callers_and_the_duty_numbers_that_ring(
-    house: object, who: dict[str, int]
+def test_a_trunk_shows_what_was_counted_in_asterisk_and_nothing_once_nobody_counts(
+    house: Path, signed_in: SignedIn
 ) -> None:
-    with transaction() as session:
-        caller = rows.Caller(session, rows.call_id(now(), 500), now() - timedelta(seconds=30)).arrives()
-        caller.is_triaged("RED", "Khó thở")
-        caller.tell(
-            e.LegDialled, 1, leg_id=f"chain-{caller.call_id}-1", node="n1", role="chain",
-            endpoint="PJSIP/02713888001@trunk-vnpt",
-        )  # fmt: skip
-    with create_app().test_request_context("/"), reading() as session:
-        used = {one.key: one.in_use for one in wallboard.trunk_use(session, now())}
-    assert used["vnpt"] == 8 + 2  # the morning's open calls, this caller and their duty number
+    client, run = signed_in("truongca"), house / "var" / "run"
+    shown = re.compile(r"<b>([–\d]+) / (\d+)</b>")
+    (first, channels), *_ = shown.findall(client.get("/wallboard").text)
+    assert first == "–"
+    run.mkdir(parents=True, exist_ok=True)
+    trunk_channels.tell(run, {"vnpt": int(channels) - 1, "strange": 4})
+    page = client.get("/wallboard").text
+    assert shown.findall(page)[0] == (str(int(channels) - 1), channels)
+    assert f"Trung kế vnpt gần hết kênh: {int(channels) - 1}/{channels}." in page
+    os.utime(run / trunk_channels.NAME, (0, 0))
+    assert shown.findall(client.get("/wallboard").text)[0][0] == "–"
+    for damaged in ("", "{", "[1]", '{"vnpt": "x"}'):
+        (run / trunk_channels.NAME).write_text(damaged)
+        assert shown.findall(client.get("/wallboard").text)[0][0] == "–"
