@@ -42,11 +42,6 @@ def province() -> Installation:
     return found
 
 
-def hotlines_of(serves: Callable[[str], bool]) -> tuple[str, ...] | None:
-    """The hotlines that somebody may see; None for who sees all, also calls of a hotline that is not known yet."""
-    return province().seen_by(serves)
-
-
 @room.get("/")
 def first() -> AnyResponse:
     return redirect(home(), 303)

@@ -102,7 +102,7 @@ def wanted() -> Wanted:
 
 def read(session: Session, asked: Wanted) -> Report:
     """The report, of the hotlines that this reader may see."""
-    hotlines = desk.hotlines_of(current_user.serves)
+    hotlines = desk.province().seen_by(current_user.serves)
     if asked.hotline:
         hotlines = tuple(h for h in (asked.hotline,) if current_user.serves(h))
     by, names = By(asked.by), _names(session, asked.by)

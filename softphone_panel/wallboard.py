@@ -140,7 +140,7 @@ def counted_day(
 ) -> CountedDay:
     """The day's figures and those of a week ago; read anew every COUNTED_FOR, however often the page is drawn."""
     kept: dict[tuple[str, ...] | None, CountedDay] = current_app.extensions.setdefault("wallboard", {})
-    hotlines = desk.hotlines_of(serves)
+    hotlines = desk.province().seen_by(serves)
     known = kept.get(hotlines)
     if known is None or known.begins != begins:
         ago = counted(session, begins - WEEK, begins - WEEK + timedelta(days=1), By.SLOT, hotlines)
