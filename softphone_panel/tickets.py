@@ -112,9 +112,13 @@ def calls(ticket_id: str) -> Response:
 
 
 def _calls(session: Session, ticket: Ticket) -> dict[str, Any]:
+    from softphone_panel import leg_recordings  # which needs this module to tell who may listen
+
     names = ticket_view.people_names(session)
+    view = ticket_view.of(session, ticket)
     return {
-        "view": ticket_view.of(session, ticket),
+        "view": view,
+        "legs": leg_recordings.of_calls(session, [call.id for call in view.calls]) if view.may_listen else {},
         "words": ticket_view.WORDS,
         "waited_s": ticket_view.waited_s,
         "who_answered": lambda call: sentences.who_answered(call.answered_by, names),

@@ -225,3 +225,41 @@ def test_the_card_is_filled_with_what_the_operators_questions_found(talking: tup
     page = client.get("/my-desk/transfer").text
     assert "chỉ nói được vài từ" in page
     assert '<option value="child" selected>' in page
+
+
+def test_the_recorded_legs_of_stations_stand_with_the_tickets_call_for_whom_may_listen(
+    talking: tuple[Client, str], signed_in: SignedIn
+) -> None:
+    client, call_id = talking
+    in_state(call_id, operator_of(call_id), "ringing", "private")
+    leg = f"chain-{call_id}-7"
+    with transaction() as session:
+        apply(
+            session,
+            e.StationTried(
+                call_id=call_id,
+                transfer_id=f"x-{call_id}-1",
+                leg_id=leg,
+                name="Trạm A",
+                number="1",
+                place=0,
+                state="accepted",
+            ),
+        )
+        apply(
+            session,
+            e.LegRecordingKept(
+                call_id=call_id,
+                leg_id=leg,
+                node="n1",
+                path="x.raw",
+                length_s=42.0,
+                size_bytes=1,
+                sha256="0" * 64,
+            ),
+        )
+        ticket_id = session.scalars(select(Ticket.id).where(Ticket.call_id == call_id)).one()
+    link = f"/recordings/legs/{leg}"
+    for reader in (client, signed_in("truongca")):
+        assert link in reader.get(f"/tickets/{ticket_id}").text
+    assert link not in signed_in("hoa").get(f"/tickets/{ticket_id}").text
