@@ -19,7 +19,7 @@ from hotline.directory import Directory, Station
 from hotline.facts import apply_all
 from hotline.operators import Presence
 from hotline.tables import Base
-from hotline.transfers import LIVE, Party, TransferState, TryState
+from hotline.transfers import HAS_OPERATOR, LIVE, Party, TransferState, TryState
 from hotline.transfers import TransferState as S
 from ivr import adoption
 from ivr.adoption import running
@@ -42,9 +42,9 @@ class Scene:
     operator: str
 
     @classmethod
-    async def set_up(cls, s: Stage, acuity: str = "YELLOW") -> Scene:
+    async def set_up(cls, s: Stage, acuity: str = "YELLOW", phone: str = "101") -> Scene:
         s.floor.directory = Directory((STATION,), {})
-        desk = s.seat(1, "101")
+        desk = s.seat(1, phone)
         await s.asterisk.caller(CALL, acuity)
         (operator,) = await s.rings(CALL)
         await s.asterisk.answer(operator)
@@ -152,9 +152,11 @@ def _rows(facts: list[e.Event]) -> dict[str, adoption.Running]:
     return found
 
 
-def played_scene(folder: Path, acts: Callable[[Scene], Any], acuity: str = "YELLOW") -> None:
+def played_scene(
+    folder: Path, acts: Callable[[Scene], Any], acuity: str = "YELLOW", phone: str = "101"
+) -> None:
     async def scene(s: Stage) -> None:
-        await acts(await Scene.set_up(s, acuity))
+        await acts(await Scene.set_up(s, acuity, phone))
 
     played(folder, scene)
 
@@ -209,6 +211,35 @@ def test_the_caller_talks_again_or_is_offered_again(
             assert scene.desk.state is not Presence.TALKING
 
     played_scene(tmp_path, acts)
+
+
+@pytest.mark.parametrize("state", sorted(HAS_OPERATOR), ids=str)
+def test_an_operators_browser_that_is_killed_is_as_a_lost_line_in_every_state(
+    tmp_path: Path, state: TransferState
+) -> None:
+    async def acts(scene: Scene) -> None:
+        await scene.reach(state)
+        asterisk = scene.s.asterisk
+
+        async def half_seconds(count: int, *, sends: bool) -> None:
+            for _ in range(count):
+                if sends:
+                    asterisk.packets[scene.operator] = asterisk.packets.get(scene.operator, 0) + 25
+                await scene.s.later(0.5)
+
+        await half_seconds(3, sends=True)
+        assert scene.state is state
+        await half_seconds(6, sends=False)
+        # Whom only the operator kept company hears music by now; who has the station hears it on.
+        alone = state in (S.RINGING_BACK, S.BACK)
+        if alone:
+            await scene.until_caller_hears("music")
+        await half_seconds(12, sends=False)  # and their place is not kept any longer
+        await scene.until_caller_hears(*(one for one in EXPECTED[F.OPERATOR_LOST, state] if one != "line"))
+        assert (scene.visit.in_line() is not None) == ("line" in EXPECTED[F.OPERATOR_LOST, state])
+        assert (scene.desk.state, scene.desk.reason) == (Presence.PAUSED, "phone")
+
+    played_scene(tmp_path, acts, phone="web-1")
 
 
 # -- the chain --
