@@ -65,6 +65,43 @@
     form.dataset.stage = "ready";
     form.requestSubmit(event.submitter);
   });
+  // --- recorded here: a microphone without the improvements that are made for talks ---------------------------
+  const AT_MOST_MS = 65000;
+  const button = document.querySelector("[data-prompt-record]");
+  if (button && navigator.mediaDevices?.getUserMedia && window.MediaRecorder) {
+    const form = button.closest("form");
+    const plain = { echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: 1 };
+    let recorder = null;
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      if (recorder) { recorder.stop(); return; }
+      const refused = form.querySelector("[data-prompt-refused]");
+      refused.textContent = "";
+      try {
+        const stream = await navigator.mediaDevices.getUserMedia({ audio: plain });
+        const parts = [];
+        recorder = new MediaRecorder(stream);
+        recorder.addEventListener("dataavailable", (event) => parts.push(event.data));
+        recorder.addEventListener("stop", () => {
+          stream.getTracks().forEach((track) => track.stop());
+          const given = new DataTransfer();
+          const at = new Date().toTimeString().slice(0, 5).replace(":", "h");
+          given.items.add(new File(parts, `micro ${at}.webm`, { type: recorder.mimeType }));
+          form.querySelector("input[type=file]").files = given.files;
+          recorder = null;
+          button.textContent = button.dataset.begin;
+          delete form.dataset.stage;
+          form.requestSubmit();
+        });
+        recorder.start();
+        button.textContent = button.dataset.end;
+        setTimeout(() => { if (recorder?.state === "recording") recorder.stop(); }, AT_MOST_MS);
+      } catch {
+        recorder = null;
+        refused.textContent = button.dataset.refused;
+      }
+    });
+  }
   document.addEventListener("change", (event) => {
     const form = event.target.closest("[data-prompt-send]");
     if (form) delete form.dataset.stage;
