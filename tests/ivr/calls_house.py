@@ -19,8 +19,9 @@ from typing import Any
 from sqlalchemy import Engine, select, update
 
 from asterisk_conf import Timing
-from hotline import commands, database, station_files
+from hotline import commands, database, documents, station_files
 from hotline.calls import Call, Leg
+from hotline.document_kinds import HOLIDAYS
 from hotline.events import CallArrived, CallTriaged
 from hotline.installation import digits
 from hotline.journal import Journal
@@ -40,6 +41,7 @@ TRUNK_PORTS = {name: ports.CALLS_HOUSE + 7 + n for n, name in enumerate(("vnpt",
 PROMPT_HZ = 1480
 """Every prompt is half a second of this tone; music is what it is in the product."""
 ANNOUNCED_HZ = 1240
+CLOSED_HZ = 1120
 PHONES = ("101", "102", "103", "104")
 OPERATORS = ("lan", "minh", "hoa", "tuan", "nga", "vy")
 SUPERVISOR = "truongca"
@@ -265,6 +267,18 @@ class CallsHouse:
         call = self.call_of(number)
         return self.rows(Leg, Leg.call_id == call.id) if call else []
 
+    def publish_holidays(self, *rows: dict[str, str]) -> None:
+        """What an administrator publishes at /settings; returns when calls follow it."""
+        path = self.settings.installation
+        with database.transaction(self.engine) as session:
+            house, seen = documents.house(session, path), documents.seen(session, HOLIDAYS, "")
+            content = {"holidays": list(rows)}
+            documents.save(session, house, HOLIDAYS, "", content, by="quantri", seen=seen)
+            seen = documents.seen(session, HOLIDAYS, "")
+            number = documents.publish(session, house, HOLIDAYS, "", by="quantri", seen=seen).publication
+        followed = (documents.Follower.publication == number, documents.Follower.fault == "")
+        self.until(lambda: self.rows(documents.Follower, *followed), 5, f"publication {number} in Asterisk")
+
     def recalls_of(self, number: str) -> list[Recall]:
         return self.rows(Recall, Recall.number == "+84" + number[1:])
 
@@ -360,8 +374,8 @@ def calls_house(folder: Path, **changes: str) -> Iterator[CallsHouse]:
 def _lay_prompts(given: Settings, switch: Switch) -> None:
     write_music(given.prompts)
     for name in (*system_texts(), "message-RED", "message-YELLOW", "message-long", "unit-688", "unit-689"):
-        hz = ANNOUNCED_HZ if name == "chain-announcement" else PROMPT_HZ
-        seconds = {"chain-announcement": 1.5, "channels-full": 9.0, "message-long": 25.0}.get(
+        hz = {"chain-announcement": ANNOUNCED_HZ, "closed": CLOSED_HZ}.get(name, PROMPT_HZ)
+        seconds = {"chain-announcement": 1.5, "closed": 2.0, "channels-full": 9.0, "message-long": 25.0}.get(
             name, 0.5
         )  # as long as when spoken
         write_pair(given.prompts / "vi" / "all" / name, tone(hz, seconds))

@@ -13,7 +13,8 @@ from hotline.calls import Call
 from hotline.events import RecallDue, now
 from hotline.recordings import relative_path
 from hotline.tickets import Ticket, TicketEntry
-from tests.ivr.calls_house import PROMPT_HZ, CallsHouse, Decided, calls_house, seat
+from hotline.units import VIETNAM
+from tests.ivr.calls_house import CLOSED_HZ, PROMPT_HZ, CallsHouse, Decided, calls_house, seat
 from tests.world import Answering, Citizen
 from tests.world.leg import Leg
 from tests.world.messages import Message, new_tag
@@ -244,6 +245,36 @@ def test_with_nobody_on_duty_a_green_caller_is_offered_a_callback_by_key_2(house
     asyncio.run(scene())
     house.until(lambda: house.recalls_of("0912000010"), 3, "a recall")
     house.until_ended("0912000010", "callback_asked")
+
+
+def test_out_of_hours_a_nonmedical_caller_hears_so_and_is_promised_a_call_and_a_red_one_has_the_duty_numbers_rung(
+    house: CallsHouse,
+) -> None:
+    house.decided["0912000061"], house.decided["0912000062"] = Decided("NONMED"), Decided("RED")
+
+    async def scene() -> None:
+        async with house.carrier() as trunk:
+            leg = await Citizen(trunk, "0912000061").call("1022")
+            await leg.until_hears(CLOSED_HZ, within_s=6)
+            await leg.press("2")
+            await leg.until_ended(6)
+            duty = trunk.route("02713888001", Answering.answers(0.5), tone_hz=700)
+            red = await Citizen(trunk, "0912000062").call("1022")
+            station = await duty.until_talking(8)
+            await station.until_hears(PROMPT_HZ, within_s=4)
+            red.hang_up()
+            await red.until_ended(4)
+
+    today = now().astimezone(VIETNAM).date()
+    house.publish_holidays(
+        {"date": str(today), "until": str(today + timedelta(days=1)), "name": "nghỉ"},
+    )
+    try:
+        asyncio.run(scene())
+    finally:
+        house.publish_holidays()
+    house.until_ended("0912000061", "callback_asked")
+    house.until_ended("0912000062", "abandoned")
 
 
 def test_a_recall_rings_the_operator_first_then_the_citizen_and_is_recorded(house: CallsHouse) -> None:
