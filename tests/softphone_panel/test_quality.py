@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -75,6 +76,19 @@ def test_a_draft_is_saved_as_it_is_clicked_and_is_still_there_on_the_next_page(s
     assert answer(chief, call_id, "greeting", "n/a")[0] == 422
     assert answer(chief, call_id, "no_such", "yes")[0] == 422
     assert signed_in("lan").get(f"/recordings/{call_id}").text.count("criterion") == 0
+
+
+def test_many_first_clicks_at_once_begin_one_draft_and_lose_no_answer(signed_in: SignedIn) -> None:
+    call_id, chiefs = kept_call(), [signed_in("truongca") for _ in range(4)]
+    questions = list(BEST)
+
+    def click(n: int) -> int:
+        return answer(chiefs[n], call_id, questions[n], "yes")[0]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(click, range(4))) == [200] * 4
+    assert len(scores()) == 1
+    assert "còn 3 tiêu chí" in answer(chiefs[0], call_id, "courtesy", "yes")[1]
 
 
 def test_a_score_is_finished_when_every_criterion_is_answered_and_is_fixed_then(
