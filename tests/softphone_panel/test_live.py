@@ -273,6 +273,26 @@ def test_a_recording_is_scored_by_number_keys_while_it_plays_and_the_console_sta
     assert said == []
 
 
+def test_an_administrator_changes_a_setting_by_keyboard_alone(desk_of: Opens) -> None:
+    page = desk_of("quantri")
+    page.goto(f"{PANEL}/settings/rules")
+    page.locator("#field-ring_s").focus()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("25")
+    page.keyboard.press("Enter")
+    expect(page.locator(".draft ins")).to_have_text("25")
+    page.locator(".skip").focus()
+    for _ in range(60):
+        if page.evaluate("document.activeElement.id") == "note":
+            break
+        page.keyboard.press("Tab")
+    page.keyboard.type("Theo đề nghị của ca trực")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".history li").first).to_contain_text("Theo đề nghị của ca trực")
+    expect(page.locator(".draft")).to_have_count(0)
+
+
 @pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed: npm ci")
 @pytest.mark.parametrize(("width", "scheme"), [(1366, "light"), (390, "dark")])
 def test_every_page_is_without_a_fault_of_access_and_fits_its_width(
