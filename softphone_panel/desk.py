@@ -47,9 +47,13 @@ def first() -> AnyResponse:
     return redirect(home(), 303)
 
 
+HOMES = {Role.STATION: "station_desk.page", Role.OPERATOR: "my_desk.page"}
+"""Where somebody works all night; the others look at the floor."""
+
+
 def home() -> str:
     """The page that somebody works at."""
-    return url_for("station_desk.page" if current_user.role == Role.STATION else "desk.page")
+    return url_for(HOMES.get(Role(current_user.role), "desk.page"))
 
 
 @room.get("/desk")

@@ -50,7 +50,7 @@ def _signed_in(
         color_scheme="dark" if dark else "light",
     )
     page = context.new_page()
-    page.goto(f"http://127.0.0.1:{given.plain_port}/sign-in")
+    page.goto(f"http://127.0.0.1:{given.plain_port}/sign-in?next=/desk")
     page.fill("#username", who)
     page.fill("#password", demo_data.password(given))
     page.press("#password", "Enter")

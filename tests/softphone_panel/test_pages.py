@@ -37,6 +37,11 @@ def test_every_page_opens_for_whom_the_table_names_and_for_nobody_else(
         assert client.get(path).status_code == (200 if may(role, endpoint) else 403), path
 
 
+def test_whoever_signs_in_is_where_they_work(signed_in: SignedIn) -> None:
+    for username, page in {"lan": "/my-desk", "truongca": "/desk", "quantri": "/desk"}.items():
+        assert signed_in(username).get("/").headers["Location"] == page
+
+
 def test_nobody_sees_a_page_without_signing_in(app: Flask) -> None:
     answer = app.test_client().get("/tickets?state=open")
     assert answer.status_code == 303
