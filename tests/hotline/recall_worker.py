@@ -39,6 +39,13 @@ class Clock:
     def __init__(self, folder: Path) -> None:
         self._file, self._lock = folder / "clock", folder / "clock.lock"
 
+    def told(self) -> str:
+        """Another text whenever time has gone on or something has happened."""
+        return f"{self._file.read_text()} {self._file.stat().st_mtime_ns}"
+
+    def happened(self) -> None:
+        os.utime(self._file)
+
     def now(self) -> datetime:
         return datetime.fromtimestamp(float(self._file.read_text()), UTC)
 
@@ -77,26 +84,32 @@ class Worker:
         with self.clock.standing():
             self.resume()
         (self.folder / f"up-{self.node}-{os.getpid()}").touch()
+        seen = ""
         while True:
+            told = self.clock.told()
+            if told == seen:  # nothing has happened since nobody was to be rung
+                time.sleep(0.01)
+                continue
             try:
                 if not self.turn():
-                    time.sleep(0.02)
+                    seen = told
             except SQLAlchemyError as error:
                 with (self.folder / "workers.log").open("a") as log:
                     log.write(f"{type(error).__name__} {error}\n")
 
     def turn(self) -> bool:
-        """One try, if there is anybody to ring."""
+        """A try for each of some, if there is anybody to ring."""
         at = self.clock.now()
         with reading(self.engine) as session:
             claimed = list(session.scalars(select(Recall.id).where(Recall.claimed_until > at)))
-            someone = due(session, at, 3, claimed)
-            late = left_behind(session, "another", [], at)
+            someone = due(session, at, 4, claimed)
+            late = left_behind(session, "another", [], at) if not someone else []
         for row in late:
             self.tell(row, row.dial_id, Tried.INTERRUPTED, row.tries)
-        if someone:
-            self.make(self.rng.choice(someone))
-        return bool(someone)
+        self.rng.shuffle(someone)
+        for row in someone:
+            self.make(row)
+        return bool(someone or late)
 
     def make(self, row: Recall) -> None:
         self.maybe_die()
