@@ -50,7 +50,8 @@ def run(calls: int | None, file: Path | None, desks: int) -> int:
 
 
 async def _play(given: Settings, calls: int | None, file: Path | None, desks: int) -> int:
-    from tests.world.scenario import World, WorldFault
+    from tests.world.plan import WorldFault
+    from tests.world.scenario import World
 
     try:
         async with World(demo_data.plan(given, desks)) as world:

@@ -13,7 +13,7 @@ from front_door.faults import Fault
 from hotline.settings import Settings
 
 if TYPE_CHECKING:
-    from tests.world.scenario import Plan
+    from tests.world.plan import Plan
 
 ADMINISTRATOR = "quantri"
 SUPERVISOR = "truongca"
@@ -80,7 +80,7 @@ def approve(given: Settings) -> None:
 def plan(given: Settings, desks: int) -> Plan:
     """The outside world that fits this installation: its trunks, its first desk phones, its duty numbers."""
     from hotline.secrets import secret
-    from tests.world.scenario import Desk, Plan, Trunk
+    from tests.world.plan import Desk, Plan, Trunk
 
     installation = preparation.province(given)
     host = "127.0.0.1" if given.sip_host == EVERYWHERE else given.sip_host

@@ -20,7 +20,7 @@ from hotline.recalls import Recall
 from hotline.settings import Settings, settings
 from tests import ports
 from tests.world import Carrier
-from tests.world.scenario import Desk, Plan
+from tests.world.plan import Desk, Plan
 
 PROJECT = Path(__file__).resolve().parent.parent
 

@@ -23,8 +23,9 @@ from tests.world.messages import (
     tag_of,
     user_of,
 )
+from tests.world.plan import Plan, Trunk, WorldFault
 from tests.world.rtp import RTP_HEADER, Received
-from tests.world.scenario import Plan, Trunk, World, WorldFault
+from tests.world.scenario import World
 from tests.world.sdp import offer, read_offer
 from tests.world.sip import UserAgent
 from tests.world.tones import SAMPLES, alaw_of, gaps, is_sound, sample_of, tone_frames

@@ -17,7 +17,8 @@ from tests.bare_asterisk import PROJECT, TRUNK_HOST, TRUNK_PORT, BareAsterisk, a
 from tests.world import Answering, Carrier, Citizen, Leg, NotInTime, Phone, Ports, Sound
 from tests.world.carrier import CarrierCall
 from tests.world.kinds import Caller, Ends, Kind
-from tests.world.scenario import Desk, Plan, Played, Trunk, World, WorldFault
+from tests.world.plan import Desk, Plan, Trunk, WorldFault
+from tests.world.scenario import Played, World
 from tests.world.sip import UserAgent
 
 PORTS = Ports(30000, 30999)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from tests.world.scenario import Plan, Played, World, WorldFault
+from tests.world.plan import Plan, WorldFault
+from tests.world.scenario import Played, World
 
 
 @click.command()

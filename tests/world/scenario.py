@@ -4,10 +4,9 @@ import asyncio
 import contextlib
 import json
 import random
-import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import cycle
 from pathlib import Path
@@ -16,69 +15,14 @@ from tests.world.carrier import Carrier, CarrierCall
 from tests.world.kinds import KINDS, Caller, Ends, Kind
 from tests.world.leg import Leg, NotInTime
 from tests.world.party import Answering, Callee, Citizen, Phone, Station
+from tests.world.plan import Desk, Plan, WorldFault
 from tests.world.rtp import Ports, Sound
-from tests.world.transactions import Address
 
 DESK_TONES_HZ = (430, 480, 510, 540, 570, 600, 640, 680, 720, 760, 810, 860, 910, 960, 1020, 1070)
 """Between the notes of the scale, so that music on hold is not mistaken for an operator."""
 STATION_TONES_HZ = (1130, 1210, 1280, 1360, 1440, 1520)
 DEAD_AIR_S = 20.0
 CITIZEN_TONES_HZ = tuple(range(1600, 3300, 20))
-
-
-class WorldFault(RuntimeError):  # noqa: N818 exceptions are named for the fact
-    """The world cannot start; the text names what is wrong and what mends it."""
-
-
-@dataclass(frozen=True)
-class Trunk:
-    """One trunk of the product and the hotline numbers that come in on it."""
-
-    hotline: str
-    numbers: tuple[str, ...]
-    host: str = "127.0.0.2"
-    port: int = 5060
-    channel_count: int = 30
-
-
-@dataclass(frozen=True)
-class Desk:
-    """One desk phone's account."""
-
-    user: str
-    password: str = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All the world knows of the product: addresses, accounts, numbers."""
-
-    product: Address
-    trunks: tuple[Trunk, ...]
-    desks: tuple[Desk, ...] = ()
-    duty_numbers: tuple[str, ...] = ()
-    """Stations, the province's line, the emergency number: they answer and press 1 after the announcement."""
-    rtp_first: int = 30000
-    rtp_last: int = 30999
-    desk_host: str = "127.0.0.1"
-
-    @classmethod
-    def read(cls, path: Path) -> "Plan":
-        """From a TOML or JSON file with these names; raises WorldFault."""
-        try:
-            text = path.read_text(encoding="utf-8")
-            raw = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-            return cls(
-                product=(str(raw["product"][0]), int(raw["product"][1])),
-                trunks=tuple(Trunk(**{**t, "numbers": tuple(t["numbers"])}) for t in raw["trunks"]),
-                desks=tuple(Desk(**desk) for desk in raw.get("desks", ())),
-                duty_numbers=tuple(raw.get("duty_numbers", ())),
-                **{k: raw[k] for k in ("rtp_first", "rtp_last", "desk_host") if k in raw},
-            )
-        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-            raise WorldFault(
-                f"Tệp thế giới mô phỏng {path} không đọc được ({error}): xem tests/world/README.md."
-            ) from error
 
 
 @dataclass
