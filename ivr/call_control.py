@@ -15,6 +15,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -52,6 +53,7 @@ BEAT_EVERY_S = 1.0
 TOUCHED_WITHIN_S = 0.2
 """A disk that hangs must not hold up the beat in Asterisk."""
 TICK_S = 0.25
+CANCEL_AGAIN_S = 0.5
 VANISHED_EVERY_S = 30.0
 SETTLED_AFTER_S = 2.0
 DIRECTORY_EVERY_S = 15.0
@@ -346,12 +348,22 @@ async def run(given: Settings) -> None:
         tasks = [asyncio.create_task(work) for work in works]
         ending = asyncio.create_task(told.wait())
         done, _ = await asyncio.wait({ending, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (*tasks, ending):
-            task.cancel()
-        await asyncio.gather(*tasks, ending, return_exceptions=True)
+        await _end({*tasks, ending})
         record.close()
         for task in done - {ending}:
             task.result()
+
+
+async def _end(tasks: set[asyncio.Task[Any]]) -> None:
+    """Cancels them until none is left: Python 3.11's `wait_for` loses a cancel that comes in the moment of its result."""
+    running = tasks
+    while running:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=CANCEL_AGAIN_S)
+    await asyncio.gather(
+        *tasks, return_exceptions=True
+    )  # so that none of their errors is said to be overlooked
 
 
 def main() -> None:
