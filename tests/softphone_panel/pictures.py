@@ -23,7 +23,7 @@ from hotline.settings import Settings, settings
 from hotline.tickets import Ticket
 
 SIZES = {"": (1366, 768), "-wide": (1920, 1080), "-phone": (390, 844)}
-SETTINGS = ("rules", "hotline/binhphuoc")
+SETTINGS = ("rules", "hotline/binhphuoc", "hours/binhphuoc", "holidays")
 
 
 def _of_a_talk() -> str:
@@ -54,7 +54,7 @@ def _signed_in(
     page.fill("#username", who)
     page.fill("#password", demo_data.password(given))
     page.press("#password", "Enter")
-    page.wait_for_url("**/desk")
+    page.wait_for_url(lambda address: "sign-in" not in address)
     yield page
     context.close()
 
@@ -96,6 +96,8 @@ def _pages() -> dict[str, str]:
         "people": "/people",
         "person": f"/people/{somebody}",
         "person-new": "/people/new",
+        "prompts": "/prompts",
+        "stations": "/stations",
         "settings": "/settings",
         **{f"settings-{path.replace('/', '-')}": f"/settings/{path}" for path in SETTINGS},
     }
