@@ -24,7 +24,7 @@ class DialledCall(RecallCall):
     def withdraw(self, *, settled: bool) -> None:
         """It is in nobody's list, so it is not missing there."""
 
-    async def _take(self, leg: Leg) -> int:
+    async def _take(self, leg: Leg | None) -> int:
         """It is the operator's own call."""
         return 1
 

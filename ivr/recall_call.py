@@ -31,6 +31,8 @@ from ivr.waiting_line import Waiting
 log = structlog.get_logger(__name__)
 
 CITIZEN_RINGS_S = 45
+ALONE_AFTER_S = 30.0
+"""A RED caller who was lost is rung within a minute: so long after the loss without a desk that could be rung, before anybody is found."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Owed:
     waited_s: float
     branch: str = ""
     language: str = HOME_LANGUAGE
+    since_loss_s: float = 0.0
+    """Since they were last lost, or asked."""
 
 
 @dataclass
@@ -68,6 +72,8 @@ class RecallCall:
     """The operator has just asked for it, so their page answers by itself."""
     only_for: int | None = None
     """The operator who wants to make it themselves."""
+    alone: bool = False
+    """The citizen is rung first: no operator is there for them, and their minute runs out."""
     leg: Leg | None = None
     """The operator's who answered."""
     legs: dict[str, Leg] = field(default_factory=dict)
@@ -85,7 +91,7 @@ class RecallCall:
     # -- its place in the line --
 
     def in_line(self) -> Waiting | None:
-        if self.over or self.leg is not None or self.only_for is not None:
+        if self.over or self.leg is not None or self.only_for is not None or self.alone:
             return None
         waited_s = self.owed.waited_s + self.floor.clock() - self.since_s
         owed = self.owed
@@ -105,6 +111,24 @@ class RecallCall:
         for leg in list(self.legs.values()):
             if not leg.up and self.floor.clock() - leg.dialled_s > late_s:
                 self._cancel(leg, "no_answer")
+        if self._has_nobody():
+            self.alone = True
+            self._begin()
+            self.floor.spawn(self._call_citizen_alone())
+
+    def _has_nobody(self) -> bool:
+        """Whether a RED recall can wait no longer for an operator: none is rung, and none could be."""
+        waits = self.owed.acuity is Acuity.RED and self.in_line() is not None and not self.legs
+        waited_s = self.owed.since_loss_s + self.floor.clock() - self.since_s
+        if not waits or waited_s < ALONE_AFTER_S:
+            return False
+        free = self.floor.desks.free(also_in_wrap_up=True)
+        return not any(desk.serves(self.owed.hotline) for desk in free)
+
+    async def _call_citizen_alone(self) -> None:
+        log.warning("a RED recall is made without an operator", call_id=self.id)
+        await self.floor.ari.make_bridge(bridge_of(self.id))
+        await self._dial_their_number(None)
 
     # -- the operator --
 
@@ -311,6 +335,10 @@ class RecallCall:
             await self.floor.quietly(ari.play(leg.id, f"why-{leg.id}", said))
         if self.over or leg.over or self.leg is None:
             return
+        await self._dial_their_number(leg)
+
+    async def _dial_their_number(self, leg: Leg | None) -> None:
+        """Only once this call is the one that makes it, and the trunk has a channel for it."""
         if not self.floor.may_call_out(self.owed.acuity):
             log.warning("the trunk has no channel for a call of ours", call_id=self.id)
             self._end(EndReason.NOT_REACHED)
@@ -324,7 +352,7 @@ class RecallCall:
             self._end(EndReason.NOT_REACHED)
             return
         self.dialled = True
-        if self.over or leg.over:
+        if self.over or (leg is not None and leg.over):
             self._tried(Tried.NOT_DIALLED)
             return
         self.floor.calls_out()
@@ -334,11 +362,12 @@ class RecallCall:
         citizen = Leg(self.id, "caller", f"PJSIP/{number}@trunk-{trunk}", "citizen", self.floor.clock())
         args = f"citizen,{self.owed.hotline},{self.owed.id}"
         shown = self.floor.installation.hotline(self.owed.hotline).outbound_number
-        await self._dial(citizen, args, leg.id, shown)
+        await self._dial(citizen, args, leg.id if leg is not None else "", shown)
 
-    async def _take(self, leg: Leg) -> int:
+    async def _take(self, leg: Leg | None) -> int:
         """Which try this is; 0 when it is not to be made, or another process makes it."""
-        return await asyncio.to_thread(begin, self.owed.id, self.id, e.now(), leg.operator_id)
+        operator_id = leg.operator_id if leg is not None else None
+        return await asyncio.to_thread(begin, self.owed.id, self.id, e.now(), operator_id)
 
     def _citizen_heard(self, event: AriEvent) -> None:
         if event.kind == "StasisStart":
@@ -346,6 +375,8 @@ class RecallCall:
         elif event.kind == "ChannelStateChange" and event.channel and event.channel.state == "Up":
             if self.leg is not None:
                 self._talk(event.channel.name, self.leg)
+            elif self.alone:
+                self._comes_into_the_line(event.channel.name)
         elif event.kind == "ChannelDestroyed":
             self._not_reached(_tried(event))
 
@@ -354,10 +385,10 @@ class RecallCall:
         await self.floor.ari.join(bridge_of(self.id), self.id)
         await self.floor.ari.dial(self.id, CITIZEN_RINGS_S)
 
-    def _talk(self, channel_name: str, leg: Leg) -> None:
-        """The citizen is there: from here on they are a caller who talks, with all that a caller has."""
+    def _caller(self) -> Caller:
+        """The citizen is there: from here on they are a caller like any other, first of their level."""
         self.over = True
-        self._tried(Tried.REACHED)  # nothing is owed any more
+        self._tried(Tried.REACHED)  # nothing is owed any more; who leaves the line again is owed a new call
         now_s, owed = self.floor.clock(), self.owed
         caller = Caller(
             floor=self.floor, id=self.id, hotline=owed.hotline, trunk=self.floor.installation.outbound_trunk.key,
@@ -365,6 +396,18 @@ class RecallCall:
             answered_by_machine_s=now_s, front=True,
         )  # fmt: skip
         caller.begin()
+        return caller
+
+    def _comes_into_the_line(self, channel_name: str) -> None:
+        """Nobody was free to ring them: they hear who calls, and every desk and, at once, the duty numbers are rung for them."""
+        caller = self._caller()
+        caller.red_since_s, caller.message = caller.queued_s, "callback-to-citizen"
+        caller.do(self._record(channel_name))
+        caller.enter()
+        self.floor.serve()
+
+    def _talk(self, channel_name: str, leg: Leg) -> None:
+        caller = self._caller()
         caller.humans.talk_with(leg)
         caller.do(self._greet(channel_name, leg, caller.known_number))
         if self.page_left:
@@ -375,12 +418,7 @@ class RecallCall:
 
     async def _greet(self, channel_name: str, leg: Leg, known_number: str) -> None:
         """Recorded from the first word; the citizen is told who calls and that the call is recorded."""
-        path = self.recordings.absolute() / relative_path(self.id)
-        if self.floor.mix_monitor is not None:
-            try:
-                await self.floor.mix_monitor(channel_name, path)
-            except Refused as error:
-                log.error("a recall is not recorded", call_id=self.id, error=str(error))
+        await self._record(channel_name)
         self.floor.tell(
             e.CallAnswered(
                 call_id=self.id, leg_id=leg.id, answered_by=leg.name, operator_id=leg.operator_id, settles=known_number
@@ -392,12 +430,22 @@ class RecallCall:
         if said:
             await self.floor.quietly(ari.play(self.id, f"who-{self.id}", said))
 
+    async def _record(self, channel_name: str) -> None:
+        path = self.recordings.absolute() / relative_path(self.id)
+        if self.floor.mix_monitor is not None:
+            try:
+                await self.floor.mix_monitor(channel_name, path)
+            except Refused as error:
+                log.error("a recall is not recorded", call_id=self.id, error=str(error))
+
     # -- the end --
 
     def lost(self, *, by_switch: bool) -> None:
         """Asterisk has no such channel any more."""
         if self.leg is not None:
             self._left()
+        elif self.alone and self.dialled:
+            self._not_reached(Tried.INTERRUPTED)
 
     def _left(self) -> None:
         """The operator's line is gone and the citizen has not answered yet."""

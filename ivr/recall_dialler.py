@@ -21,6 +21,7 @@ from hotline.acuity import Acuity
 from hotline.calls import Call
 from hotline.database import reading
 from hotline.recalls import OWED, Recall, Tried
+from hotline.skills import HOME_LANGUAGE
 from ivr.ari import Channel
 from ivr.contacts import can_part, free_phone
 from ivr.desk import Desk, NotPossible
@@ -62,9 +63,11 @@ def left_behind(node: str, alive: Collection[str]) -> list[Recall]:
 def _owed(session: Session, row: Recall) -> Owed:
     waited_s = max((e.now() - row.waits_since).total_seconds(), 0.0)
     call = session.get(Call, row.call_id)
-    said = (call.branch, call.language) if call is not None else ()
+    branch, language = (call.branch, call.language) if call is not None else ("", HOME_LANGUAGE)
+    since_loss_s = max((e.now() - row.made_at).total_seconds(), 0.0)
     return Owed(
-        row.id, row.call_id, row.ticket_id, row.hotline, row.number, Acuity(row.acuity), row.tries, waited_s, *said
+        row.id, row.call_id, row.ticket_id, row.hotline, row.number, Acuity(row.acuity), row.tries, waited_s, branch,
+        language, since_loss_s,
     )  # fmt: skip
 
 

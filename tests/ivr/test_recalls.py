@@ -286,3 +286,41 @@ def test_a_channel_that_was_free_when_the_desk_rang_and_is_taken_when_it_answers
         assert debts.taken == [], "no try is used up"
 
     played(tmp_path, scene)
+
+
+def test_a_red_recall_that_finds_no_operator_rings_the_citizen_first_and_then_the_duty_numbers_for_them(
+    tmp_path: Path, debts: Debts
+) -> None:
+    async def scene(s: Stage) -> None:
+        desk = s.seat(1, "101")
+        s.floor.desks.change(desk, Presence.RINGING, call_id="x")
+        s.floor.desks.change(desk, Presence.TALKING, call_id="x")
+        debts.owed = [owed()]
+        await s.recalls._look()
+        await s.later(29)
+        assert debts.taken == []
+        await s.later(2)
+        citizen = await _citizen(s)
+        assert debts.taken == [(RECALL, None)], "before the minute is over"
+        debts.owed = []
+        await s.recalls._look()
+        await s.until(lambda: citizen.state == "Ringing", "their phone rings")
+        await s.asterisk.answer(citizen.id)
+        visit = await s.until(lambda: isinstance(s.floor.visits.get(citizen.id), Caller), "in the line")
+        assert visit
+        assert [t.outcome for t in s.told.of(e.RecallTried)] == ["reached"]
+        await s.until(
+            lambda: citizen.id in s.asterisk.bridges.get(f"call-{citizen.id}", ()), "in their bridge"
+        )
+        await s.until(lambda: f"POST channels/{citizen.id}/moh" in s.asterisk.said, "music")
+        await s.later(0.3)
+        [duty] = await s.rings(citizen.id)
+        assert duty.startswith("chain-")
+        s.floor.desks.freed(desk, "x")
+        s.floor.serve()
+        await s.rings(citizen.id, 2)
+        await s.asterisk.gone(citizen.id)
+        [due] = await s.until(lambda: s.told.of(e.RecallDue), "who leaves again is owed a call again")
+        assert (due.number, due.acuity) == ("+84912000000", "RED")
+
+    played(tmp_path, scene)
