@@ -75,6 +75,12 @@ def age_band_answered(answers: Mapping[str, str]) -> str:
     return AGE_BAND_OF_ANSWER.get(answers.get("age_band", ""), "")
 
 
+RECOMMENDED = {
+    **dict.fromkeys(("RED", "ORANGE"), "Đề nghị trạm tiếp nhận và hướng dẫn người bệnh ngay."),
+    "NONMED": "Đề nghị tiếp nhận và trả lời người dân.",
+}
+
+
 def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
@@ -108,9 +114,7 @@ def card(
         ],
         "background": " ".join(background),
         "assessment": "; ".join([words, *found, *said])[:LONGEST_TEXT],
-        "recommendation": "Đề nghị trạm tiếp nhận và hướng dẫn người bệnh ngay."
-        if acuity in ("RED", "ORANGE")
-        else "Đề nghị trạm liên hệ, theo dõi tại nhà.",
+        "recommendation": RECOMMENDED.get(acuity, "Đề nghị trạm liên hệ, theo dõi tại nhà."),
         "acuity": acuity,
         "branch": branch,
         "age_band": age_band_answered(answers or {}) or age_band_of(path),

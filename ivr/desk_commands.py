@@ -19,7 +19,7 @@ from hotline.acuity import Acuity
 from hotline.commands import DeskCommand
 from hotline.database import reading, transaction
 from hotline.operators import Operator, Presence, Role
-from hotline.transfers import Happening
+from hotline.transfers import Happening, TransferState
 from ivr import browser_phone, contacts, supervision
 from ivr.ari import AriError
 from ivr.caller import Caller
@@ -286,6 +286,11 @@ class DeskCommands:
             )
             return
         transfer = visit.transfer
+        if transfer is not None and transfer.state is TransferState.STATION_LEFT:
+            raise NotPossible(
+                "Trạm vừa gác máy, bạn đang nói với người dân: hãy chọn trạm khác nếu cần.",
+                "The station has just hung up, you talk with the citizen: choose another station if needed.",
+            )
         if transfer is None or not transfer.live:
             raise NotPossible(
                 "Cuộc gọi này không có lần chuyển nào đang diễn ra.", "This call is not being handed over."

@@ -31,6 +31,7 @@ from hotline.transfers import (
     TryState,
     follows,
 )
+from ivr import browser_phone
 from ivr.briefing import LONGEST_TEXT, TEXTS
 from ivr.planning import filled_card
 from ivr.spoken_note import LONGEST_S
@@ -78,6 +79,7 @@ def values(session: Session) -> dict[str, Any]:
         "age_bands": shown.AGE_BANDS,
         "longest": LONGEST_TEXT,
         "state_word": lambda key: shown.word(shown.TRANSFER_STATES, key),
+        "line_word": _line_word,
         "try_word": lambda key: shown.word(shown.TRY_STATES, key),
         "level_word": lambda key: shown.word(shown.STATION_LEVELS, key),
         "refusal": last.refused if last is not None else "",
@@ -141,6 +143,12 @@ def _last_wish(session: Session) -> DeskCommand | None:
         .limit(1)
     )
     return last if last is not None and last.kind.startswith("transfer_") else None
+
+
+def _line_word(number: str) -> str:
+    """Which of a station's lines was rung: its page, a desk phone of ours, or a number."""
+    ours = {phone.name for phone in desk.province().phones}
+    return desk.phone_word(number) if number in ours or browser_phone.is_browser(number) else number
 
 
 @dataclass(frozen=True)

@@ -183,6 +183,7 @@ STATION_TALKS: Mapping[str, str] = {
     "station_left": "Bạn đã gác máy",
     "cancelled": "Tổng đài viên đã hủy chuyển",
     "caller_gone": "Người dân đã gác máy",
+    "ended": "Cuộc gọi đã kết thúc",
 }
 """What a station that accepted reads."""
 STATION_LEVELS: Mapping[str, str] = {"commune": "xã", "district": "huyện", "province": "tỉnh"}

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from hotline import privacy, ticket_fields
-from hotline.calls import Call
+from hotline.calls import Call, CallState
 from hotline.commands import DeskCommand, ask
 from hotline.database import reading, transaction
 from hotline.events import now
@@ -181,6 +181,7 @@ def _taken(session: Session, row: Row[tuple[TransferTry, Transfer, Ticket, Call]
         **{
             **vars(plain),
             "since": tried.answered_at or tried.rung_at,
+            "transfer_state": "ended" if call.state == CallState.ENDED else transfer.state,
             "texts": tuple(
                 (name, str(transfer.card.get(name, ""))) for name in TEXTS if transfer.card.get(name)
             ),

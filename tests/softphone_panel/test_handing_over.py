@@ -263,3 +263,27 @@ def test_the_recorded_legs_of_stations_stand_with_the_tickets_call_for_whom_may_
     for reader in (client, signed_in("truongca")):
         assert link in reader.get(f"/tickets/{ticket_id}").text
     assert link not in signed_in("hoa").get(f"/tickets/{ticket_id}").text
+
+
+def test_a_station_that_does_not_serve_the_place_is_chosen_by_a_person_and_never_by_the_list(
+    talking: tuple[Client, str],
+) -> None:
+    client, call_id = talking
+    page = client.get("/my-desk/transfer").text
+    assert 'name="station"' in page
+    assert not re.search(r'name="station"[^>]*checked', page), "the caller's place is not known yet"
+    assert re.search(
+        r'name="station"[^>]*checked', client.get("/my-desk/transfer/stations?wanted=phuoc").text
+    )
+    with transaction() as session:
+        session.scalars(select(Ticket).where(Ticket.call_id == call_id)).one().unit_code = "689"
+    in_state(call_id, operator_of(call_id), "ringing")
+    with transaction() as session:
+        tried = e.StationTried(
+            call_id=call_id, transfer_id=f"x-{call_id}-1", leg_id="chain-9", name="Trạm", number="1", place=0,
+            state="ringing", station="ttyt-dong-xoai",
+        )  # fmt: skip
+        apply(session, tried)
+    found = client.get("/my-desk/transfer/stations").text
+    assert re.search(r'value="ttyt-dong-xoai" checked', found)
+    assert "đang bận cuộc khác" in found

@@ -89,6 +89,14 @@ def test_after_its_yes_it_reads_whom_to_help_and_that_is_on_record(call_id: str,
     assert NAME in page
     assert "Lê Thị Lan" in page
     assert viewings(call_id) == ["tram"]
+    with transaction() as session:
+        apply(session, e.TransferMoved(call_id=call_id, transfer_id=f"x-{call_id}-1", state="handed_over"))
+    assert "Bạn nói với người dân" in client.get("/station/offers").text
+    with transaction() as session:
+        apply(session, e.CallEnded(call_id=call_id, reason="served", heard_s=60))
+    ended = client.get("/station/offers").text
+    assert "Cuộc gọi đã kết thúc" in ended
+    assert "0865432109" in ended, "the station may have to ring them"
 
 
 def test_a_station_sees_only_what_is_offered_to_it_and_no_other_page(
