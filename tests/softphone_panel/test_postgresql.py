@@ -26,6 +26,10 @@ from tests.softphone_panel.test_my_desk import (
     test_what_is_typed_is_kept_at_once_and_entered_when_finished,
 )
 from tests.softphone_panel.test_pages import test_the_live_page_shows_the_line_with_the_most_urgent_first
+from tests.softphone_panel.test_people import (
+    test_every_change_is_an_entry_that_says_who_and_from_what_to_what_and_the_last_is_undone,
+    test_two_administrators_who_take_each_others_role_at_once_leave_one,
+)
 from tests.softphone_panel.test_quality import (
     test_a_calibration_is_blind_until_all_have_finished_then_shows_who_differs,
     test_many_first_clicks_at_once_begin_one_draft_and_lose_no_answer,
@@ -37,6 +41,10 @@ from tests.softphone_panel.test_recordings import (
     test_recordings_are_found_by_level_operator_number_hotline_day_and_note,
 )
 from tests.softphone_panel.test_reports import test_every_division_adds_up_to_the_same_total
+from tests.softphone_panel.test_stations import (
+    stations_loaded,
+    test_a_new_station_begins_as_a_draft_and_is_gone_when_its_first_publication_is_undone,
+)
 from tests.softphone_panel.test_tickets import (
     test_a_note_is_found_by_its_words_without_diacritics,
     test_a_unit_is_found_with_or_without_diacritics_and_set,
@@ -50,11 +58,13 @@ pytestmark = pytest.mark.live
 __all__ = [
     "kept",
     "postgres",
+    "stations_loaded",
     "test_a_calibration_is_blind_until_all_have_finished_then_shows_who_differs",
     "test_a_disposition_frees_the_desk_and_is_on_the_ticket",
     "test_a_double_click_is_one_command",
     "test_a_dropped_caller_is_rung_back_with_one_click",
     "test_a_follow_up_is_its_makers_until_its_time_has_passed",
+    "test_a_new_station_begins_as_a_draft_and_is_gone_when_its_first_publication_is_undone",
     "test_a_note_is_found_by_its_words_without_diacritics",
     "test_a_playing_is_written_down_before_its_first_sound",
     "test_a_red_answer_raises_the_ticket_the_call_and_the_line_in_one_transaction",
@@ -63,6 +73,7 @@ __all__ = [
     "test_an_operator_finds_their_own_calls_and_what_was_shared_with_them",
     "test_closing_writes_the_disposition_its_entry_and_one_version",
     "test_earlier_tickets_calls_recalls_and_the_name_of_the_number_are_shown",
+    "test_every_change_is_an_entry_that_says_who_and_from_what_to_what_and_the_last_is_undone",
     "test_every_division_adds_up_to_the_same_total",
     "test_many_first_clicks_at_once_begin_one_draft_and_lose_no_answer",
     "test_of_many_who_want_a_task_at_once_exactly_one_gets_it",
@@ -74,6 +85,7 @@ __all__ = [
     "test_the_second_of_two_supervisors_is_told_and_loses_nothing",
     "test_the_second_of_two_tabs_is_told_what_stands_there_and_loses_nothing",
     "test_the_weeks_draw_gives_supervisors_their_lists_and_repeats_nothing",
+    "test_two_administrators_who_take_each_others_role_at_once_leave_one",
     "test_what_is_typed_is_kept_at_once_and_entered_when_finished",
 ]
 

@@ -28,8 +28,11 @@ INSTALLATION = read_installation(PROJECT / "installation" / "demo.toml")
 BINH_PHUOC = INSTALLATION.hotline("binhphuoc")
 
 
-@pytest.fixture(autouse=True)
-def _loaded(who: object) -> None:
+pytestmark = pytest.mark.usefixtures("stations_loaded")
+
+
+@pytest.fixture
+def stations_loaded(who: object) -> None:
     """Units and stations as set-up loads them."""
     with transaction() as session:
         unit_files.load(session, INSTALLATION.units)
@@ -130,6 +133,7 @@ def test_the_duty_roster_of_the_page_decides_who_is_rung_at_that_hour(signed_in:
     assert "Đỏ: sau 10 giây" in page
 
 
+@pytest.mark.usefixtures("stations_loaded")
 def test_a_new_station_begins_as_a_draft_and_is_gone_when_its_first_publication_is_undone(
     signed_in: SignedIn,
 ) -> None:
