@@ -33,6 +33,8 @@ FULL_NAMES = {
     "son": "Bùi Hồng Sơn",
     STATION: "Trạm Đồng Xoài",
 }
+SKILLS = {"minh": ["en"]}
+"""Callers who press 8 for English ring there first."""
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - compared with, not bound
 SIGNED_IN_WITHIN_S = 10.0
 
@@ -59,6 +61,7 @@ def lay(given: Settings, desks: int) -> None:
             if name not in there:
                 person = preparation.person(name, password(given), FULL_NAMES[name], role)
                 person.station = STATION_KEY if role is Role.STATION else ""
+                person.skills = SKILLS.get(name, [])
                 session.add(person)
 
 
