@@ -3,7 +3,7 @@
 (() => {
   const list = () => [...document.querySelectorAll("#contacts [data-call]")];
   const button = (contact, act) => contact?.querySelector(`[data-contact-act=${act}]`);
-  const pageTalks = () => ["answering", "talking", "held", "ringing"].includes(document.getElementById("telephone")?.dataset.state);
+  const pageTalks = () => ["answering", "talking", "held", "ringing", "away"].includes(document.getElementById("telephone")?.dataset.state);
   function next() {
     const all = list(), from = all.findIndex((one) => "active" in one.dataset);
     const others = [...all.slice(from + 1), ...all.slice(0, Math.max(from, 0))];
