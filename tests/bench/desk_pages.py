@@ -19,7 +19,7 @@ import aiohttp
 
 COALESCE_S = 0.25
 TOGETHER_S, AFTER_CARD_S = 0.015, 0.25
-PARTS = ("/desk/bar", "/my-desk/wrap-up", "/my-desk/tasks", "/my-desk/transfer")
+PARTS = ("/desk/bar", "/desk/contacts", "/my-desk/wrap-up", "/my-desk/tasks", "/my-desk/transfer")
 LATE_S = 5.0
 CALL = re.compile(rb'data-call="([^"]+)"')
 TICKET = re.compile(rb'data-ticket="([^"]+)"')

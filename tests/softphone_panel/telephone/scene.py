@@ -69,7 +69,7 @@ async def talking(
 
 
 def played(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(asyncio.wait_for(scene(), 120))
+    asyncio.run(asyncio.wait_for(scene(), 180))
 
 
 async def comfort_after(leg: Leg, since_s: float) -> float:

@@ -95,7 +95,7 @@ def test_two_citizens_at_one_desk_are_never_mixed_up(product: Product, tmp_path:
             await expect(page.locator(f"#caller[data-live-from] .number:text-is('{SECOND}')")).to_be_visible()
             assert await s.desk.violations() == []
             if folder := os.environ.get("HOTLINE_PICTURES"):
-                await page.screenshot(path=f"{folder}/contacts.png")
+                await page.screenshot(path=f"{folder}/contacts.png", caret="initial")
             # Words to one, then to the other, and again: each saved where it belongs.
             for n in range(2):
                 await expect(address).to_be_visible()
@@ -115,14 +115,19 @@ def test_two_citizens_at_one_desk_are_never_mixed_up(product: Product, tmp_path:
             await asyncio.to_thread(eventually, lambda: typed(product, FIRST) == ["một 1"], 5, "the first's")
             assert typed(product, SECOND) == ["hai 1"]
             # Whoever dies and comes back finds everybody where they were.
+            killed = product.pid("calls")
             product.tell("calls", signal.SIGKILL)
             await asyncio.sleep(0.5)
             assert (await second.listen(1.0)).get(OPERATOR_HZ, 0) > 0.9
-            await asyncio.sleep(4.0)
+            beat = product.given.var / "run" / "calls.beat"
+            await asyncio.to_thread(
+                eventually, lambda: beat.read_text() not in ("", str(killed)), 40, "the next calls process"
+            )
+            await asyncio.sleep(3.0)
             await has_music(first)
             await states(s, "held", "talking")
             await press("F7")
-            await first.until_hears(OPERATOR_HZ, within_s=8)
+            await first.until_hears(OPERATOR_HZ, within_s=10)
             await has_music(second)
             await hears(s, CITIZEN_HZ)
             await states(s, "talking", "held")
