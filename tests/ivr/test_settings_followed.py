@@ -17,6 +17,7 @@ from hotline.documents import Follower, Kind
 from hotline.in_force import InForce
 from hotline.installation import Installation
 from hotline.settings import PROJECT, Settings, settings
+from hotline.station_documents import STATION
 from ivr import settings_followed
 from ivr.ari import AriError
 from ivr.desk import Desks
@@ -106,6 +107,7 @@ class _Floor:
     desks: Desks = field(default_factory=lambda: Desks(lambda event: None))
     now_s: float = 0.0
     serve: Callable[[], None] = lambda: None
+    published: asyncio.Event = field(default_factory=asyncio.Event)
 
     def clock(self) -> float:
         return self.now_s
@@ -132,6 +134,15 @@ def test_a_new_number_is_in_the_dialplan_and_the_limits_count_at_once(scene: Sce
     assert scene.told() == [(2, "")]
     scene.look()
     assert scene.switch.reloads == ["pbx_config", "app_queue"]
+
+
+def test_a_published_station_wakes_who_reads_the_stations_and_reloads_nothing(scene: Scene) -> None:
+    scene.look()
+    assert not scene.floor.published.is_set()
+    scene.publish(STATION, "ttyt-loc-ninh", numbers=["02713568099"])
+    scene.look()
+    assert scene.floor.published.is_set()
+    assert (scene.switch.reloads, scene.told()) == ([], [(1, "")])
 
 
 @pytest.mark.parametrize("refuses", ["pbx_config", "app_queue"])
