@@ -371,6 +371,19 @@ def _script(given: Settings) -> Iterator[Finding]:
         yield Finding("Second stage", said, mend, is_advice=True)
 
 
+def _quality(given: Settings) -> Iterator[Finding]:
+    """The forms by which calls are scored and the rules by which they are chosen."""
+    from ivr import quality_files
+
+    found = quality_files.files(given.installation)
+    for wrong in found.faults:
+        mend = f"mend {quality_files.folder(given.installation) / wrong.name}; the page of quality lists all its faults"
+        yield Finding("Quality", wrong.text("vi").splitlines()[0], mend)
+    rules = len(found.sampling.rules) if found.sampling is not None else 0
+    forms = ", ".join(f"{form.id} {form.version}" for form in found.forms.values()) or "no form"
+    yield Finding("Quality", f"{forms}; {rules} rules of sampling")
+
+
 def _is_running(given: Settings) -> bool:
     path = given.var / "run" / "supervisor.sock"
     with socket.socket(socket.AF_UNIX) as probe:
@@ -396,4 +409,5 @@ CHECKS: dict[str, Look] = {
     "Disk": _disk,
     "Protocol": _approval,
     "Second stage": _script,
+    "Quality": _quality,
 }

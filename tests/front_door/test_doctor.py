@@ -141,3 +141,15 @@ def test_a_slip_of_the_pen_is_named_before_anything_is_fetched(
     monkeypatch.setattr(front, "_set_up", lambda: pytest.fail("something was set up"))
     assert front.main(["dmeo"]) == 2
     assert "There is no command 'dmeo'" in capsys.readouterr().err
+
+
+def test_a_broken_scoring_form_is_named_with_its_file_and_the_others_go_on(given: Settings) -> None:
+    assert lines("Quality", given)[-1].endswith("vn1022-emergency-call 1; 4 rules of sampling")
+    own = given.installation.parent / "quality"
+    own.mkdir()
+    (own / "own.form.toml").write_text("[form]\n", encoding="utf-8")
+    (own / "sampling.toml").write_bytes(b"\xff")
+    told = "\n".join(lines("Quality", given))
+    assert "own.form.toml: 5 lỗi." in told
+    assert "sampling.toml: 1 lỗi." in told
+    assert "no form; 0 rules of sampling" in told

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from hotline import database
 from hotline.calls import Call
 from hotline.database import reading, transaction
 from hotline.events import AcuityCorrected, now
@@ -19,7 +20,7 @@ from hotline.quality import Calibration, CoachingNote, KeptForm, Score, ToScore
 from hotline.record import apply
 from hotline.recordings import Recording
 from hotline.settings import PROJECT, settings
-from ivr import quality_files, sampling_draw
+from ivr import quality_files, sampling_draw, worker
 from ivr.scoring_form import Form
 from tests.softphone_panel.conftest import Client, SignedIn
 
@@ -180,7 +181,10 @@ def test_an_operator_sees_their_scores_and_notes_acknowledges_them_and_may_answe
     assert lan.post(f"/quality/notes/{note}", data={"answer": "Không"}).status_code == 409
     assert lan.get("/quality/unread").text.strip() == ""
     assert "Vâng, em sẽ hỏi" in chief.get(f"/recordings/{call_id}").text
-    assert "Nên hỏi mốc dễ thấy" in lan.get(f"/recordings/{call_id}").text
+    own = lan.get(f"/recordings/{call_id}").text
+    assert "Nên hỏi mốc dễ thấy" in own
+    assert "Điểm đã chấm" in own
+    assert "data-scoring" not in own
 
 
 def calibrated(client: Client, call_id: str, scorers: list[int]) -> int:
@@ -278,18 +282,22 @@ def test_the_weeks_draw_gives_supervisors_their_lists_and_repeats_nothing(
 def test_a_red_call_whose_level_a_person_changed_later_is_found_at_the_next_draw(
     app: Flask, who: dict[str, int]
 ) -> None:
-    sampling = quality_files.files(settings().installation).sampling
-    assert sampling is not None
-    at, call_id = now(), kept_call()
+    call_id, a_week_ago = kept_call(), now() - timedelta(days=7)
     with transaction() as session:
         apply(
             session,
             AcuityCorrected(call_id=call_id, before="YELLOW", acuity="RED", why="khó thở", by="truongca"),
             "panel",
         )
-    with transaction() as session:
-        sampling_draw.draw(session, sampling, sampling_draw.monday_of(at - timedelta(minutes=20)), at)
+        call = session.get(Call, call_id)
+        assert call is not None
+        call.arrived_at = a_week_ago
+    assert worker._draw(database.engine(), settings()) == 1
+    assert worker._draw(database.engine(), settings()) == 0
     with reading() as session:
-        row = session.get(ToScore, call_id)
-    assert row is not None
-    assert row.rule == "red_corrected"
+        (row,) = session.scalars(select(ToScore)).all()
+    assert (row.call_id, row.rule, row.week) == (
+        call_id,
+        "red_corrected",
+        sampling_draw.monday_of(a_week_ago),
+    )
