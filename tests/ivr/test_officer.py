@@ -246,4 +246,6 @@ def test_the_table_of_the_script_has_every_question_and_every_rule(
     assert all(f"| {name} |" in table for name in found.questions)
     assert all(rule.because["vi"] in table for rule in found.rules)
     assert found.digest in table
+    page = PROJECT / "docs" / "protocols" / "second-stage.md"
+    assert page.read_text() == table, "out of date: ./run protocol table second-stage.script > that page"
     assert officer.main(["draw", script.NAME]) == 1
