@@ -245,7 +245,12 @@ document.addEventListener("submit", (event) => {
   if (chosen?.value === "web" && state !== "ready") {
     event.preventDefault();
     event.stopImmediatePropagation();
-    start().then(() => { delete form.dataset.sent; form.requestSubmit(); }, () => root.querySelector("[data-act=start]").focus());
+    start().then(() => {
+      const now = form.isConnected ? form : document.getElementById("act-sign_in")?.form;   // the bar may have been drawn anew
+      if (!now) return;
+      delete now.dataset.sent;
+      now.requestSubmit();
+    }, () => root.querySelector("[data-act=start]").focus());
     return;
   }
   if (!NOT_LIVE.includes(state) && !form.hasAttribute("hx-post") && form.closest("main")) form.target = "1022-work";
