@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from hotline.acuity import FAILSAFE, Acuity
 from hotline.calls import Call
+from hotline.database import reading, transaction
 from hotline.operators import Operator, Role
 from hotline.quality import ToScore
 from hotline.recordings import Recording
@@ -31,11 +32,21 @@ def begins(week: date, at: datetime) -> datetime:
     return datetime.combine(week, datetime.min.time(), at.tzinfo) - VIETNAM_AHEAD
 
 
-def draw(session: Session, sampling: Sampling, week: date, at: datetime) -> int:
+def draw(engine: Engine, sampling: Sampling, week: date, at: datetime) -> int:
     """Choose what the week's rules still lack, and say who scores it; how many calls were added.
 
-    May be repeated at any time: what was chosen stays, and a call with a level changed later is found then.
+    May be repeated at any time: what was chosen stays, and a call with a level changed later is found then. A week is read
+    without holding anything that calls write to. Raises IntegrityError when somebody else draws at the same moment.
     """
+    with reading(engine) as session:
+        rows = _lacking(session, sampling, week, at)
+    if rows:
+        with transaction(engine) as session:
+            session.add_all(rows)
+    return len(rows)
+
+
+def _lacking(session: Session, sampling: Sampling, week: date, at: datetime) -> list[ToScore]:
     scorers = session.scalars(
         select(Operator.id).where(Operator.role == Role.SUPERVISOR, Operator.active)
     ).all()
@@ -46,16 +57,14 @@ def draw(session: Session, sampling: Sampling, week: date, at: datetime) -> int:
         select(ToScore.scorer_id, func.count()).where(ToScore.week == week).group_by(ToScore.scorer_id)
     )
     given = shared_out(chosen, scorers, sampling.seed, dict(busy.tuples().all()))
-    for one in chosen:
-        call = one.candidate
-        if call.call_id in given:
-            session.add(
-                ToScore(
-                    call_id=call.call_id, week=week, rule=one.rule, operator_id=call.operator_id,
-                    scorer_id=given[call.call_id], chosen_at=at,
-                )
-            )  # fmt: skip
-    return len(given)
+    return [
+        ToScore(
+            call_id=one.candidate.call_id, week=week, rule=one.rule, operator_id=one.candidate.operator_id,
+            scorer_id=given[one.candidate.call_id], chosen_at=at,
+        )
+        for one in chosen
+        if one.candidate.call_id in given
+    ]  # fmt: skip
 
 
 def candidates(session: Session, since: datetime, until: datetime) -> list[Candidate]:

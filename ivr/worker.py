@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from hotline import bus
-from hotline.database import make_engine, transaction
+from hotline.database import make_engine
 from hotline.events import now
 from hotline.in_force import InForce
 from hotline.installation import Installation
@@ -99,8 +99,7 @@ def _draw(engine: Engine, given: Settings) -> int:
     if sampling is None:
         return 0  # the page of quality says what is wrong with the file
     at = now()
-    with transaction(engine) as session:
-        return sampling_draw.draw(session, sampling, sampling_draw.monday_of(at - sampling_draw.WEEK), at)
+    return sampling_draw.draw(engine, sampling, sampling_draw.monday_of(at - sampling_draw.WEEK), at)
 
 
 def _survives(name: str, work: Callable[[], int]) -> None:

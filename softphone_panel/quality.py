@@ -7,13 +7,13 @@ from datetime import date
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_login import current_user
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from hotline.calls import Call
-from hotline.database import reading, transaction
+from hotline.database import engine, reading, transaction
 from hotline.events import now
 from hotline.operators import Operator, Role
 from hotline.quality import ALONE, Calibration, CalibrationSeat, CoachingNote, Score, ToScore
@@ -226,13 +226,12 @@ def _names(session: Session) -> dict[int, str]:
 @room.get("")
 def page() -> str:
     """A supervisor's work of quality; an operator's scores and notes, which count as seen from now on."""
-    with transaction() as session:
-        for row in session.scalars(
-            select(CoachingNote).where(
-                CoachingNote.operator_id == current_user.id, CoachingNote.seen_at.is_(None)
-            )
-        ):
-            row.seen_at = now()
+    fresh = (CoachingNote.operator_id == current_user.id, CoachingNote.seen_at.is_(None))
+    with reading() as session:
+        is_fresh = session.scalar(select(CoachingNote.id).where(*fresh).limit(1)) is not None
+    if is_fresh:
+        with transaction() as session:
+            session.execute(update(CoachingNote).where(*fresh).values(seen_at=now()))
     week = sampling_draw.monday_of(now())
     with reading() as session:
         supervises = current_user.supervises
@@ -258,8 +257,7 @@ def draw() -> AnyResponse:
     if sampling is None:
         raise InputFault("week", say("Tệp quy tắc lấy mẫu có lỗi: hãy sửa theo các câu ở đầu trang."))
     try:
-        with transaction() as session:
-            count = sampling_draw.draw(session, sampling, week, now())
+        count = sampling_draw.draw(engine(), sampling, week, now())
     except IntegrityError:
         count = 0  # somebody else drew at the same moment
     flash(say("Đã chọn thêm {count} cuộc để chấm.", count=count))
