@@ -29,8 +29,8 @@ from hotline.facts import apply_all
 from hotline.recalls import AGAIN_AFTER, OWED, TRIES, Recall, RecallState, Tried, after_try
 from tests.hotline.recall_worker import Clock, acts, work
 
-EVENTS = {"postgresql": 10_000, "sqlite": 2_500}
-"""On SQLite one writer waits for the other; HOTLINE_TEST_RECALL_EVENTS=10000 sets both."""
+EVENTS = {"sqlite": 10_000, "postgresql": 3_000}
+"""HOTLINE_TEST_RECALL_EVENTS=10000 sets both; on PostgreSQL each event costs twice as much."""
 START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 PEOPLE = 150
 OPERATORS = 5
