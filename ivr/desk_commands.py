@@ -157,7 +157,10 @@ class DeskCommands:
 
     async def _desk(self, operator_id: int) -> Desk:
         operator = await asyncio.to_thread(_operator, operator_id)
-        if operator is None or not operator.active:
+        known = self._floor.desks.of(operator_id)
+        talks = known is not None and known.state is Presence.TALKING
+        # Whoever was switched off in a talk can hold it, hand it over and end it.
+        if operator is None or not (operator.active or talks):
             raise NotPossible("Tài khoản này không còn hoạt động.", "This account is no longer active.")
         return self._floor.desks.learn(operator)
 

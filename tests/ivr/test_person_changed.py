@@ -20,7 +20,7 @@ from tests.ivr.test_talk import CALL, talking
 _no_database = bench._no_database
 
 
-async def changed(s: Stage, monkeypatch: pytest.MonkeyPatch, desk: Desk, **values: object) -> None:
+async def changed(s: Stage, monkeypatch: pytest.MonkeyPatch, desk: Desk, **values: object) -> DeskCommands:
     """The row says so now, and the panel has asked to look at it."""
     row = Operator(
         id=desk.operator_id, username=desk.username, role="operator", hotlines=[], skills=[], active=True
@@ -31,6 +31,7 @@ async def changed(s: Stage, monkeypatch: pytest.MonkeyPatch, desk: Desk, **value
     commands = DeskCommands(s.floor, "redis://none", s.recalls, s.control.supervision)
     command = DeskCommand(id=1, operator_id=desk.operator_id, kind="person_changed", body={})
     assert await commands._carry_out(command) == ""
+    return commands
 
 
 def test_a_skill_given_in_the_shift_brings_the_next_caller_who_needs_it(
@@ -69,12 +70,16 @@ def test_who_is_switched_off_in_a_talk_talks_to_its_end_and_is_off_duty_then(
         caller, leg = await talking(s, "101")
         desk = s.floor.desks.at("101")
         assert desk is not None
-        await changed(s, monkeypatch, desk, active=False)
+        commands = await changed(s, monkeypatch, desk, active=False)
         assert desk.state is Presence.TALKING
+        hold = DeskCommand(id=2, operator_id=desk.operator_id, kind="hold", body={"call_id": CALL})
+        assert await commands._carry_out(hold) == ""
         assert {CALL, leg} <= s.asterisk.bridges[f"call-{CALL}"]
         await s.asterisk.gone(CALL)
         await s.until(lambda: caller.over, "the caller has gone")
         await s.until(lambda: desk.state is Presence.OFFLINE, "off duty")
+        back = DeskCommand(id=3, operator_id=desk.operator_id, kind="sign_in", body={"phone": "101"})
+        assert "không còn hoạt động" in await commands._carry_out(back)
 
     played(tmp_path, scene)
 
