@@ -63,6 +63,8 @@ class Caller:
     answered_by_machine_s: float = 0.0
     red_since_s: float | None = None
     front: bool = False
+    owed: bool = True
+    """A call is owed to them when they are lost; not to whom an operator called of their own accord."""
     leaving: EndReason | None = None
     """Set when the caller goes another way than to a human; their goodbye is playing."""
     going: str = ""

@@ -18,6 +18,10 @@ from ivr.waiting_line import Waiting
 class DialledCall(RecallCall):
     """As a recall, with the operator who asked for it and no other."""
 
+    @property
+    def is_owed(self) -> bool:
+        return False
+
     def in_line(self) -> Waiting | None:
         return None
 

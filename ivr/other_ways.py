@@ -113,6 +113,8 @@ class OtherWays:
 
     def owe(self, why: str) -> None:
         """The hotline will ring this caller, if they have a number."""
+        if not self._caller.owed:
+            return
         caller, at = self._caller, e.now()
         number = caller.callback or caller.number
         if not _can_be_rung(number):

@@ -85,6 +85,10 @@ class RecallCall:
     _count: int = 0
 
     @property
+    def is_owed(self) -> bool:
+        return True
+
+    @property
     def urgency(self) -> int:
         return self.owed.acuity.urgency
 
@@ -393,7 +397,7 @@ class RecallCall:
         caller = Caller(
             floor=self.floor, id=self.id, hotline=owed.hotline, trunk=self.floor.installation.outbound_trunk.key,
             number=owed.number, acuity=owed.acuity, branch=owed.branch, language=owed.language, queued_s=now_s,
-            answered_by_machine_s=now_s, front=True,
+            answered_by_machine_s=now_s, front=True, owed=self.is_owed,
         )  # fmt: skip
         caller.begin()
         return caller

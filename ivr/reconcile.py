@@ -206,6 +206,7 @@ async def _take_over(
     queued_at = known.queued_at if known is not None and known.queued_at is not None else None
     waited_s = (e.now() - queued_at).total_seconds() if queued_at else channel.age_s
     caller = Caller.from_channel(floor, channel, _hotline_of(channel), waited_s)
+    caller.owed = ",dialled-" not in channel.app_data
     if known is not None:
         caller.acuity = higher(caller.acuity, known.acuity)
         caller.humans.answered_once = known.human_at is not None

@@ -153,8 +153,10 @@ def test_a_page_loaded_again_while_the_number_rings_hears_it_ring_on(tmp_path: P
         await s.until(lambda: leg not in s.asterisk.channels, "the old page is let go")
         caller = await citizen_answers(s, citizen)
         assert not caller.talk.is_lost
+        caller.talk.lose("the page was left")
         await s.asterisk.gone(citizen)
         await s.until(lambda: desk.state is Presence.WRAP_UP, "wrap-up")
+        assert not s.told.of(e.RecallDue), "nothing is owed to whom an operator called"
 
     played(tmp_path, scene)
 
