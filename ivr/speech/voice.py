@@ -280,6 +280,9 @@ def _synthesised(
         if not improve or current.provider not in names:
             return current
         engines = engines[: names.index(current.provider)]
+    elif not improve:
+        # Somebody waits for a recording to be taken back: what a machine said before is here at once.
+        engines = sorted(engines, key=lambda engine: not _is_cached(prompt, settings, engine))
     for engine in engines:
         try:
             samples = _said(prompt, settings, engine)
@@ -304,6 +307,11 @@ def machine_voice(prompt: Prompt, settings: VoiceSettings) -> "array[int]":
         except (FileNotFoundError, ValueError, EOFError):
             continue  # not in the cache, or cut short
     return _said(prompt, settings, Espeak(settings.espeak))
+
+
+def _is_cached(prompt: Prompt, settings: VoiceSettings, engine: Engine) -> bool:
+    kept = _cached(prompt, settings, engine)
+    return kept.with_name(f"{kept.name}.wav").exists()
 
 
 def _cached(prompt: Prompt, settings: VoiceSettings, engine: Engine) -> Path:

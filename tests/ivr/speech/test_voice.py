@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ivr.speech import recorded_voice
-from ivr.speech.engines import Program
+from ivr.speech.engines import Gtts, Program
 from ivr.speech.music import tone
 from ivr.speech.prompts import Prompt, prompts_of, sound_path, system_texts
 from ivr.speech.recorded_voice import Published
@@ -182,6 +182,19 @@ def test_a_withdrawn_recording_gives_way_to_the_machine(
     recorded_voice.publish(voice_settings.recorded, {HOLD.key: Published()})
     report = render([HOLD], voice_settings, tmp_path)
     assert "recorded" not in report.by_provider
+
+
+def test_a_recording_is_taken_back_without_asking_the_network(
+    voice_settings: VoiceSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    render([HOLD], voice_settings, tmp_path)
+    record(voice_settings, HOLD)
+    render([HOLD], voice_settings, tmp_path)
+    recorded_voice.publish(voice_settings.recorded, {HOLD.key: Published()})
+    asked: list[str] = []
+    monkeypatch.setattr(Gtts, "_fetched", lambda *_: asked.append("gtts"))
+    report = render([HOLD], replace(voice_settings, use_gtts=True), tmp_path)
+    assert (asked, [name.startswith("espeak") for name in report.by_provider]) == ([], [True])
 
 
 def test_without_any_engine_the_old_sound_stays_and_the_prompt_is_named(
