@@ -77,6 +77,7 @@ def _process(name: str, room: str, words: str) -> None:
     @app.command(name, help=words)
     def run() -> None:
         import_module("front_door.processes").note_pid(name)
+        import_module("hotline.logs").begin()
         import_module(room).main(*([name] if room == "front_door.web" else []))
 
 

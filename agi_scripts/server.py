@@ -6,7 +6,6 @@ It fails safe: whatever goes wrong closes the connection without TRIAGE_DONE, an
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import signal
 import socket
@@ -135,6 +134,7 @@ class Server:
             except TakenOver:
                 _log.warning("this process was too slow; the dialplan took the call", script=session.script)
             except Exception:
+                session.close()  # the caller first
                 _log.exception("a call's script failed; the dialplan goes on", script=session.script)
             finally:
                 session.close()
@@ -150,8 +150,6 @@ class Server:
 def main() -> None:
     """Serve calls until the process is told to end; calls in progress then go on in the dialplan."""
     given = settings()
-    level = logging.getLevelNamesMapping().get(given.log_level.upper(), logging.INFO)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
     engine = make_engine(given.database, busy_s=given.book_within_s)
     record = Record(engine, Journal(given.journal, "agi"), "ivr", given.book_within_s, APART_S)
     # An engine of its own: a look at what is published may wait for the database, a call may not.

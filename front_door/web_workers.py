@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from hotline import logs
 from hotline.database import engine
+
+
+def on_starting(server: object) -> None:
+    """Before the application is loaded."""
+    del server
+    logs.begin()
 
 
 def post_fork(server: object, worker: object) -> None:

@@ -7,7 +7,6 @@ anything changes the whole waiting line is looked at again.
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 import time
@@ -368,8 +367,6 @@ async def _end(tasks: set[asyncio.Task[Any]]) -> None:
 
 def main() -> None:
     """The calls process; talkers go on talking and waiters waiting when it ends, and the next one takes them over."""
-    level = logging.getLevelNamesMapping().get(settings().log_level.upper(), logging.INFO)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
     engine()
     try:
         asyncio.run(run(settings()))
