@@ -133,6 +133,7 @@ def test_a_killed_browsers_citizen_is_served_by_the_next_operator(product: Produ
             log.info("the desk's network: %s", lost.quality)
             assert 0 < lost.quality["jitter_ms"] < 100
             assert lost.quality["loss_percent"] < 5
+        await asyncio.to_thread(product.put_in_order)  # nobody has signed them out
 
     played(scene)
 
