@@ -65,9 +65,16 @@ def test_the_front_speaks_tls_and_http_2_and_leads_to_nothing_else_of_asterisk(p
         assert made.version() in ("TLSv1.2", "TLSv1.3")
     said = {
         path: _status(given.plain_port, path)
-        for path in ("/sign-in", "/trust", "/trust/1022.crt", "/ws", "/ari/channels")
+        for path in ("/sign-in", "/trust", "/trust/1022.crt", "/prompts", "/ws", "/ari/channels")
     }
-    assert said == {"/sign-in": 200, "/trust": 200, "/trust/1022.crt": 200, "/ws": 401, "/ari/channels": 404}
+    assert said == {
+        "/sign-in": 200,
+        "/trust": 200,
+        "/trust/1022.crt": 200,
+        "/prompts": 303,
+        "/ws": 401,
+        "/ari/channels": 404,
+    }
     with pytest.raises(OSError, match="refused"):
         _status(given.plain_port, "/", given.front_host)
 
