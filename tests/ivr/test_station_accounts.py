@@ -15,7 +15,7 @@ from ivr import adoption
 from ivr.desk import Desk, NotPossible
 from ivr.desk_commands import DeskCommands
 from tests.ivr.stage import Stage, _no_database  # noqa: F401 - the fixture is used by its name
-from tests.ivr.test_transfer import CALL, Scene, played_scene
+from tests.ivr.transfer_scene import CALL, Scene, played_scene
 
 BROWSER = "web-9"
 
