@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hotline import station_files
 from hotline.installation import InstallationFaults, read
 from hotline.secrets import secret
 from hotline.settings import PROJECT, SettingsFault, settings
@@ -44,6 +45,13 @@ def test_first_runs_at_once_end_with_one_key(tmp_path: Path) -> None:
 def test_the_shipped_installations_are_good() -> None:
     for path in (PROJECT / "installation").glob("*.toml"):
         assert read(path).hotlines
+
+
+@pytest.mark.parametrize("name", ["demo", "example"])
+def test_the_stations_of_a_shipped_installation_are_its_own_hotlines(name: str) -> None:
+    house = read(PROJECT / "installation" / f"{name}.toml")
+    hotlines, phones = {hotline.key for hotline in house.hotlines}, {phone.name for phone in house.phones}
+    assert len(station_files.read(house.stations, hotlines, phones)) > 2
 
 
 @pytest.mark.parametrize(
