@@ -1,6 +1,7 @@
 """Every table, imported in one place: what migrations and tests need to see the whole database."""
 
 from hotline import (
+    agencies,
     approvals,
     bus,
     calls,
@@ -24,6 +25,7 @@ from hotline.database import Base
 
 __all__ = [
     "Base",
+    "agencies",
     "approvals",
     "bus",
     "calls",

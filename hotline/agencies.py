@@ -1,0 +1,145 @@
+"""Agencies and their responsibilities as rows; `organisation` reads them all into what orders, clocks and pages decide with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, time
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, String, delete, false, select, true
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from hotline.database import Base
+from hotline.directory import Shift
+from hotline.geography import Geography
+from hotline.geography import of as geography_of
+from hotline.organisation import Agency, Contact, Organisation, Responsibility
+from hotline.organisation import of as organisation_of
+from hotline.unit_files import UnitRow
+from hotline.units import Unit, UnitSuccessor
+
+
+class AgencyRow(Base):
+    """An agency, a command centre or a team. Never deleted: orders and tickets of before name it."""
+
+    __tablename__ = "agency"
+    key: Mapped[str] = mapped_column(String(48), primary_key=True)
+    hotline: Mapped[str] = mapped_column(String(32), index=True)
+    name: Mapped[str] = mapped_column(String(120))
+    kind: Mapped[str] = mapped_column(String(16))
+    """agency, centre or team."""
+    level: Mapped[str] = mapped_column(String(16))
+    """commune, district or province."""
+    unit_code: Mapped[str] = mapped_column(String(8), index=True)
+    numbers: Mapped[list[str]] = mapped_column(JSON, default=list)
+    above: Mapped[str] = mapped_column(String(48), default="")
+    """Key of whom it escalates to."""
+    languages: Mapped[list[str]] = mapped_column(JSON, default=list)
+    capacity: Mapped[int] = mapped_column(default=0)
+    """Orders at once; 0: not limited."""
+    valid_from: Mapped[date] = mapped_column()
+    valid_to: Mapped[date | None] = mapped_column()
+    duty: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    """{"who", "number", "days", "from", "to"}, as in the files."""
+    contacts: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
+    active: Mapped[bool] = mapped_column(default=True, server_default=true())
+    removed: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """In no file and no published document any more; its name stays for what it did."""
+    place: Mapped[int] = mapped_column(default=0)
+    """The order among equals."""
+
+
+class ResponsibilityRow(Base):
+    """An agency answers for these categories in one unit and all that lies in it."""
+
+    __tablename__ = "responsibility"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    agency_key: Mapped[str] = mapped_column(ForeignKey("agency.key"), index=True)
+    unit_code: Mapped[str] = mapped_column(String(8), index=True)
+    categories: Mapped[list[str]] = mapped_column(JSON, default=list)
+    valid_from: Mapped[date] = mapped_column()
+    valid_to: Mapped[date | None] = mapped_column()
+
+
+def organisation(session: Session) -> Organisation:
+    """All that stands, with the units of all days. Some milliseconds; who decides often keeps it for a second."""
+    agencies = (
+        agency_of(row)
+        for row in session.scalars(
+            select(AgencyRow).where(~AgencyRow.removed).order_by(AgencyRow.hotline, AgencyRow.place)
+        )
+    )
+    responsibilities = (
+        Responsibility(tuple(row.categories), row.unit_code, row.agency_key, row.valid_from, row.valid_to)
+        for row in session.scalars(select(ResponsibilityRow).order_by(ResponsibilityRow.id))
+    )
+    return organisation_of(agencies, responsibilities, geography(session))
+
+
+def geography(session: Session) -> Geography:
+    """All units of the database, and what became of them."""
+    columns = tuple(UnitRow.__dataclass_fields__)
+    units = (
+        UnitRow(**{name: getattr(unit, name) for name in columns}) for unit in session.scalars(select(Unit))
+    )
+    links = session.scalars(select(UnitSuccessor))
+    return geography_of(units, {(link.old_id, link.new_id): link.is_partial for link in links})
+
+
+def agency_of(row: AgencyRow) -> Agency:
+    return Agency(
+        row.key, row.hotline, row.name, row.kind, row.level, row.unit_code, tuple(row.numbers), row.above,
+        tuple(row.languages), row.capacity, row.valid_from, row.valid_to,
+        tuple(
+            Shift(d["who"], d["number"], frozenset(d["days"]), time.fromisoformat(d["from"]), time.fromisoformat(d["to"]))
+            for d in row.duty
+        ),
+        tuple(Contact(**contact) for contact in row.contacts), row.active,
+    )  # fmt: skip
+
+
+def write(
+    session: Session, hotline: str, agencies: Iterable[Agency], responsibilities: Iterable[Responsibility]
+) -> None:
+    """One hotline's organisation is this now; what is not in it is removed, and only its name stays."""
+    known = {row.key: row for row in session.scalars(select(AgencyRow).where(AgencyRow.hotline == hotline))}
+    session.execute(delete(ResponsibilityRow).where(ResponsibilityRow.agency_key.in_(list(known))))
+    for place, agency in enumerate(agencies):
+        row = known.pop(agency.key, None)
+        if row is None:
+            row = AgencyRow(key=agency.key)
+            session.add(row)
+        _fill(row, agency, place)
+    for row in known.values():
+        row.removed = True
+    session.flush()  # the responsibilities refer to the agencies
+    session.add_all(
+        ResponsibilityRow(
+            agency_key=one.agency, unit_code=one.unit, categories=list(one.categories),
+            valid_from=one.valid_from, valid_to=one.valid_to,
+        )
+        for one in responsibilities
+    )  # fmt: skip
+    session.flush()
+
+
+def _fill(row: AgencyRow, agency: Agency, place: int) -> None:
+    values = {
+        "hotline": agency.hotline, "name": agency.name, "kind": agency.kind, "level": agency.level,
+        "unit_code": agency.unit, "numbers": list(agency.numbers), "above": agency.above,
+        "languages": list(agency.languages), "capacity": agency.capacity, "valid_from": agency.valid_from,
+        "valid_to": agency.valid_to, "duty": [duty_of(shift) for shift in agency.shifts],
+        "contacts": [dict(vars(contact)) for contact in agency.contacts], "active": agency.active,
+        "removed": False, "place": place,
+    }  # fmt: skip
+    for name, value in values.items():
+        if getattr(row, name, None) != value:
+            setattr(row, name, value)
+
+
+def duty_of(shift: Shift) -> dict[str, Any]:
+    """As files, forms and rows have it."""
+    return {
+        "who": shift.who, "number": shift.number, "days": sorted(shift.days),
+        "from": f"{shift.begins:%H:%M}", "to": f"{shift.ends:%H:%M}",
+    }  # fmt: skip
