@@ -242,6 +242,31 @@ def _database(given: Settings) -> Iterator[Finding]:
         yield Finding("Migrations", f"at {now or 'nothing'} of {newest}", "run ./run migrate")
 
 
+def _clocks(given: Settings) -> Iterator[Finding]:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from hotline import deadlines
+    from hotline.database import make_engine, reading
+    from hotline.events import now
+
+    engine = make_engine(given.database, busy_s=2.0)
+    try:
+        with reading(engine) as session:
+            lag = deadlines.lag(session, now())
+    except SQLAlchemyError:
+        return  # the line of the database says why
+    finally:
+        engine.dispose()
+    behind = f"{lag.late_s:.1f} s behind" if lag.overdue else "nothing overdue"
+    said = f"waiting deadlines: {lag.waiting}, {behind}"
+    wrong = deadlines.said(lag) if _is_running(given) else ""
+    yield (
+        Finding("Clocks", f"{said}; {wrong}", "restart the worker if it stays")
+        if wrong
+        else Finding("Clocks", said)
+    )
+
+
 def _ports(given: Settings) -> Iterator[Finding]:
     running = _is_running(given)
     for port in ports.all_of(given):
@@ -401,6 +426,7 @@ CHECKS: dict[str, Look] = {
     "Prompts and sounds": _prompts,
     "Redis": _redis,
     "Database": _database,
+    "Clocks": _clocks,
     "Settings": _published,
     "Journal": _journal,
     "Ports": _ports,

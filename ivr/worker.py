@@ -1,4 +1,4 @@
-"""The clocks' process: publishes what stayed behind, keeps recordings, tells of the calls that the dialplan served alone."""
+"""The clocks' process: does what is due, publishes what stayed, keeps recordings, tells of the calls that the dialplan served alone."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hotline import bus
 from hotline.database import make_engine
+from hotline.deadlines import Worker as Deadlines
+from hotline.due_work import HANDLERS
 from hotline.events import now
 from hotline.in_force import InForce
 from hotline.installation import Installation
@@ -45,7 +47,7 @@ def main() -> None:
     dialplan = Record(engine, Journal(given.journal, "dialplan"), "dialplan", WRITES_WITHIN_S)
     scheduler = BlockingScheduler(
         timezone="UTC",
-        executors={"default": ThreadPoolExecutor(4)},
+        executors={"default": ThreadPoolExecutor(5)},
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
     )
     recordings = KeptRecordings(engine, record, given.recordings, given.node)
@@ -56,6 +58,7 @@ def main() -> None:
     spoken = SpokenSettings(given, in_force.installation)
     in_force.on_change(spoken.follow)
     for name, work, every_s in (
+        ("deadlines", Deadlines(engine, HANDLERS, given.node).look, 1),
         ("sweep", partial(bus.sweep, engine), 1),
         ("trim", partial(bus.trim, engine), 3600),
         ("recordings", recordings.look, 1),

@@ -14,9 +14,10 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from hotline import documents
+from hotline import deadlines, documents
 from hotline.bus import connection
 from hotline.database import reading
+from hotline.events import now
 from hotline.secrets import secret
 from hotline.settings import settings
 from softphone_panel import desk, live_state, measures
@@ -24,9 +25,9 @@ from softphone_panel import desk, live_state, measures
 room = Blueprint("health", __name__)
 BEAT_STALE_S = 5.0
 OK = "ok"
-ANSWERED_WITHOUT = frozenset({"protocols", "redis", "settings"})
+ANSWERED_WITHOUT = frozenset({"protocols", "redis", "settings", "clocks"})
 """Without an approved protocol key 1 is RED and all others meet a human at ORANGE; Redis only wakes: a click acts in 2 s;
-where Asterisk did not take published settings the earlier ones go on."""
+where Asterisk did not take published settings the earlier ones go on; clocks that lag are done late, in order."""
 
 
 @room.get("/live")
@@ -99,12 +100,22 @@ def _settings() -> str:
     return f"Asterisk did not take what is published: {faults[0]}" if faults else OK
 
 
+def _clocks() -> str:
+    try:
+        with reading() as session:
+            lag = deadlines.lag(session, now())
+    except SQLAlchemyError:
+        return "not known while the database does not answer"
+    return deadlines.said(lag) or OK
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "database": _database,
     "redis": _redis,
     "asterisk": _asterisk,
     "protocols": _protocols,
     "settings": _settings,
+    "clocks": _clocks,
 }
 
 

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from hotline import figures
+from hotline import deadlines, figures
 from hotline.acuity import Acuity
 from hotline.calls import Call, CallState
 from hotline.database import reading
@@ -46,6 +46,7 @@ class Measures(Collector):
             yield from self._recalls(session, at)
             yield self._corrected(session, at)
             yield from self._handed_over(session, at)
+            yield from self._deadlines(session, at)
             missing = GaugeMetricFamily(
                 "hotline_protocols_unapproved", "Hotlines that answer without an approved protocol"
             )
@@ -163,6 +164,21 @@ class Measures(Collector):
             for pair in sorted(accepted):
                 family.add_metric(list(pair), counted[pair])
             yield family
+
+    def _deadlines(self, session: Session, at: datetime) -> Iterator[GaugeMetricFamily]:
+        lag = deadlines.lag(session, at)
+        for name, meaning, value in (
+            ("hotline_deadlines_waiting", "What waits for its time", lag.waiting),
+            ("hotline_deadlines_overdue", "Of these, due and not done", lag.overdue),
+            ("hotline_deadlines_lag_seconds", "How long the oldest of those has been due", lag.late_s),
+            ("hotline_deadlines_failing", "Deadlines whose work fails and is tried again", lag.failing),
+            ("hotline_clock_jump_seconds", "How far a clock jumped in the last hour", lag.jumped_s),
+            ("hotline_deadlines_beat_age_seconds", "Since the worker last looked", lag.beat_age_s),
+        ):
+            if value is not None:
+                family = GaugeMetricFamily(name, meaning)
+                family.add_metric([], value)
+                yield family
 
     def _recalls(self, session: Session, at: datetime) -> Iterator[GaugeMetricFamily]:
         due: Counter[tuple[str, str]] = Counter()

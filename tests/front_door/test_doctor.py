@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from app import app
 from front_door import __main__ as front
 from front_door import doctor, preparation
 from front_door.faults import Fault
-from hotline import database, events
+from hotline import database, deadlines, events
 from hotline.journal import Journal
 from hotline.settings import PROJECT, Settings, settings
 from ivr import approved
@@ -153,3 +154,15 @@ def test_a_broken_scoring_form_is_named_with_its_file_and_the_others_go_on(given
     assert "own.form.toml: 5 lỗi." in told
     assert "sampling.toml: 1 lỗi." in told
     assert "no form; 0 rules of sampling" in told
+
+
+def test_the_clocks_line_tells_how_far_the_worker_is_behind(
+    given: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lines("Clocks", given) == ["OK     Clocks               waiting deadlines: 0, nothing overdue"]
+    with database.transaction() as session:
+        deadlines.set(session, "test", "x", events.now() - timedelta(seconds=100))
+    assert lines("Clocks", given)[0].startswith("OK     Clocks               waiting deadlines: 1, 100.")
+    monkeypatch.setattr(doctor, "_is_running", lambda given: True)
+    (wrong,) = lines("Clocks", given)
+    assert wrong.startswith("WRONG") and "overdue deadlines: 1, the oldest for 100 s" in wrong

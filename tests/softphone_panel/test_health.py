@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import delete
 
-from hotline import documents
+from hotline import deadlines, documents
 from hotline.approvals import Approval
 from hotline.database import transaction
+from hotline.events import now
 from hotline.secrets import secret
 from hotline.settings import settings
 from softphone_panel import health
@@ -49,6 +51,20 @@ def test_settings_that_asterisk_did_not_take_are_named_and_calls_are_answered_al
     answer = app.test_client().get("/ready")
     assert (answer.status_code, answer.get_json()["degraded"]) == (200, ["settings"])
     assert "the disk is full" in answer.get_json()["parts"]["settings"]
+
+
+def test_clocks_that_lag_are_degraded_and_measured(
+    app: Flask, who: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(health.PARTS, "redis", lambda: health.OK)
+    monkeypatch.setitem(health.PARTS, "asterisk", lambda: health.OK)
+    with transaction() as session:
+        deadlines.set(session, "test", "x", now() - timedelta(seconds=100))
+    answer = app.test_client().get("/ready")
+    assert (answer.status_code, answer.get_json()["degraded"]) == (200, ["clocks"])
+    assert "the oldest for 100 s" in answer.get_json()["parts"]["clocks"]
+    lines = app.test_client().get("/metrics").text.splitlines()
+    assert any(line.startswith("hotline_deadlines_lag_seconds 100.") for line in lines)
 
 
 def test_a_fresh_beat_is_an_asterisk_that_answers(app: Flask, house: Path) -> None:
