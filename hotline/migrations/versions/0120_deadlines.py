@@ -6,7 +6,7 @@ from alembic import op
 import hotline.database
 
 revision = "0120"
-down_revision = "0090"
+down_revision = "0100"
 branch_labels = None
 depends_on = None
 
