@@ -102,14 +102,14 @@ def plan(given: Settings, desks: int) -> Plan:
 
 
 def _duty_numbers(installation: Any) -> set[str]:
-    """The hotlines' own chains, and every station's numbers and people on duty."""
-    from hotline import station_files
+    """The hotlines' own chains, and every known station's numbers and people on duty."""
+    from hotline.database import reading
+    from hotline.stations import directory
 
-    hotlines = {one.key for one in installation.hotlines}
-    phones = {phone.name for phone in installation.phones}
     found = {step.number for one in installation.hotlines for step in one.chain}
-    for station in station_files.read(installation.stations, hotlines, phones):
-        found |= {*station.numbers, *(shift.number for shift in station.shifts)}
+    with reading() as session:
+        for station in directory(session):
+            found |= {*station.numbers, *(shift.number for shift in station.shifts)}
     return found
 
 

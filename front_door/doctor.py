@@ -102,6 +102,20 @@ def _province(given: Settings) -> Iterator[Finding]:
     yield Finding("Units", f"{len(book.units)} of all times")
 
 
+def _stations(given: Settings) -> Iterator[Finding]:
+    """Whether the stations' files, with what is published over them, can be taken over at the next start."""
+    from hotline import station_documents
+
+    house = in_force.house_at_start(given)
+    faults = station_documents.file_faults(house)
+    for fault in faults[: preparation.SHOWN_FAULTS]:
+        yield Finding(
+            "Stations", f"{fault} The last known stations stand.", "correct the file and run ./run up again"
+        )
+    if not faults:
+        yield Finding("Stations", f"{len(station_documents.stations(house))} take hand-overs")
+
+
 def _published(given: Settings) -> Iterator[Finding]:
     """Whether what administrators published still fits the file, and whether Asterisk took it."""
     from sqlalchemy.exc import SQLAlchemyError
@@ -428,6 +442,7 @@ CHECKS: dict[str, Look] = {
     "Database": _database,
     "Clocks": _clocks,
     "Settings": _published,
+    "Stations": _stations,
     "Journal": _journal,
     "Ports": _ports,
     "Certificate": _certificate,

@@ -101,7 +101,9 @@ def first_of(what: str, faults: Sequence[str]) -> str:
 
 
 def stations(given: Settings) -> None:
-    """Loads the health stations and their roster. Raises Fault with every fault of the files."""
+    """Loads the health stations and their roster; with a fault in the files the last known ones stand, and calls are answered."""
+    import structlog
+
     from hotline import documents, station_files
     from hotline.database import transaction
     from hotline.station_documents import published_over
@@ -118,7 +120,15 @@ def stations(given: Settings) -> None:
                     published_over(documents.published(session)),
                 )
         except station_files.StationFaults as wrong:
-            raise Fault(str(wrong)) from None
+            structlog.get_logger(__name__).error(
+                "the stations' files cannot be used, the last known stations stand",
+                faults=len(wrong.faults), first=wrong.faults[0],
+            )  # fmt: skip
+            print(
+                first_of(
+                    "  ! The stations' files cannot be used, the last known stations stand", wrong.faults
+                )
+            )
 
 
 def first_administrator() -> str | None:

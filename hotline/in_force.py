@@ -43,6 +43,8 @@ class InForce:
         self.publication = 0
         """The last one that is known; it is in force unless `fault` says why not."""
         self.fault = ""
+        self.house = House(self._raw, self._path)
+        """What the installation was made of."""
         self.installation = self._first()
         self._on_change: list[Callable[[Installation], None]] = []
         self._looked_s = float("-inf")
@@ -100,14 +102,15 @@ class InForce:
 
     def _take(self, found: dict[Name, Content]) -> bool:
         """Put this in force; False when it contradicts itself, and then the last known values stand."""
+        house = House(self._raw, self._path, found)
         try:
-            self.installation = in_force(House(self._raw, self._path, found))
+            self.installation = in_force(house)
         except InstallationFaults as wrong:
             # Each was judged before it was published: the file has been changed under them.
             self.fault = wrong.faults[0]
             log.error("published settings do not fit the installation file", faults=len(wrong.faults))
             return False
-        self.fault = ""
+        self.house, self.fault = house, ""
         log.info("settings are in force", publication=self.publication)
         return True
 
@@ -118,8 +121,12 @@ class InForce:
             text = json.dumps(kept["documents"], ensure_ascii=False)
             if hashlib.sha256(text.encode()).hexdigest() != kept["sha256"]:
                 raise ValueError("the copy is damaged")
-            found = {(kind, key): content for kind, key, content in kept["documents"]}
-            return in_force(House(self._raw, self._path, found))
+            house = House(
+                self._raw, self._path, {(kind, key): content for kind, key, content in kept["documents"]}
+            )
+            in_it = in_force(house)
+            self.house = house
+            return in_it
         except FileNotFoundError:
             return alone
         except (OSError, ValueError, KeyError, TypeError, InstallationFaults) as error:
@@ -139,10 +146,19 @@ class InForce:
 
 def at_start(given: Settings) -> Installation:
     """For what runs once: what is in force now, as far as the database can be asked. Raises InstallationFaults."""
+    return _once(given).installation
+
+
+def house_at_start(given: Settings) -> House:
+    """The file with what is published, for what runs once. Raises InstallationFaults."""
+    return _once(given).house
+
+
+def _once(given: Settings) -> InForce:
     engine = make_engine(given.database, busy_s=2.0)
     try:
         here = InForce(given, engine)
         here.look()
-        return here.installation
+        return here
     finally:
         engine.dispose()

@@ -20,18 +20,27 @@ from hotline.toml_table import Fault
 
 
 def file_tables(house: House) -> Mapping[str, Any]:
-    """The stations of the installation's files by key; what cannot be read is told at the start, not here."""
-    paths = (house.path.parent / str(name) for name in house.raw.get("stations", []))
-    return _read(_dated(paths))
+    """The stations of the installation's files by key; `file_faults` tells what could not be read."""
+    return _read(_files(house))[0]
+
+
+def file_faults(house: House) -> tuple[Fault, ...]:
+    """Everything for which the files cannot be taken over with what is published: meanwhile the last known stations stand."""
+    return (*_read(_files(house))[1], *_faults(house))
+
+
+def _files(house: House) -> tuple[tuple[Path, int], ...]:
+    return _dated(house.path.parent / str(name) for name in house.raw.get("stations", []))
 
 
 def _dated(paths: Iterable[Path]) -> tuple[tuple[Path, int], ...]:
-    return tuple((path, path.stat().st_mtime_ns) for path in paths if path.exists())
+    return tuple((path, path.stat().st_mtime_ns if path.exists() else 0) for path in paths)
 
 
 @lru_cache(maxsize=2)
-def _read(files: tuple[tuple[Path, int], ...]) -> Mapping[str, Any]:
-    return station_files.tables((path for path, _ in files), [])
+def _read(files: tuple[tuple[Path, int], ...]) -> tuple[Mapping[str, Any], tuple[Fault, ...]]:
+    faults: list[Fault] = []
+    return station_files.tables((path for path, _ in files), faults), tuple(faults)
 
 
 @lru_cache(maxsize=2)
@@ -70,7 +79,13 @@ def _first(house: House, key: str) -> Content:
 
 
 def _judge(house: House, key: str, content: Content) -> list[Fault]:
-    """What is wrong with this station, and what its change makes wrong with others."""
+    """What is wrong with this station, and what its change makes wrong with others; nothing is published over unread files."""
+    unread = _read(_files(house))[1]
+    if unread:
+        return [
+            Fault(f"{fault.vi} Sửa tệp trước rồi công bố.", f"{fault.en} Mend the file first.")
+            for fault in unread
+        ]
     before = _faults(house)
     after = _faults(house.with_content(STATION, key, content))
     return [fault for fault in after if fault.where == station_tables.where(key) or fault not in before]

@@ -1,10 +1,10 @@
-"""Stations and their roster out of a TOML file into the database; a broken file changes nothing, and all its faults come at once.
+"""Stations and their roster out of TOML files into the database; a broken file changes nothing, and all its faults come at once.
 
 What is published in the browser (`hotline.station_documents`) stands over the files.
 """
 
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,16 @@ from sqlalchemy.orm import Session
 from hotline import station_tables
 from hotline.directory import Station
 from hotline.stations import ShiftRow, StationRow
+from hotline.toml_table import Fault
 
 
 class StationFaults(ValueError):  # noqa: N818 - exceptions are named by the fact
-    """The files cannot be used; `faults` are sentences with file and station."""
+    """The files cannot be used; `faults` are sentences with file and station, `told` the same in two languages."""
 
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = tuple(faults)
+    def __init__(self, told: Sequence[Fault]) -> None:
+        super().__init__("\n".join(str(fault) for fault in told))
+        self.told = tuple(told)
+        self.faults = tuple(str(fault) for fault in told)
 
 
 def load(
@@ -81,32 +83,48 @@ def read(
     published: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Station]:
     """The stations of the files in their order, and of what was published; StationFaults with every fault of every file."""
-    faults: list[str] = []
+    faults: list[Fault] = []
     found = {**tables(paths, faults), **(published or {})}
     result = station_tables.read(found, hotlines, phones)
-    faults += [str(fault) for fault in result.faults]
+    faults += result.faults
     if faults:
         raise StationFaults(faults)
     return list(result.stations)
 
 
-def tables(paths: Iterable[Path], faults: list[str]) -> dict[str, Any]:
+def tables(paths: Iterable[Path], faults: list[Fault]) -> dict[str, Any]:
     """The stations' tables of all the files by their keys, as they stand there."""
     found: dict[str, Any] = {}
     for path in paths:
         for key, table in _tables(path, faults).items():
             if key in found:
-                faults.append(f"{path.name}: {station_tables.where(key)} stands in two files.")
+                here = station_tables.where(key)
+                faults.append(
+                    Fault(
+                        f"Trạm {key} có trong hai tệp, tệp sau là {path.name}.",
+                        f"{path.name}: {here} stands in two files.",
+                        here,
+                    )
+                )
             found[key] = table
     return found
 
 
-def _tables(path: Path, faults: list[str]) -> Mapping[str, Any]:
+def _tables(path: Path, faults: list[Fault]) -> Mapping[str, Any]:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        faults.append(f"The stations' file {path} cannot be read: {error}.")
+        faults.append(
+            Fault(
+                f"Tệp trạm {path.name} không đọc được: {error}.",
+                f"The stations' file {path} cannot be read: {error}.",
+            )
+        )
         return {}
-    faults += [f"{path.name} has an unknown table {name}." for name in raw if name != "station"]
+    faults += [
+        Fault(f"Tệp trạm {path.name} có bảng lạ {name}.", f"{path.name} has an unknown table {name}.")
+        for name in raw
+        if name != "station"
+    ]
     tables = raw.get("station", {})
     return tables if isinstance(tables, dict) else {}

@@ -77,6 +77,7 @@ def index() -> str:
             entries=entries,
             begun=[one for one in documents.drafts(session, HOTLINE) if one.key not in HOTLINE.keys(house)],
             doors={h.key: _door(h, province, at) for h in province.hotlines},
+            file_faults=station_settings.file_faults(house),
             **_followed(session),
         )
 

@@ -14,10 +14,11 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from hotline import deadlines, documents
+from hotline import deadlines, documents, station_documents
 from hotline.bus import connection
 from hotline.database import reading
 from hotline.events import now
+from hotline.installation import InstallationFaults
 from hotline.secrets import secret
 from hotline.settings import settings
 from softphone_panel import desk, live_state, measures
@@ -25,9 +26,10 @@ from softphone_panel import desk, live_state, measures
 room = Blueprint("health", __name__)
 BEAT_STALE_S = 5.0
 OK = "ok"
-ANSWERED_WITHOUT = frozenset({"protocols", "redis", "settings", "clocks"})
+ANSWERED_WITHOUT = frozenset({"protocols", "redis", "settings", "stations", "clocks"})
 """Without an approved protocol key 1 is RED and all others meet a human at ORANGE; Redis only wakes: a click acts in 2 s;
-where Asterisk did not take published settings the earlier ones go on; clocks that lag are done late, in order."""
+where Asterisk did not take published settings, or a stations' file has a fault, the earlier ones go on; clocks that lag are
+done late, in order."""
 
 
 @room.get("/live")
@@ -109,6 +111,15 @@ def _clocks() -> str:
     return deadlines.said(lag) or OK
 
 
+def _stations() -> str:
+    try:
+        with reading() as session:
+            faults = station_documents.file_faults(documents.house(session, settings().installation))
+    except (SQLAlchemyError, InstallationFaults):
+        return OK  # the database's line, or the settings', says so
+    return f"the last known stations stand, for {faults[0]}".rstrip(".") if faults else OK
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "database": _database,
     "redis": _redis,
@@ -116,6 +127,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "protocols": _protocols,
     "settings": _settings,
     "clocks": _clocks,
+    "stations": _stations,
 }
 
 

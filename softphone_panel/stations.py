@@ -65,7 +65,7 @@ def index() -> str:
         shown_rows = [r for r in rows if _fits(r, text) and hotline in ("", r.station.hotline)]
         return render_template(
             "stations.html", rows=shown_rows, total=len(rows), text=text, hotline=hotline, at=at,
-            level_word=station_settings.level_word,
+            level_word=station_settings.level_word, file_faults=station_settings.file_faults(house),
         )  # fmt: skip
 
 

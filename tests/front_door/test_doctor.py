@@ -13,8 +13,10 @@ from front_door import __main__ as front
 from front_door import doctor, preparation
 from front_door.faults import Fault
 from hotline import database, deadlines, events
+from hotline.directory import Station
 from hotline.journal import Journal
 from hotline.settings import PROJECT, Settings, settings
+from hotline.stations import directory
 from ivr import approved
 
 DEMO = PROJECT / "installation" / "demo.toml"
@@ -73,6 +75,34 @@ def test_a_broken_units_file_is_named_with_its_line(given: Settings, tmp_path: P
         preparation.units(given)
     assert str(told.value).startswith("The units files cannot be used:\n  units.csv line 2")
     assert "more: mend these first" in str(told.value)
+
+
+def test_a_fault_in_a_stations_file_keeps_the_last_known_stations_and_is_told(
+    given: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "stations.toml"
+    file.write_text((DEMO.parent / "stations" / "demo.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    write(given, '"stations/demo.toml"', f'"{file}"')
+    preparation.stations(given)
+    before = known()
+    assert (len(before), capsys.readouterr().out) == (40, "")
+    assert lines("Stations", given) == ["OK     Stations             40 take hand-overs"]
+    for broken in (
+        "[station.x\n",
+        file.read_text(encoding="utf-8").replace('level = "district"', 'level = "?"', 1),
+    ):
+        file.write_text(broken, encoding="utf-8")
+        preparation.stations(given)
+        assert known() == before
+        assert "the last known stations stand" in capsys.readouterr().out
+        (line,) = lines("Stations", given)
+        assert "WRONG  Stations" in line
+        assert "The last known stations stand." in line
+
+
+def known() -> list[Station]:
+    with database.reading() as session:
+        return list(directory(session))
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from front_door import preparation
-from hotline import documents, unit_files
+from hotline import documents, installation, unit_files
 from hotline.database import reading, transaction
 from hotline.directory import Directory
 from hotline.in_force import InForce
@@ -164,6 +165,25 @@ def test_a_new_start_loads_what_was_published_and_not_the_files_alone(signed_in:
     with reading() as session:
         assert len(session.scalars(select(StationRow)).all()) == 40
         assert len(session.scalars(select(ShiftRow)).all()) == 22
+
+
+def test_a_broken_file_is_told_on_the_pages_and_nothing_is_published_over_it(
+    signed_in: SignedIn, house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = signed_in("quantri")
+    saved(client, numbers=["02713568019"])
+    before = numbers()
+    file = house / "broken.toml"
+    file.write_text("[station.x\n", encoding="utf-8")
+    raw = {**installation.raw(settings().installation), "stations": [str(file)]}
+    monkeypatch.setattr(installation, "raw", lambda path: raw)
+    for path in ("/stations", "/settings"):
+        assert "Tệp trạm broken.toml không đọc được" in client.get(path).text
+    ready = client.get("/ready").get_json()
+    assert "the last known stations stand" in ready["parts"]["stations"]
+    assert post(client, PAGE, "/publish")[0] == 422
+    assert "Sửa tệp trước rồi công bố." in client.get(PAGE).text
+    assert numbers() == before
 
 
 def test_calls_reads_the_stations_again_as_soon_as_one_was_published(signed_in: SignedIn) -> None:
