@@ -17,6 +17,7 @@
   // --- fragments: fetched by htmx, 204 when nothing changed -------------------------------------------
   const busy = new Set();
   const stale = new Set();
+  const refused = new Set();
   function read(part) {
     if (busy.has(part.id)) { stale.add(part.id); return; }
     if (part.contains(document.activeElement) && document.activeElement.matches("select, input")) {
@@ -58,7 +59,7 @@
   document.addEventListener("htmx:afterRequest", (event) => {
     const { xhr, target } = event.detail;
     const digest = xhr?.getResponseHeader?.("X-Seen");
-    if (digest && target?.id && target !== pressed) seen.set(target.id, digest);
+    if (digest && target?.id && target !== pressed && !refused.delete(target.id)) seen.set(target.id, digest);
   });
   let pressed = null;           // nor under somebody's finger: a click needs its button from down to up
   document.addEventListener("pointerdown", (event) => { pressed = event.target.closest?.("[data-live-from]") || null; });
@@ -74,20 +75,59 @@
     event.detail.shouldSwap = false;
     stale.add(pressed.id);
   });
-  const chosen = new Map();     // what somebody chose and has not sent yet stays chosen when its part is drawn anew
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.detail.requestConfig?.verb !== "get") return;
-    for (const select of event.detail.target?.querySelectorAll?.("form[data-once] select[id]") || []) {
-      const first = [...select.options].find((option) => option.defaultSelected) || select.options[0];
-      if (select.value !== first?.value) chosen.set(select.id, select.value);
+  // What somebody typed, chose or opened and has not sent yet stays when its part is drawn anew. Ids name the thing
+  // (a recall, a call), and a form's address and call say for whom it was: nothing moves to another person's row.
+  const typed = new Map(), picked = new Map(), opened = new Set();
+  const UNSENT = ["select[id]", "textarea[id]", "input[id]:not([type=hidden], [type=radio], [type=file])"]
+    .map((one) => "form[data-once] " + one).join();
+  const forWhom = ({ form }) => form.action + " " + (form.elements.call_id?.value || "");
+  function touched(field) {
+    if (field.matches("select")) {
+      return field.value !== ([...field.options].find((option) => option.defaultSelected) || field.options[0])?.value;
     }
+    return field.type === "checkbox" ? field.checked !== field.defaultChecked : field.value !== field.defaultValue;
+  }
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { target, requestConfig } = event.detail;
+    typed.clear();
+    opened.clear();
+    if (requestConfig?.verb !== "get") picked.clear();
+    if (requestConfig?.verb !== "get" || !event.detail.shouldSwap || !target?.querySelectorAll) return;
+    const hand = document.activeElement;
+    if (busy.has(target.id) && target.contains(hand) && hand.matches("select, input")) {
+      event.detail.shouldSwap = false;      // they began to type while this reading was on its way
+      refused.add(target.id);
+      stale.add(target.id);
+      return;
+    }
+    for (const field of target.querySelectorAll(UNSENT)) {
+      if (touched(field)) typed.set(field.id, [forWhom(field), field.type === "checkbox" ? field.checked : field.value]);
+    }
+    for (const radio of target.querySelectorAll("form[data-once] input[type=radio]:checked")) {
+      if (!radio.defaultChecked) picked.set(radio.name, [forWhom(radio), radio.value]);
+    }
+    for (const { id } of target.querySelectorAll("details[open] > summary[id]")) opened.add(id);
   });
   document.addEventListener("htmx:afterSwap", () => {
-    for (const [id, value] of chosen) {
-      const select = document.getElementById(id);
-      if ([...(select?.options || [])].some((option) => option.value === value && !option.disabled)) select.value = value;
+    let searches = false;
+    for (const [id, [whom, value]] of typed) {
+      const field = document.getElementById(id);
+      if (!field?.form || forWhom(field) !== whom) continue;
+      searches ||= field.matches("[hx-get]");
+      if (field.type === "checkbox") field.checked = value;
+      else if (!field.matches("select") || [...field.options].some((option) => option.value === value && !option.disabled)) field.value = value;
     }
-    chosen.clear();
+    for (const id of opened) document.getElementById(id)?.parentElement.setAttribute("open", "");
+    for (const [name, [whom, value]] of picked) {
+      for (const radio of document.querySelectorAll(`form[data-once] input[type=radio][name="${name}"]`)) {
+        if (radio.value === value && forWhom(radio) === whom) radio.checked = true;
+      }
+    }
+    for (const id of searches ? typed.keys() : []) {
+      const field = document.getElementById(id);
+      if (field?.matches("[hx-get]")) htmx.trigger(field, "input");   // its list is found again
+    }
+    if (!searches) picked.clear();
     tick();
     freshClicks();
   });
