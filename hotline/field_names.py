@@ -82,6 +82,12 @@ FIELD_NAMES: Mapping[str, FieldName] = {
         "Để người chờ biết máy vẫn nối.",
         "So that nobody believes the line is dead.",
     ),
+    "retired": FieldName(
+        "Ngừng tổng đài này",
+        "Retire this hotline",
+        "Không nhận cuộc gọi mới: số gọi đến về tổng đài của đường trung kế. Phiếu và lịch sử ở lại; bỏ dấu là mở lại.",
+        "No new calls: its numbers go to the trunk's hotline. Tickets and history stay; untick to open it again.",
+    ),
     "hours": FieldName(
         "Giờ làm việc",
         "Opening hours",

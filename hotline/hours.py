@@ -251,7 +251,13 @@ MOVING = {
         ("2026-02-16", "2026-02-20", "Tết Nguyên đán Bính Ngọ"),
         ("2026-04-26", "2026-04-27", "Giỗ Tổ Hùng Vương và ngày nghỉ bù"),
         ("2026-09-01", "2026-09-01", "Nghỉ liền kề Quốc khánh"),
-    )
+    ),
+    2027: (
+        ("2027-02-05", "2027-02-11", "Tết Nguyên đán Đinh Mùi và ngày nghỉ bù"),
+        ("2027-04-16", "2027-04-16", "Giỗ Tổ Hùng Vương"),
+        ("2027-05-03", "2027-05-03", "Nghỉ bù Quốc tế Lao động"),
+        ("2027-09-03", "2027-09-03", "Nghỉ liền kề Quốc khánh"),
+    ),
 }
 """Those of the moon and of the yearly decision: first values, which a province corrects to its own notice."""
 

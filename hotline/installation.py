@@ -75,6 +75,8 @@ class Hotline:
     """A caller below ORANGE who has waited this long is offered a callback or a message."""
     hours: tuple[Span, ...] = ()
     """When it is open; without any, always."""
+    retired: bool = False
+    """Takes no new calls: its numbers lead to the trunk's own hotline. What it has begun is brought to its end."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,11 @@ class Installation:
     """Key of the trunk that carries the hotline's own calls; empty: the first."""
     aliases: dict[str, str] = field(default_factory=dict)
     """Called digits to hotline key, made from the hotlines' numbers."""
+
+    @property
+    def in_service(self) -> tuple[Hotline, ...]:
+        """The hotlines that take calls; at least one."""
+        return tuple(h for h in self.hotlines if not h.retired)
 
     def hotline(self, key: str) -> Hotline:
         return next(h for h in self.hotlines if h.key == key)
@@ -227,7 +234,7 @@ def _hotline(key: str, t: Table) -> Hotline:
         emergency_number=t.take("emergency_number", str, "115"), chain=duties, units_parent=t.take("units_parent", str, ""),
         areas=areas,
         shared_numbers=t.texts("shared_numbers"), wait_limit_s=t.number("wait_limit_s", 600, 10, 3600),
-        hours=read_spans(t),
+        hours=read_spans(t), retired=t.take("retired", bool, False),
     )  # fmt: skip
     for name, number in (
         ("outbound_number", hotline.outbound_number),
@@ -286,6 +293,8 @@ def _trunk(key: str, t: Table) -> Trunk:
 def _aliases(hotlines: tuple[Hotline, ...], faults: list[Fault]) -> dict[str, str]:
     aliases: dict[str, str] = {}
     for hotline in hotlines:
+        if hotline.retired:
+            continue
         table = Table("", {}, faults)
         for number in hotline.numbers:
             known = aliases.setdefault(digits(number), hotline.key)
@@ -306,12 +315,19 @@ def _aliases(hotlines: tuple[Hotline, ...], faults: list[Fault]) -> dict[str, st
 
 def _contradictions(installation: Installation, top: Table) -> None:
     keys = {h.key for h in installation.hotlines}
+    retired = {h.key: h.name for h in installation.hotlines if h.retired}
 
     def wrong(vi: str, en: str, field: str = "") -> None:
         top.faults.append(Fault(vi, en, field=field))
 
     if not keys:
         wrong("Chưa có tổng đài nào.", "There is no [hotline.…]: add one.")
+    elif len(retired) == len(keys):
+        wrong(
+            "Đây là tổng đài cuối cùng còn nhận cuộc gọi: không ngừng được.",
+            "The last hotline that takes calls cannot be retired.",
+            "retired",
+        )
     if not installation.trunks:
         wrong("Chưa có đường trung kế nào.", "There is no [trunk.…]: without one nobody can call.")
     for key in keys:
@@ -326,6 +342,14 @@ def _contradictions(installation: Installation, top: Table) -> None:
             wrong(
                 f"Đường trung kế {trunk.key}: không có tổng đài {trunk.hotline}.",
                 f"{where}: there is no hotline {trunk.hotline!r}.",
+            )
+        if trunk.hotline in retired:
+            wrong(
+                f"Đường trung kế {trunk.key} đưa 1022 và số lạ về {retired[trunk.hotline]}: hãy đổi `hotline` của đường này"
+                " trong tệp cài đặt trên máy chủ trước khi ngừng.",
+                f"{where} leads 1022 and unknown numbers to {trunk.hotline}: change its hotline in the installation file"
+                " before that one is retired.",
+                "retired",
             )
         if trunk.register and not (trunk.username and trunk.password):
             wrong(

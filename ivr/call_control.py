@@ -88,7 +88,7 @@ class CallControl:
         if visit is not None:
             visit.heard(event)
         elif event.kind == "StasisStart" and event.args[:1] == ("caller",):
-            hotline = event.args[1] if len(event.args) > 1 else self.floor.installation.hotlines[0].key
+            hotline = event.args[1] if len(event.args) > 1 else self.floor.installation.in_service[0].key
             caller = Caller.from_channel(self.floor, event.channel, hotline)
             caller.enter()
             self.serve()

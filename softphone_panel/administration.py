@@ -20,7 +20,7 @@ from hotline.database import reading, transaction
 from hotline.document_kinds import HOLIDAYS, HOTLINE, HOURS, KINDS, in_force
 from hotline.documents import Content, Follower, House, Kind, Refused, Version
 from hotline.events import now
-from hotline.hours import DayPlan, is_open, next_opening, of_the_country, plan_of
+from hotline.hours import MOVING, DayPlan, is_open, next_opening, of_the_country, plan_of
 from hotline.installation import Hotline, Installation, InstallationFaults
 from hotline.settings import settings
 from hotline.station_documents import STATION
@@ -29,6 +29,7 @@ from hotline.units import VIETNAM
 from ivr import approved
 from softphone_panel import desk, setting_forms, shown, station_settings
 from softphone_panel.faults import InputFault
+from softphone_panel.retiring import retiring
 from softphone_panel.setting_forms import FORMS, Change
 from softphone_panel.words import language, say
 
@@ -36,8 +37,6 @@ room = Blueprint("administration", __name__, url_prefix="/settings")
 
 PREVIEW_DAYS = 14
 NEW_KEY = re.compile(r"[a-z][a-z0-9]{1,31}")
-HOLIDAY_YEARS = (2026,)
-"""Years whose moving holidays are known."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def begin() -> tuple[str, int] | Response:
             )
         if like not in known:
             abort(404)
-        content = {**house.content(HOTLINE, like), "name": "", "numbers": [], "prefix": ""}
+        content = {**house.content(HOTLINE, like), "name": "", "numbers": [], "prefix": "", "retired": False}
         documents.save(session, house, HOTLINE, key, content, by=current_user.username, seen="0.0")
     flash(say("Đã tạo bản nháp của tổng đài mới: hãy điền tên, số gọi và chữ đầu số phiếu rồi công bố."))
     return redirect(_place("hotline", key), 303)
@@ -240,13 +239,13 @@ def _page(
         else _choices(session, house, content),
         weekdays=shown.WEEKDAYS,
         zipped=lambda plans: zip(*plans.values(), strict=True),
-        holiday_years=HOLIDAY_YEARS,
+        holiday_years=[year for year in MOVING if year >= now().astimezone(VIETNAM).year],
         action=lambda name: (
             url_for(f"administration.{name}", kind=kind.name, key=key)
             if key
             else url_for(f"administration.{name}", kind=kind.name)
         ),
-        **_met(kind, house, would),
+        **_met(session, kind, key, house, would),
         **(_of_station(session, key, house, would) if kind is STATION else {}),
         **_followed(session),
     )
@@ -307,18 +306,21 @@ def _choices(session: Session, house: House, content: Content) -> Mapping[str, S
     }
 
 
-def _met(kind: Kind, house: House, would: House) -> dict[str, Any]:
+def _met(session: Session, kind: Kind, key: str, house: House, would: House) -> dict[str, Any]:
     """What callers will meet if the draft is published; nothing while it has faults."""
     try:
         before, after = in_force(house), in_force(would)
     except InstallationFaults:
-        return {"leads": (), "plans": {}}
-    leads = setting_forms.leads(before.aliases, after.aliases) if kind.name == "hotline" else ()
+        return {"leads": (), "plans": {}, "retiring": None}
+    leads = setting_forms.leads(before.aliases, after.aliases) if kind is HOTLINE else ()
     plans: dict[str, list[DayPlan]] = {}
     if kind in (HOURS, HOLIDAYS):
         today = now().astimezone(VIETNAM).date()
-        plans = {h.name: plan_of(h.hours, after.holidays, h.key, today, PREVIEW_DAYS) for h in after.hotlines}
-    return {"leads": leads, "plans": plans}
+        plans = {
+            h.name: plan_of(h.hours, after.holidays, h.key, today, PREVIEW_DAYS) for h in after.in_service
+        }
+    ends = retiring(session, before, after, key) if kind is HOTLINE else None
+    return {"leads": leads, "plans": plans, "retiring": ends}
 
 
 def _of_station(session: Session, key: str, house: House, would: House) -> dict[str, Any]:

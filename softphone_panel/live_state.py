@@ -129,7 +129,7 @@ def read(session: Session, province: Installation, serves: Callable[[str], bool]
 def unapproved(session: Session, province: Installation) -> tuple[str, ...]:
     """Hotlines whose protocol nobody has approved: they play only "emergency, press 1"."""
     approved = set(session.scalars(select(Approval.name).distinct()))
-    return tuple(h.name for h in province.hotlines if h.protocol not in approved)
+    return tuple(h.name for h in province.in_service if h.protocol not in approved)
 
 
 def _unit_names(session: Session, codes: set[str]) -> dict[str, str]:

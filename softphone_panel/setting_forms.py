@@ -59,6 +59,7 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
         Field("prefix", "text", required=True),
         Field("units_parent", "text"),
         Field("areas", "pairs", ()),
+        Field("retired", "yes", default=False),
     ),
     "hours": (Field("hours", "hours", ()),),
     "holidays": (Field("holidays", "holidays", ()),),

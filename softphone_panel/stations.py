@@ -111,7 +111,7 @@ def add() -> tuple[str, int] | Response:
     try:
         if not 2 <= len(name) <= station_tables.NAME_AT_MOST:
             raise InputFault("name", say("Ô “Tên trạm”: hãy viết từ 2 đến 120 ký tự."))
-        if level not in LEVELS or hotline not in {h.key for h in desk.province().hotlines}:
+        if level not in LEVELS or hotline not in {h.key for h in desk.province().in_service}:
             raise InputFault("level", say("Ô “Cấp” và “Tổng đài”: hãy chọn trong danh sách."))
         with transaction() as session:
             house = _house(session)

@@ -6,11 +6,16 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
+import asterisk_conf
 from hotline import documents
 from hotline.database import reading, transaction
 from hotline.document_kinds import HOLIDAYS, HOTLINE, HOURS, RULES, in_force
+from hotline.installation import Installation
+from hotline.operators import Operator
 from hotline.settings import settings
+from hotline.tickets import Ticket
 from softphone_panel import setting_forms
 from softphone_panel.setting_forms import FORMS
 from tests.softphone_panel.conftest import Client, SignedIn, hidden
@@ -151,6 +156,7 @@ def test_the_countrys_holidays_are_added_with_one_click_and_what_stands_stays(si
     assert {"2026-01-01", "2026-04-30", "2026-05-01"} < set(found)
     assert found["2026-09-02"] == "Quốc khánh (trực nửa ngày)"
     assert "Tết Nguyên đán Bính Ngọ" in page
+    assert 'value="2027"' in page
 
 
 def test_what_the_telephone_system_could_not_take_stands_on_the_page(signed_in: SignedIn) -> None:
@@ -197,6 +203,50 @@ def test_a_new_hotline_whose_draft_is_thrown_away_has_never_been(signed_in: Sign
     answer = client.post(page + "/discard", data={"seen": seen})
     assert answer.headers["Location"] == "/settings"
     assert client.get(page).status_code == 404
+
+
+def test_a_retired_hotline_takes_no_new_calls_keeps_what_it_has_and_opens_again(
+    app: Flask, signed_in: SignedIn
+) -> None:
+    client, page = signed_in("quantri"), "/settings/hotline/dongnai"
+    client.post("/settings/new-hotline", data={"key": "dongnai", "like": "binhphuoc"})
+    typed = form_of(HOTLINE, "binhphuoc", name="Tổng đài 1022 Đồng Nai", numbers="02511022", prefix="DN")
+    post(client, page, **typed)
+    post(client, page, "/publish")
+    with transaction() as session:
+        session.scalars(select(Operator).where(Operator.username == "lan")).one().hotlines = ["dongnai"]
+        session.scalars(select(Ticket)).first().hotline = "dongnai"  # type: ignore[union-attr]  # the morning has tickets
+    said = post(client, page, **typed, retired="yes")[1]
+    assert (
+        "02511022</span> → Tổng đài 1022 Bình Phước (từ vnpt); Tổng đài 1022 Bình Dương (từ viettel)" in said
+    )
+    assert "1 phiếu chưa xong và 0 cuộc phải gọi lại ở lại như cũ." in said
+    assert "sẽ không còn nhận cuộc nào: Lê Thị Lan." in said
+    assert post(client, page, "/publish")[0] == 303
+    stands = in_force_now()
+    assert "02511022" not in stands.aliases
+    assert stands.hotline("dongnai").name == "Tổng đài 1022 Đồng Nai"
+    dialplan = asterisk_conf.live_files(settings(), stands).texts["extensions.conf"]
+    assert "exten => 02511022," not in dialplan
+    assert "[duty-dongnai]" in dialplan  # for who is on the line
+    app.config["IN_FORCE"]._looked_s = float("-inf")  # a second later
+    assert "đã ngừng" in client.get("/settings").text
+    assert '<option value="dongnai"' not in client.get("/stations/new").text
+    assert '<option value="dongnai"' in client.get("/tickets").text
+    assert post(client, page, "/undo", number="1")[0] == 303
+    assert in_force_now().aliases["02511022"] == "dongnai"
+
+
+def in_force_now() -> Installation:
+    with reading() as session:
+        return in_force(documents.house(session, settings().installation))
+
+
+def test_a_hotline_that_a_trunk_leads_to_is_not_retired(signed_in: SignedIn) -> None:
+    client = signed_in("quantri")
+    said = post(client, HOTLINE_PAGE, **form_of(HOTLINE, "binhphuoc", retired="yes"))[1]
+    assert "Đường trung kế vnpt đưa 1022 và số lạ về Tổng đài 1022 Bình Phước" in said
+    assert post(client, HOTLINE_PAGE, "/publish")[0] == 422
 
 
 @pytest.mark.parametrize("seen", ["", "x", "0", "99.99", "0.0.0"])
