@@ -340,6 +340,111 @@ class LegRecordingKept(Event):
     sha256: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class OrderIssued(Event):
+    """An order to one or several teams is written; they are told at once, or when it is approved."""
+
+    order_id: str
+    ticket_id: str
+    hotline: str
+    number: int
+    state: str
+    """A value of hotline.orders.OrderState."""
+    category: str
+    acuity: str
+    what: str
+    place: str
+    unit_code: str
+    due_at: datetime
+    by: str
+    centre: str = ""
+    plan: tuple[dict[str, Any], ...] = ()
+    """The assignments: {"assignment_id", "team", "name", "level", "numbers"}."""
+    teams: tuple[str, ...] = ()
+    """Their names, for who reads the ticket."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderChanged(Event):
+    """The whole order goes into another state: approved, refused, recalled, done; or its deadline passed."""
+
+    order_id: str
+    state: str
+    by: str = ""
+    reason: str = ""
+    overdue: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApprovalAsked(Event):
+    """A committee is asked for its word about an order."""
+
+    order_id: str
+    approval_id: str
+    by: str
+    reason: str
+    due_at: datetime
+    centre: str = ""
+    centre_name: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApprovalDecided(Event):
+    """A committee's word, or that there was none in time."""
+
+    order_id: str
+    approval_id: str
+    state: str
+    """A value of hotline.orders.ApprovalState."""
+    by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssignmentMade(Event):
+    """One more team for an order: it was given to another, or nobody of the first said yes and the level above is asked."""
+
+    order_id: str
+    assignment_id: str
+    team_name: str
+    plan: tuple[dict[str, Any], ...]
+    instead_of: str = ""
+    why: str = ""
+    """climbed, replaced or added."""
+    by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssignmentMoved(Event):
+    """A team's part goes into another state: who said it, by what means, from where."""
+
+    order_id: str
+    assignment_id: str
+    state: str
+    """A value of hotline.orders.AssignmentState."""
+    happening: str
+    by: str = ""
+    means: str = ""
+    team_name: str = ""
+    note: str = ""
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderTried(Event):
+    """A number of a team is rung for an order, or what became of it."""
+
+    order_id: str
+    assignment_id: str
+    dial_id: str
+    """The call that is made: only its own result counts."""
+    place: int
+    name: str
+    state: str
+    """A value of hotline.orders.TryState."""
+
+
 EVENTS: dict[str, type[Event]] = {
     c.__name__: c
     for c in (
@@ -348,6 +453,7 @@ EVENTS: dict[str, type[Event]] = {
         CallLeftToDialplan, MessageStarted, UnitChosen, CallbackNumberGiven, CallEnded, RecallDue, RecallChanged, RecallTried,
         OperatorChanged, RecordingKept, RecordingMissing,
         TransferAsked, TransferMoved, TransferNoteSpoken, StationTried, LegRecordingKept,
+        OrderIssued, OrderChanged, ApprovalAsked, ApprovalDecided, AssignmentMade, AssignmentMoved, OrderTried,
     )
 }  # fmt: skip
 
@@ -373,7 +479,7 @@ def from_plain(plain: dict[str, Any]) -> Event:
     for name, value in values.items():
         if name.endswith("at") and name in ("at", "due_at", "next_try_at") and isinstance(value, str):
             values[name] = datetime.fromisoformat(value)
-    for name in ("path", "plan"):
+    for name in ("path", "plan", "teams"):
         if isinstance(values.get(name), list):
             values[name] = tuple(values[name])
     return kind(**values)

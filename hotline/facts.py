@@ -22,6 +22,15 @@ from hotline.bus import LIVE, announce
 from hotline.calls import CallState, Leg
 from hotline.database import Base, Moment, Prepared
 from hotline.operators import OperatorEntry, OperatorPresence
+from hotline.order_facts import (
+    approval_asked,
+    approval_decided,
+    assignment_made,
+    assignment_moved,
+    order_changed,
+    order_issued,
+    order_tried,
+)
 from hotline.recall_facts import recall_changed, recall_due, recall_tried
 from hotline.recalls import RecallState
 from hotline.recording_facts import leg_recording_kept, recording_kept, recording_missing
@@ -272,6 +281,13 @@ APPLY: dict[type[e.Event], Callable[[Book, Any], Row | None]] = {
     e.TransferNoteSpoken: note_spoken,
     e.StationTried: station_tried,
     e.LegRecordingKept: leg_recording_kept,
+    e.OrderIssued: order_issued,
+    e.OrderChanged: order_changed,
+    e.ApprovalAsked: approval_asked,
+    e.ApprovalDecided: approval_decided,
+    e.AssignmentMade: assignment_made,
+    e.AssignmentMoved: assignment_moved,
+    e.OrderTried: order_tried,
 }
 
 NOT_IN_ENTRIES = {"event", "id", "at", "call_id", "hotline", "node", "path", "plan"}
@@ -309,7 +325,7 @@ def apply_all(session: Session, events: Sequence[e.Event], actor: str = "") -> i
     for event in once.values():
         if event.id not in new:
             continue
-        call = APPLY[type(event)](book, event)
+        call = APPLY[type(event)](book, event)  # whatever has the ticket that it is about
         plain = e.to_plain(event)
         name = NAMES[type(event)]
         if call is not None:
@@ -328,6 +344,8 @@ def apply_all(session: Session, events: Sequence[e.Event], actor: str = "") -> i
         about = {"event": name, "call_id": plain.get("call_id", ""), "operator_id": plain.get("operator_id")}
         if plain.get("station"):
             about["station"] = plain["station"]
+        if plain.get("order_id") and call is not None:
+            about["ticket_id"] = call.ticket_id
         announce(session, LIVE, about)
     book.rows.write()  # tickets before their entries
     _ENTER.run_all(connection, entries)

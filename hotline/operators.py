@@ -15,6 +15,10 @@ class Role(StrEnum):
     ADMINISTRATOR = "administrator"
     STATION = "station"
     """A health station's own account: it sees the hand-overs that are offered to it, and nothing else."""
+    TEAM = "team"
+    """A team's own account: it sees the orders that it was given, and nothing else."""
+    LEADER = "leader"
+    """Somebody of a command centre who decides on orders beyond others' authority."""
 
 
 class Presence(StrEnum):
@@ -57,6 +61,8 @@ class Operator(Base):
     active: Mapped[bool] = mapped_column(default=True)
     station: Mapped[str] = mapped_column(String(48), default="", server_default="")
     """Key of the station whose account it is; empty for everybody else."""
+    agency: Mapped[str] = mapped_column(String(48), default="", server_default="")
+    """Key of the team whose account it is, or of the command centre that a leader belongs to; empty for everybody else."""
     session_epoch: Mapped[int] = mapped_column(default=0)
     """Raised to end all the operator's sessions."""
     sessions_kept_for: Mapped[str] = mapped_column(String(80), default="", server_default="")

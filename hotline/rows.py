@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table, bindparam, insert, select, update
 
 from hotline.database import Base, Prepared
 
-LOCKED = frozenset({"recall"})
+LOCKED = frozenset({"recall", "assignment"})
 """Tables whose rows others change by statements of their own: what is read of them here stays so until this transaction ends."""
 Row = SimpleNamespace
 """A row's columns as attributes; what is set on it is written."""
