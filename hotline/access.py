@@ -19,7 +19,9 @@ class Open(Enum):
 Who = frozenset[Role] | Open
 
 EVERYBODY = frozenset(Role)
-STAFF = EVERYBODY - {Role.STATION}
+STAFF = frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.ADMINISTRATOR})
+DESKS = STAFF | {Role.STATION}
+"""Who has a telephone here."""
 STATIONS = frozenset({Role.STATION})
 SUPERVISORS = frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR})
 ADMINISTRATORS = frozenset({Role.ADMINISTRATOR})
@@ -38,13 +40,13 @@ ROUTES: Mapping[str, Who] = {
     "desk.first": EVERYBODY,
     "desk.page": STAFF,
     "desk.board": STAFF,
-    "desk.bar": EVERYBODY,
+    "desk.bar": DESKS,
     "desk.my_call": STAFF,
-    "desk.command": EVERYBODY,
+    "desk.command": DESKS,
     "phone.door": Open.ANYONE,
-    "phone.login": EVERYBODY,
-    "phone.state": EVERYBODY,
-    "phone.command": EVERYBODY,
+    "phone.login": DESKS,
+    "phone.state": DESKS,
+    "phone.command": DESKS,
     "my_desk.page": STAFF,
     "handing_over.fragment": STAFF,
     "handing_over.stations": STAFF,

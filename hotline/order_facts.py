@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from hotline import deadlines
 from hotline import events as e
 from hotline.acuity import Acuity
 from hotline.book import Book
@@ -26,6 +27,8 @@ from hotline.orders import (
 )
 from hotline.rows import Row
 
+ANSWER, APPROVAL, DUE = "order_answer", "order_approval", "order_due"
+"""Kinds of deadlines: about an assignment, an approval, an order."""
 SAID = 500
 """Characters of a note."""
 
@@ -42,6 +45,7 @@ def order_issued(book: Book, event: e.OrderIssued) -> Row:
         centre=event.centre,
     )  # fmt: skip
     book.rows.write()  # before the rows that refer to it
+    deadlines.set(book.session, DUE, order.id, order.due_at)
     for part in event.plan:
         _assign(book, order, part, event.at, event.by)
     return order
@@ -66,6 +70,7 @@ def _send(book: Book, order: Row, one: Row, at: datetime, by: str) -> None:
     one.state, one.sent_at, one.changed_at = AssignmentState.SENT.value, at, at
     one.answer_by = at + ANSWER_WITHIN[acuity]
     one.next_call_at = at + CALL_AFTER[acuity] if one.plan else None
+    deadlines.set(book.session, ANSWER, one.id, one.answer_by)
     _step(book, one, at, by, "panel")
     for line in one.plan:
         book.rows.add(
@@ -93,6 +98,7 @@ def order_changed(book: Book, event: e.OrderChanged) -> Row | None:
     order.state, order.why = event.state, event.reason[:200]
     if event.state != OrderState.ISSUED:
         order.ended_at = event.at
+        deadlines.clear(book.session, DUE, order.id)
         body = {"ticket_id": order.ticket_id, "by": event.by, "state": event.state}
         book.enter(order.hotline, "order_ended", order.id, body, event.at)
         return order
@@ -111,6 +117,7 @@ def approval_asked(book: Book, event: e.ApprovalAsked) -> Row | None:
             centre=event.centre, centre_name=event.centre_name[:160], asked_by=event.by, reason=event.reason[:200],
             asked_at=event.at, due_at=event.due_at,
         )  # fmt: skip
+        deadlines.set(book.session, APPROVAL, event.approval_id, event.due_at)
     return order
 
 
@@ -119,6 +126,7 @@ def approval_decided(book: Book, event: e.ApprovalDecided) -> Row | None:
     if approval is not None:
         approval.state, approval.decided_by, approval.decided_at = event.state, event.by, event.at
         approval.said = event.reason[:200]
+        deadlines.clear(book.session, APPROVAL, event.approval_id)
     return book.rows.get(Order, event.order_id)
 
 
@@ -142,6 +150,7 @@ def assignment_moved(book: Book, event: e.AssignmentMoved) -> Row | None:
         one.accepted_at, one.accepted_by, one.accepted_means = event.at, event.by[:160], event.means
     if event.state != AssignmentState.SENT:
         one.next_call_at = one.answer_by = None
+        deadlines.clear(book.session, ANSWER, one.id)
     if event.state not in LIVE:
         one.ended_at = event.at
     elif event.state in WORKING:
@@ -180,7 +189,7 @@ def order_tried(book: Book, event: e.OrderTried) -> Row | None:
         left = one.next_place < len(one.plan)
         one.next_call_at = event.at + AGAIN_AFTER if left else None
         if not left and one.answer_by is not None:
-            one.answer_by = min(
-                one.answer_by, event.at
-            )  # nobody is left to be rung: the level above is asked now
+            # Nobody is left to be rung: the level above is asked now.
+            one.answer_by = min(one.answer_by, event.at)
+            deadlines.set(book.session, ANSWER, one.id, one.answer_by)
     return order

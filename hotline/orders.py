@@ -128,8 +128,8 @@ CLIMBED = Refusal(
 OVER = Refusal("Lệnh này đã kết thúc.", "This order is over.")
 NOT_YOURS = Refusal("Bạn không được làm việc này với lệnh này.", "You may not do this to this order.")
 
-_NEVER_BACK = {H.SEND: SENT_ALREADY, H.NOBODY: SAID_ALREADY}
-_GOES_ON = {
+_NEVER_BACK: Mapping[Happening, AssignmentState | Refusal] = {H.SEND: SENT_ALREADY, H.NOBODY: SAID_ALREADY}
+_GOES_ON: Mapping[Happening, AssignmentState | Refusal] = {
     H.ACCEPT: ALREADY_ACCEPTED, H.DECLINE: TOO_LATE_TO_DECLINE, H.FINISH: A.DONE, H.FAIL: A.FAILED,
     H.REPLACE: A.REPLACED, H.RECALL: A.RECALLED,
 }  # fmt: skip

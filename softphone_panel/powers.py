@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from hotline.access import EVERYBODY, ROUTES, STAFF, SUPERVISORS, Open, may
+from hotline.access import DESKS, EVERYBODY, ROUTES, STAFF, SUPERVISORS, Open, may
 from hotline.operators import Operator, OperatorPresence, Presence
 from softphone_panel.desk import province
 from softphone_panel.words import say
@@ -71,7 +71,7 @@ def of_role(role: str) -> tuple[str, ...]:
 def special(endpoint: str) -> bool:
     """Whether the endpoint is not for everybody who signed in."""
     who = ROUTES[endpoint]
-    return not isinstance(who, Open) and who != EVERYBODY
+    return not isinstance(who, Open) and who not in (EVERYBODY, DESKS)
 
 
 def key_of(endpoint: str) -> str:

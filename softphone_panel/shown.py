@@ -64,6 +64,8 @@ ROLES: Mapping[str, str] = {
     "supervisor": "Trưởng ca",
     "administrator": "Quản trị",
     "station": "Trạm y tế",
+    "team": "Đội phản ứng nhanh",
+    "leader": "Lãnh đạo, Ban Chỉ đạo",
 }
 WEEKDAYS: Mapping[int, str] = {1: "T2", 2: "T3", 3: "T4", 4: "T5", 5: "T6", 6: "T7", 7: "CN"}
 SETTINGS: Mapping[str, str] = {
