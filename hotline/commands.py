@@ -53,7 +53,8 @@ KINDS = frozenset(
         "station_repeat",
     }
 )
-"""sign_in {phone}; pause {reason}; raise_acuity {call_id, acuity, why, told?}; recall_now / recall_cancel {recall_id, mine?};
+"""sign_in {phone, second_phone?, pause?: a reason, for a supervisor who takes no calls};
+pause {reason}; raise_acuity {call_id, acuity, why, told?}; recall_now / recall_cancel {recall_id, mine?};
 dial {number}: beside a talk, which is then kept on hold; hold / retrieve / hang_up {call_id}: of one contact of the desk; take_next {}: a
 caller who waits, beside the present contact; phone_gone / phone_ready {}: the page that is
 a telephone is being left / is there;

@@ -227,6 +227,8 @@ class DeskCommands:
                     f"There is no phone {second}: choose one from the list.",
                 )
             desks.sign_in(desk, phone, online, second)
+            if reason := str(body.get("pause", "")):
+                desks.pause(desk, reason)  # before any caller is looked for
         elif command.kind in supervision.KINDS and self._supervision is not None:
             operator = await asyncio.to_thread(_operator, command.operator_id)
             role = operator.role if operator is not None else ""

@@ -18,6 +18,7 @@ import structlog
 
 from hotline import events as e
 from hotline.operators import Presence, Role
+from ivr import browser_phone
 from ivr.ari import AriError
 from ivr.caller import Caller
 from ivr.desk import NotPossible
@@ -39,6 +40,8 @@ ROLE = "supervisor"
 SNOOP = "snoop-"
 SUPERVISING = "supervising"
 """Why a supervisor's desk is paused while they listen: no caller rings there."""
+CUT_OFF = "phone"
+"""Why a desk is paused whose listening nobody knows any more: its telephone was let go."""
 BY_SUPERVISOR = "supervisor"
 """Why a desk is paused that a supervisor sent into a pause."""
 RINGS_S = 30
@@ -165,8 +168,7 @@ class Supervision:
                 "Your phone is not free: sign in, or end your call, then listen.",
             )
         before = (desk.state, desk.reason)
-        if desk.state is not Presence.PAUSED:
-            self._floor.desks.change(desk, Presence.PAUSED, SUPERVISING)
+        self._floor.desks.change(desk, Presence.PAUSED, SUPERVISING)
         # Numbered apart from the caller's own legs, and yet one of them: it may become the operator's.
         leg = Leg(
             f"op-{caller.id}-{time.time_ns() // 1_000_000}s", ROLE, f"PJSIP/{desk.phone}", desk.username,
@@ -184,6 +186,9 @@ class Supervision:
             )
         )  # fmt: skip
         variables = {SHOWN: caller.number}
+        if browser_phone.is_browser(watch.desk.phone):
+            # Their page answers by itself: the click on it was the wish to hear.
+            variables |= {"PJSIP_HEADER(add,X-Call-Id)": caller.id, "PJSIP_HEADER(add,X-Return)": "1"}
         try:
             await ari.create(leg.id, leg.endpoint, f"{ROLE},{caller.id}", caller.id, variables)
             leg.created = True
@@ -328,7 +333,14 @@ class Supervision:
     # -- the end --
 
     def tick(self) -> None:
-        """Talks that ended, and private words with a station."""
+        """Talks that ended, private words with a station, and desks whose listening a crash of this process cut off."""
+        for desk in self._floor.desks:
+            if (
+                desk.reason == SUPERVISING
+                and desk.state is Presence.PAUSED
+                and desk.operator_id not in self._watches
+            ):
+                self._floor.desks.change(desk, Presence.PAUSED, CUT_OFF)
         for watch in list(self._watches.values()):
             caller, human = watch.caller, watch.caller.humans.talking
             if caller.over or human is None or human.operator_id != watch.target.operator_id:
@@ -366,7 +378,8 @@ class Supervision:
         if leg.up:
             self._tell(watch, "end")
         if desk.state is Presence.PAUSED and desk.reason == SUPERVISING:
-            self._floor.desks.change(desk, Presence.AVAILABLE)
+            paused = watch.before[0] is Presence.PAUSED
+            self._floor.desks.change(desk, *(watch.before if paused else (Presence.AVAILABLE,)))
         self._floor.serve()
         gone = [ari.hang_up(leg.id), ari.end_bridge(watch.bridge)]
         if watch.snoop:

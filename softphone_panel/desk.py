@@ -20,7 +20,7 @@ from hotline.installation import Installation
 from hotline.operators import OperatorPresence, Presence, Role
 from hotline.wrap_ups import WrapUp
 from ivr import browser_phone
-from softphone_panel import live_state, shown, ticket_view, viewing, watching
+from softphone_panel import live_state, orders, shown, ticket_view, viewing, watching
 from softphone_panel.faults import InputFault
 from softphone_panel.words import is_htmx, language, say
 
@@ -30,8 +30,10 @@ TOKEN = re.compile(r'name="csrf_token" value="[^"]*"')
 """Another at each rendering, which is no change of what the page shows."""
 OWN = frozenset({"sign_in", "sign_out", "pause", "resume", "finish_wrap_up"})
 """Commands of the operator's own bar."""
-BY_ITSELF = ("phone_gone", "phone_ready", "person_changed")
+BY_ITSELF = ("phone_gone", "phone_ready", "person_changed", "hold_wrap_up")
 """What is asked without a click of the operator's."""
+WATCHES_ONLY = "watches"
+"""Why a supervisor's desk is paused who came on duty to listen."""
 BROWSER = "web"
 """In place of a desk phone's name: the telephone in this page."""
 
@@ -124,17 +126,19 @@ def _body(session: Session, kind: str) -> dict[str, Any]:
     if kind == "sign_in":
         phone = request.form.get("phone", "")
         if phone == BROWSER:
-            return {"phone": browser_phone.name_of(current_user.id), **_second(session)}
+            return {"phone": browser_phone.name_of(current_user.id), **_second(session), **_only_watches()}
         if phone not in {p.name for p in province().phones}:
             raise InputFault("phone", say("Ô “Máy”: hãy chọn máy điện thoại bạn đang ngồi."))
         if phone in taken_by_others(session):
             raise InputFault(
                 "phone", say("Ô “Máy”: máy {phone} đang có người trực, hãy chọn máy khác.", phone=phone)
             )
-        return {"phone": phone}
+        return {"phone": phone, **_only_watches()}
     if kind == "finish_wrap_up":
         presence = presence_of(session, current_user.id)
-        if presence is not None and presence.call_id and session.get(WrapUp, presence.call_id) is None:
+        call = session.get(Call, presence.call_id) if presence is not None and presence.call_id else None
+        taken = call is not None and watching.taken_over_by(session, call, current_user.id)
+        if call is not None and not taken and session.get(WrapUp, call.id) is None:
             raise InputFault(
                 "kind",
                 say("Hãy chọn kết quả cuộc gọi ở trang “Bàn làm việc” trước khi nhận cuộc tiếp theo."),
@@ -146,6 +150,11 @@ def _body(session: Session, kind: str) -> dict[str, Any]:
             raise InputFault("reason", say("Ô “Lý do nghỉ”: hãy chọn một lý do trong danh sách."))
         return {"reason": reason}
     return {}
+
+
+def _only_watches() -> dict[str, str]:
+    """A supervisor who listens and takes no calls goes on duty paused."""
+    return {"pause": WATCHES_ONLY} if current_user.supervises and request.form.get("watches") == "1" else {}
 
 
 def _second(session: Session) -> dict[str, str]:
@@ -219,11 +228,13 @@ def bar_values(session: Session) -> dict[str, Any]:
         .limit(1)
     )
     taken = taken_by_others(session)
+    told = orders.of_desks(session, {current_user.id}).get(current_user.id)
     return {
         "presence": presence,
         "watchers": _watchers(session, presence),
         "state_now": presence.state if presence is not None else "offline",
         "last_command": last,
+        "told": told if told and (told.waits or last is None or told.command_id > last.id) else None,
         "browser": BROWSER,
         "phone_is_mine": bool(
             presence and browser_phone.is_browser(presence.phone) and presence.state != "offline"

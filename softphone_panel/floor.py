@@ -15,8 +15,9 @@ from hotline.calls import Call
 from hotline.commands import DeskCommand, ask
 from hotline.database import reading, transaction
 from hotline.operators import Operator
-from ivr.supervision import FORCES, KINDS, SUPERVISING, WATCHES
-from softphone_panel import desk, live_state, shown, ticket_view, watching
+from hotline.tickets import Ticket
+from ivr.supervision import FORCES, KINDS, ROLES, SUPERVISING, WATCHES
+from softphone_panel import desk, live_state, orders, shown, ticket_view, watching
 from softphone_panel.faults import InputFault
 from softphone_panel.words import is_htmx, say
 
@@ -24,6 +25,7 @@ room = Blueprint("floor", __name__, url_prefix="/floor")
 
 RAISE = "raise_acuity"
 ACTS_SHOWN = 12
+MOVED_SHOWN = 50
 WHY_CHARACTERS = 100
 
 
@@ -45,6 +47,7 @@ def _values(session: Session) -> dict[str, Any]:
     watchers = {call_id: watching.of_call(session, call) for call_id, call in calls.items()}
     mine = next((w for found in watchers.values() for w in found if w.operator_id == current_user.id), None)
     people = {d.id: d.full_name for d in state.desks}
+    told = orders.of_desks(session, [d.id for d in state.desks])
     last = session.scalar(
         select(DeskCommand.id)
         .where(DeskCommand.operator_id == current_user.id)
@@ -56,10 +59,14 @@ def _values(session: Session) -> dict[str, Any]:
         "watchers": watchers,
         "mine": mine,
         "rings": bool(own is not None and own.reason == SUPERVISING and mine is None),
+        "talks": own is not None and own.state in ("ringing", "talking"),
         "at_a_phone": own is not None and own.state in ("available", "paused", "wrap_up") and bool(own.phone),
         "number_of": lambda c: ticket_view.number_shown(c.number, own=False),
         "names": {d.username: d.full_name for d in state.desks},
         "desks": [d for d in state.desks if d.state != "offline"],
+        "told": told,
+        "waits": lambda one: one.id in told and told[one.id].waits and one.state in orders.STILL_TALKS,
+        "moved": _moved(session),
         "acts": acts(session),
         "people": people,
         "floor_click": lambda *about: desk.click_id(" ".join(map(str, about)), last or 0),
@@ -73,16 +80,34 @@ def _values(session: Session) -> dict[str, Any]:
     }
 
 
-def acts(session: Session) -> list[tuple[DeskCommand, str]]:
-    """What supervisors did lately, the latest first, each with their name: the commands themselves are the record."""
+def acts(session: Session) -> list[tuple[DeskCommand, str, str]]:
+    """What supervisors did lately, the latest first, each with their name and its ticket: the commands themselves are the record."""
     rows = session.execute(
         select(DeskCommand, Operator.full_name)
         .join(Operator, Operator.id == DeskCommand.operator_id)
-        .where(DeskCommand.kind.in_(KINDS))
+        .where(DeskCommand.kind.in_(KINDS | {RAISE}), Operator.role.in_(ROLES))
         .order_by(DeskCommand.id.desc())
         .limit(ACTS_SHOWN)
     )
-    return [(command, name) for command, name in rows]
+    found = [(command, name) for command, name in rows]
+    tickets = session.execute(
+        select(Call.id, Ticket.hotline, Ticket.number)
+        .join(Ticket, Ticket.id == Call.ticket_id)
+        .where(Call.id.in_({str(command.body.get("call_id", "")) for command, _ in found}))
+    )
+    labels = {call_id: ticket_view.label(hotline, number) for call_id, hotline, number in tickets}
+    return [(command, name, labels.get(str(command.body.get("call_id")), "")) for command, name in found]
+
+
+def _moved(session: Session) -> set[str]:
+    """The calls that were moved to the front lately."""
+    rows = session.scalars(
+        select(DeskCommand)
+        .where(DeskCommand.kind == "to_front", DeskCommand.done_at.is_not(None), DeskCommand.refused == "")
+        .order_by(DeskCommand.id.desc())
+        .limit(MOVED_SHOWN)
+    )
+    return {str(command.body.get("call_id", "")) for command in rows}
 
 
 @room.post("/command")

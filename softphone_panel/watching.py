@@ -24,6 +24,22 @@ class Watcher:
     call_id: str
 
 
+def taken_over_by(session: Session, call: Call, operator_id: int) -> str:
+    """The full name of the supervisor who took this talk from that operator; empty when nobody did."""
+    entries = session.scalars(
+        select(TicketEntry)
+        .where(
+            TicketEntry.ticket_id == call.ticket_id, TicketEntry.kind == WATCHED, TicketEntry.at >= call.arrived_at
+        )
+        .order_by(TicketEntry.id.desc())
+    )  # fmt: skip
+    for entry in entries:
+        if entry.body.get("mode") == "take_over" and entry.body.get("operator_id") == operator_id:
+            by = session.get(Operator, int(entry.body["supervisor_id"]))
+            return by.full_name if by is not None and call.operator_id != operator_id else ""
+    return ""
+
+
 def of_call(session: Session, call: Call | None) -> tuple[Watcher, ...]:
     """The supervisors with this talk; nobody once it is over."""
     if call is None or call.state != CallState.TALKING:

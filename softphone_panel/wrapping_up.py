@@ -23,7 +23,17 @@ from hotline.record import apply
 from hotline.tickets import FOLLOWS, Ticket, TicketState
 from hotline.wrap_ups import WrapUp
 from ivr.desk import HELD
-from softphone_panel import call_card, desk, filling, scripts, shown, ticket_changes, ticket_view, tickets
+from softphone_panel import (
+    call_card,
+    desk,
+    filling,
+    scripts,
+    shown,
+    ticket_changes,
+    ticket_view,
+    tickets,
+    watching,
+)
 from softphone_panel.faults import InputFault
 from softphone_panel.words import is_htmx, local, midnight, say
 
@@ -53,6 +63,7 @@ def values(session: Session) -> dict[str, Any]:
     if call is not None and ticket is not None and (ticket.callback_number or call.caller_number):
         dropped = call
     return {
+        "taken_over_by": watching.taken_over_by(session, call, current_user.id) if call is not None else "",
         "wrap_call": call,
         "wrap_ticket": ticket,
         "wrap_label": ticket_view.label(ticket.hotline, ticket.number) if ticket is not None else "",

@@ -111,6 +111,7 @@ def test_listening_ends_with_the_call_the_phone_or_the_click(tmp_path: Path, who
     async def scene(s: Stage) -> None:
         _, leg, mine, desk = await listening(s)
         await s.until(lambda: hears(s, mine), "listens")
+        assert (desk.state, desk.reason) == (Presence.PAUSED, "supervising")
         if who == "command":
             await do(s, desk, "stop_watching")
         else:
@@ -139,6 +140,16 @@ def test_no_caller_rings_a_supervisor_who_listens_and_one_does_afterwards(tmp_pa
         assert s.asterisk.legs("n1-1.2") == []
         await do(s, desk, "stop_watching")
         assert await s.rings("n1-1.2")
+
+    played(tmp_path, scene)
+
+
+def test_a_desk_whose_listening_a_crash_cut_off_does_not_seem_to_listen_for_ever(tmp_path: Path) -> None:
+    async def scene(s: Stage) -> None:
+        desk = supervisor(s)
+        s.floor.desks.change(desk, Presence.PAUSED, "supervising")
+        s.control.supervision.tick()
+        assert (desk.state, desk.reason) == (Presence.PAUSED, "phone")
 
     played(tmp_path, scene)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -147,3 +148,75 @@ def test_what_supervisors_did_is_listed_with_its_result(signed_in: SignedIn, who
     page = signed_in("truongca").get("/floor").text
     assert "Bùi Thu Thủy: cho tạm nghỉ (Lê Thị Lan)" in page
     assert "✗ Người này chưa vào ca." in page
+
+
+def told(kind: str, by: int, **body: str) -> None:
+    with transaction() as session:
+        click = f"{kind}{by}".replace("_", "").ljust(16, "f")
+        session.add(
+            DeskCommand(
+                asked_at=now(),
+                operator_id=by,
+                kind=kind,
+                body=body,
+                click_id=click,
+                done_at=now(),
+                refused="",
+            )
+        )
+
+
+def test_a_pause_that_waits_for_the_talks_end_is_seen_by_both(
+    signed_in: SignedIn, who: dict[str, int]
+) -> None:
+    chief, lan = signed_in("truongca"), signed_in("lan")
+    told("force_pause", who["truongca"], operator_id=str(who["lan"]))
+    assert "Trần Văn Trưởng Ca: cho tạm nghỉ khi xong cuộc này" in lan.get("/desk/bar").text
+    floor = chief.get("/floor/board").text
+    assert "cho tạm nghỉ khi xong cuộc này" in floor
+    assert f'id="act-force_pause-{who["lan"]}"' not in floor
+    with transaction() as session:
+        change = e.OperatorChanged(operator_id=who["lan"], state="paused", reason="supervisor", phone="101")
+        apply(session, change, "calls")
+    assert "khi xong cuộc này" not in chief.get("/floor/board").text
+    assert "Trần Văn Trưởng Ca: cho tạm nghỉ lúc" in lan.get("/desk/bar").text
+
+
+def test_who_lost_a_talk_to_the_supervisor_reads_so_and_owes_no_result(
+    signed_in: SignedIn, who: dict[str, int]
+) -> None:
+    call_id, lan = talk_of(who["lan"]), signed_in("lan")
+    watches(call_id, who, "take_over")
+    with transaction() as session:
+        answered = e.CallAnswered(
+            call_id=call_id, leg_id="l", answered_by="truongca", operator_id=who["truongca"]
+        )
+        apply(session, answered, "calls")
+        change = e.OperatorChanged(operator_id=who["lan"], state="wrap_up", phone="101", call_id=call_id)
+        apply(session, change, "calls")
+    page = lan.get("/my-desk/wrap-up").text
+    assert "Trần Văn Trưởng Ca đã nhận thay cuộc" in page
+    assert "Rớt máy" not in page
+    assert "wrap-disposition" not in page
+    sent = {"kind": "finish_wrap_up", "click_id": hidden(page, "click_id")}
+    assert lan.post("/desk/command", data=sent).status_code == 303
+
+
+def test_a_supervisor_comes_on_duty_only_to_listen(signed_in: SignedIn, who: dict[str, int]) -> None:
+    sent = {"kind": "sign_in", "phone": "web", "watches": "1", "click_id": "d" * 32}
+    assert signed_in("truongca").post("/desk/command", data=sent).status_code == 303
+    signed_in("lan").post("/desk/command", data={**sent, "click_id": "e" * 32})
+    chief, operator = commands()
+    assert chief.body["pause"] == "watches"
+    assert "pause" not in operator.body
+
+
+def test_an_act_names_its_ticket_and_a_moved_caller_is_marked(
+    signed_in: SignedIn, who: dict[str, int]
+) -> None:
+    with reading() as session:
+        waiting = session.scalars(select(Call.id).where(Call.state == "waiting")).first()
+    told("to_front", who["truongca"], call_id=str(waiting))
+    page = signed_in("truongca").get("/floor/board").text
+    assert "↑ đã lên đầu" in page
+    assert re.search(r"Trần Văn Trưởng Ca: đưa lên đầu hàng B\w-\d+", page)
