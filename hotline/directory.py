@@ -6,7 +6,7 @@ Pure: the rows come from `hotline.stations`, the clock is handed in. What is not
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 
 from hotline.installation import Hotline, digits
@@ -14,6 +14,8 @@ from hotline.units import VIETNAM
 
 EVERY_DAY = frozenset(range(1, 8))
 LEVELS = ("commune", "district", "province")
+LANGUAGES = ("vi", "en")
+"""What a briefing can be spoken in; the first is everybody's."""
 
 
 class NotInDirectory(ValueError):  # noqa: N818 - exceptions are named by the fact
@@ -64,6 +66,8 @@ class Line:
     """False for a colleague's desk phone: answering is accepting."""
     operator_id: int = 0
     """Whose desk phone it is: a colleague's, or the account of a station."""
+    language: str = LANGUAGES[0]
+    """What whoever answers is told in."""
 
     @property
     def dialled(self) -> str:
@@ -88,6 +92,8 @@ class Station:
     phone: str = ""
     active: bool = True
     """Takes hand-overs; one that does not is not in the directory."""
+    language: str = LANGUAGES[0]
+    """What its briefing is spoken in; a card is always Vietnamese."""
 
     def lines(self, at: datetime) -> tuple[Line, ...]:
         """Its own phone, who is on duty, then its numbers; a number of the roster only in its hours."""
@@ -95,7 +101,7 @@ class Station:
         found += [Line(f"{self.name}, {s.who}", s.number, self.key) for s in self.shifts if s.covers(at)]
         rostered = {digits(s.number) for s in self.shifts}
         found += [Line(self.name, n, self.key) for n in self.numbers if digits(n) not in rostered]
-        return tuple(found)
+        return tuple(replace(line, language=self.language) for line in found)
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,7 @@ class Directory:
     def lines(self, station: Station, at: datetime) -> tuple[Line, ...]:
         """Whom to ring at the station: the person at its page first, then as `Station.lines` has it."""
         here = (
-            Line(station.name, phone, station.key, phone, operator_id=who)
+            Line(station.name, phone, station.key, phone, operator_id=who, language=station.language)
             for who, phone in self.attended.get(station.key, ())
         )
         return (*here, *station.lines(at))
@@ -212,6 +218,7 @@ def lines_of(told: Sequence[Mapping[str, object]]) -> tuple[Line, ...]:
         Line(
             str(one.get("name", "")), str(one.get("number", "")), str(one.get("station", "")),
             str(one.get("phone", "")), bool(one.get("needs_key", True)), _number(one.get("operator_id")),
+            str(one.get("language", LANGUAGES[0])),
         )
         for one in told
     )  # fmt: skip

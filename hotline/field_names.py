@@ -145,5 +145,7 @@ STATION_FIELDS: Mapping[str, FieldName] = {
     "neighbours": FieldName("Trạm bên cạnh", "Neighbours", "Được gọi theo thứ tự này khi trạm không nhận.",
                             "Asked in this order when the station cannot."),
     "phone": FieldName("Máy SIP đặt tại trạm", "SIP phone at the station"),
+    "language": FieldName("Tiếng của lời tóm tắt", "Language of the briefing", "Người nhấc máy ở trạm nghe tiếng này.",
+                          "What whoever answers at the station hears."),
 }  # fmt: skip
 """Field of a station → its name."""

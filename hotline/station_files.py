@@ -55,7 +55,7 @@ def write(session: Session, station: Station, place: int | None = None) -> None:
         row = StationRow(key=station.key, place=session.query(StationRow).count())
         session.add(row)
     row.hotline, row.name, row.level = station.hotline, station.name, station.level
-    row.phone, row.active = station.phone, station.active
+    row.phone, row.active, row.language = station.phone, station.active, station.language
     row.units, row.numbers = list(station.units), list(station.numbers)
     row.neighbours = list(station.neighbours)
     row.place = row.place if place is None else place

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import time
 from typing import Any
 
-from hotline.directory import EVERY_DAY, LEVELS, Shift, Station
+from hotline.directory import EVERY_DAY, LANGUAGES, LEVELS, Shift, Station
 from hotline.field_names import STATION_FIELDS
 from hotline.installation import digits
 from hotline.numbers import NumberKind, caller
 from hotline.toml_table import Fault, Table
 
-FIELDS = ("name", "hotline", "level", "active", "units", "numbers", "duty", "neighbours", "phone")
+FIELDS = ("name", "hotline", "level", "active", "units", "numbers", "duty", "neighbours", "phone", "language")
 DUTY_FIELDS = ("who", "number", "days", "from", "to")
 KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,47}")
 NAME_AT_MOST, WHO_AT_MOST = 120, 80
@@ -85,13 +85,18 @@ def station(key: str, raw: Any, faults: list[Fault]) -> Station:
     if level not in LEVELS:
         table.wrong("level", "hãy chọn xã, huyện hoặc tỉnh.", f": level must be one of {', '.join(LEVELS)}.")
         level = LEVELS[0]
+    language = table.take("language", str, LANGUAGES[0])
+    if language not in LANGUAGES:
+        table.wrong(
+            "language", "hãy chọn trong danh sách.", f": language must be one of {', '.join(LANGUAGES)}."
+        )
     numbers = table.texts("numbers")
     for number in numbers:
         _check(table, "numbers", number)
     found = Station(
         key, table.take("hotline", str, ""), name, level, table.texts("units"), numbers,
         tuple(_shift(duty, table) for duty in table.tables("duty")), table.texts("neighbours"),
-        table.take("phone", str, ""), table.take("active", bool, True),
+        table.take("phone", str, ""), table.take("active", bool, True), language,
     )  # fmt: skip
     if not (numbers or found.shifts or found.phone):
         table.wrong(

@@ -27,6 +27,8 @@ class StationRow(Base):
     """A desk phone of ours that stands there; empty for an ordinary telephone."""
     active: Mapped[bool] = mapped_column(default=True, server_default=true())
     """Takes hand-overs; otherwise it is in no chain."""
+    language: Mapped[str] = mapped_column(String(8), default="vi", server_default="vi")
+    """What the briefing is spoken in."""
     place: Mapped[int] = mapped_column(default=0)
     """Its place in the file: the order in which equals are rung."""
 
@@ -56,7 +58,7 @@ def directory(session: Session) -> Directory:
     stations = tuple(
         Station(
             s.key, s.hotline, s.name, s.level, tuple(s.units), tuple(s.numbers), tuple(shifts.get(s.key, ())),
-            tuple(s.neighbours), s.phone,
+            tuple(s.neighbours), s.phone, language=s.language,
         )
         for s in session.scalars(select(StationRow).where(StationRow.active).order_by(StationRow.place))
     )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from hotline import events as e
-from hotline.directory import Line
+from hotline.directory import LANGUAGES, Line
 from hotline.operators import Presence
 from hotline.recordings import leg_path
 from hotline.transfers import TryState
@@ -240,10 +240,11 @@ class Chain:
         tried.briefings += 1
         tried.briefed_s, tried.key_until_s = self.floor.clock(), None
         hotline = self.caller.hotline
-        pieces = self.floor.sounds(self.pieces, "vi", hotline)
-        keys = self.floor.sounds([KEYS_PIECE], "vi", hotline)
+        language = tried.line.language
+        pieces = self.floor.sounds(self.pieces, language, hotline)
+        keys = self.floor.sounds([KEYS_PIECE], language, hotline)
         if not keys:  # the plain announcement names them too
-            pieces, keys = [], self.floor.sounds(["chain-announcement"], "vi", hotline)
+            pieces, keys = [], self.floor.sounds(["chain-announcement"], language, hotline)
         if keys:
             self.floor.spawn(self._say(leg, f"why-{leg.id}-{tried.briefings}", pieces, keys))
         else:
@@ -299,14 +300,15 @@ class Chain:
 
     def _decline(self, leg: Leg, tried: Try) -> None:
         self._move(leg, tried, T.DECLINED)
-        self._part(leg, "declined", "chain-declined")
+        self._part(leg, "declined", "chain-declined", tried.line.language)
 
     def already_taken(self, leg: Leg, why: TryState = T.TAKEN) -> None:
         """Another was first, or the operator thought better of it: say so and let them go."""
         tried = self.tries.get(leg.id)
         if tried is not None:
             self._move(leg, tried, why)
-        self._part(leg, "cancelled", "chain-already-taken" if why is T.TAKEN else "chain-cancelled")
+        language = tried.line.language if tried is not None else LANGUAGES[0]
+        self._part(leg, "cancelled", "chain-already-taken" if why is T.TAKEN else "chain-cancelled", language)
 
     def stop(self, why: TryState) -> None:
         """No number is wanted any more: those that ring stop, whoever listens is told."""
@@ -326,9 +328,9 @@ class Chain:
         if tried is not None:
             self._move(leg, tried, OF_OUTCOME.get(outcome, T.FAILED))
 
-    def _part(self, leg: Leg, why: str, prompt: str) -> None:
+    def _part(self, leg: Leg, why: str, prompt: str, language: str) -> None:
         leg.ending = why
-        sounds = self.floor.sounds([prompt], "vi", self.caller.hotline)
+        sounds = self.floor.sounds([prompt], language, self.caller.hotline)
         if sounds:
             self.floor.spawn(self.floor.ari.play(leg.id, f"part-{leg.id}", sounds))
         else:

@@ -12,6 +12,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from hotline.directory import LANGUAGES as STATION_LANGUAGES
 from hotline.documents import Content
 from hotline.field_names import FIELD_NAMES, STATION_FIELDS, FieldName
 from hotline.installation import Hotline, Installation
@@ -84,6 +85,7 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
         Field("duty", "duty", (), names=STATION_FIELDS),
         Field("neighbours", "order", (), names=STATION_FIELDS),
         Field("phone", "choice", names=STATION_FIELDS),
+        Field("language", "choice", STATION_LANGUAGES[0], names=STATION_FIELDS),
     ),
 }
 """Kind of document → its fields, those changed most often first."""

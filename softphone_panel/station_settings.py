@@ -11,12 +11,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hotline import station_documents
+from hotline.directory import LANGUAGES as SPOKEN
 from hotline.directory import LEVELS, Directory, Line
 from hotline.documents import Content, House
 from hotline.operators import Operator
 from hotline.stations import parents
 from softphone_panel import desk, shown, unit_search
-from softphone_panel.words import language, say
+from softphone_panel.words import LANGUAGES, language, say
 
 PLACES_SHOWN = 3
 """Of a station that serves many places, the chains of so many are compared."""
@@ -78,6 +79,7 @@ def choices(
     return {
         "hotline": [(h.key, h.name) for h in desk.province().hotlines],
         "level": [(level, level_word(level)) for level in LEVELS],
+        "language": [(spoken, LANGUAGES[spoken]) for spoken in SPOKEN],
         "neighbours": [(other, name(one, other)) for other, one in others.items()],
         "phone": [("", say("Không có")), *((p.name, say("Máy {phone}", phone=p.name)) for p in desk.province().phones)],
         "units": list(unit_names(session, _texts(content.get("units"))).items()),

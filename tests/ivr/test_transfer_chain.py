@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 from hotline import events as e
+from hotline.directory import Directory
 from hotline.operators import Presence
 from hotline.transfers import TransferState as S
 from hotline.transfers import TryState
 from ivr.caller import Caller
 from ivr.desk import Desk
 from tests.ivr.stage import _no_database  # noqa: F401 - the fixture is used by its name
-from tests.ivr.transfer_scene import CALL, Scene, played_scene
+from tests.ivr.transfer_scene import CALL, STATION, Scene, played_scene
 
 
 def test_a_refusal_a_silence_and_no_key_each_lead_to_the_next_number_without_the_operator(
@@ -81,6 +83,28 @@ def test_for_red_the_next_rings_beside_and_the_first_accept_wins(tmp_path: Path)
         assert scene.visit.transfer.station.id == second
 
     played_scene(tmp_path, acts, "RED")
+
+
+def test_a_station_is_told_in_its_own_language_and_in_vietnamese_what_that_has_not(tmp_path: Path) -> None:
+    async def acts(scene: Scene) -> None:
+        english = scene.s.floor.prompts / "en" / "all"
+        english.mkdir(parents=True)
+        for piece in ("briefing-keys", "chain-declined"):
+            (english / f"{piece}.alaw").touch()
+        (scene.s.floor.prompts / "vi" / "all" / "briefing-from.alaw").touch()
+        scene.s.floor.directory = Directory((replace(STATION, language="en"),), {})
+        leg = await scene.ask()
+        await scene.press(leg, "2")
+        played = scene.s.asterisk.played
+        said = await scene.s.until(
+            lambda: [x for x in played if x.startswith(f"part-{leg}")], "the refusal is taken"
+        )
+        (briefing,) = (x for x in played if x.startswith(f"why-{leg}"))
+        assert "/en/all/briefing-keys" in briefing
+        assert "/vi/all/briefing-from" in briefing
+        assert "/en/all/chain-declined" in said[0]
+
+    played_scene(tmp_path, acts)
 
 
 def test_key_3_says_the_briefing_again_and_the_time_for_a_key_begins_anew(tmp_path: Path) -> None:

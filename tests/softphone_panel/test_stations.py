@@ -47,6 +47,7 @@ def form_of(key: str, **changed: Any) -> dict[str, Any]:
         draft = documents.draft(session, STATION, key)
         content = {**(draft.content if draft is not None else house.content(STATION, key)), **changed}
     typed: dict[str, Any] = {name: content.get(name, "") for name in ("name", "hotline", "level", "phone")}
+    typed["language"] = content.get("language", "vi")
     typed |= {"units": content.get("units", []), "numbers": "\n".join(content.get("numbers", []))}
     typed |= {f"neighbours-{n}": value for n, value in enumerate(content.get("neighbours", []))}
     for n, duty in enumerate(content.get("duty", [])):
