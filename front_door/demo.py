@@ -54,7 +54,7 @@ async def _play(given: Settings, calls: int | None, file: Path | None, desks: in
     from tests.world.scenario import World
 
     try:
-        async with World(demo_data.plan(given, desks)) as world:
+        async with World(demo_data.plan(given, desks), at_browser_desks=demo_data.at_browser_desks) as world:
             await asyncio.to_thread(demo_data.sign_in, given, desks)
             began = datetime.now(UTC) - timedelta(seconds=1)
             if calls is None:

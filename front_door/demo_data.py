@@ -160,6 +160,38 @@ def who_signs_in(given: Settings) -> str:
     return f"  Sign in as           {people}; password {password(given)}"
 
 
+def at_browser_desks() -> list[str]:
+    """The numbers of callers whom somebody at a telephone in the page has now; who asks for them stays on the line."""
+    from sqlalchemy import or_, select
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from hotline.calls import Call, CallState
+    from hotline.database import reading
+    from hotline.operators import OperatorPresence, Presence
+    from ivr.browser_phone import PREFIX
+
+    try:
+        with reading() as session:
+            found = session.scalars(
+                select(Call.caller_number)
+                .join(
+                    OperatorPresence,
+                    or_(
+                        OperatorPresence.call_id == Call.id,
+                        OperatorPresence.operator_id == Call.operator_id,
+                    ),
+                )
+                .where(
+                    Call.state == CallState.TALKING,
+                    OperatorPresence.state == Presence.TALKING,
+                    OperatorPresence.phone.startswith(PREFIX),
+                )
+            )
+            return [number for number in found if number]
+    except SQLAlchemyError:
+        return []  # the demo is without its database for a moment
+
+
 # --- the record -------------------------------------------------------------------------------------------
 
 

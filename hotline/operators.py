@@ -33,12 +33,15 @@ class Presence(StrEnum):
 FOLLOWS: dict[Presence, frozenset[Presence]] = {
     Presence.OFFLINE: frozenset({Presence.AVAILABLE}),
     Presence.AVAILABLE: frozenset({Presence.RINGING, Presence.PAUSED, Presence.OFFLINE}),
-    Presence.RINGING: frozenset({Presence.TALKING, Presence.AVAILABLE, Presence.PAUSED, Presence.OFFLINE}),
+    Presence.RINGING: frozenset(
+        {Presence.TALKING, Presence.AVAILABLE, Presence.WRAP_UP, Presence.PAUSED, Presence.OFFLINE}
+    ),
     Presence.TALKING: frozenset({Presence.WRAP_UP, Presence.AVAILABLE, Presence.PAUSED, Presence.OFFLINE}),
     Presence.WRAP_UP: frozenset({Presence.AVAILABLE, Presence.RINGING, Presence.PAUSED, Presence.OFFLINE}),
     Presence.PAUSED: frozenset({Presence.AVAILABLE, Presence.TALKING, Presence.OFFLINE}),
 }
-"""What may follow what. Wrap-up may be interrupted by a RED call (ringing); a supervisor who only listened may take the talk over."""
+"""What may follow what. Wrap-up may be interrupted by a RED call (ringing), and goes on when somebody else answers;
+a supervisor who only listened may take the talk over."""
 
 
 class Operator(Base):

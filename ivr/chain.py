@@ -284,9 +284,12 @@ class Chain:
             raise LIFT_FIRST
 
     def _key(self, leg: Leg, tried: Try, key: str) -> None:
+        self._stop_briefing(leg, tried)
+        {"1": self._accept, "2": self._decline, "3": self._brief}[key](leg, tried)
+
+    def _stop_briefing(self, leg: Leg, tried: Try) -> None:
         playing = f"why-{leg.id}-{tried.briefings}"
         self.floor.spawn(self.floor.quietly(self.floor.ari.stop_playing(playing)))
-        {"1": self._accept, "2": self._decline, "3": self._brief}[key](leg, tried)
 
     def _accept(self, leg: Leg, tried: Try) -> None:
         self.taken = tried.line
@@ -306,6 +309,8 @@ class Chain:
         """Another was first, or the operator thought better of it: say so and let them go."""
         tried = self.tries.get(leg.id)
         if tried is not None:
+            if tried.state is T.BRIEFING:
+                self._stop_briefing(leg, tried)  # else the word that it is over waits for its end
             self._move(leg, tried, why)
         language = tried.line.language if tried is not None else LANGUAGES[0]
         self._part(leg, "cancelled", "chain-already-taken" if why is T.TAKEN else "chain-cancelled", language)

@@ -59,6 +59,8 @@ class Desk:
     """When the last talk or absence ended; rings that came to nothing do not count."""
     pausing: str = ""
     """Why they are to be paused when the present talk is over; empty: not at all."""
+    interrupted: tuple[str, str] = ("", "")
+    """Call and reason of the wrap-up that a RED ring broke into: it goes on when somebody else answers."""
     signing_out: bool = False
     """Wants to leave when the present talk is over."""
 
@@ -127,6 +129,10 @@ class Desks:
         if to is not desk.state and to not in FOLLOWS[desk.state]:
             log.warning("an operator cannot go there", operator=desk.username, at=desk.state, to=to)
             return False
+        if to is P.RINGING and desk.state is P.WRAP_UP:
+            desk.interrupted = desk.call_id, desk.reason
+        elif to is not P.RINGING:
+            desk.interrupted = "", ""
         if to is P.AVAILABLE and desk.state is not P.RINGING:
             desk.idle_since_s = self.clock()
         desk.state, desk.reason, desk.call_id, desk.since_s = to, reason, call_id, self.clock()
@@ -150,6 +156,9 @@ class Desks:
             self.change(desk, P.OFFLINE)
         elif desk.state is P.TALKING and self.wrap_up_s > 0 and not desk.station:
             self.change(desk, P.WRAP_UP, call_id=call_id)
+        elif desk.state is P.RINGING and desk.interrupted[0]:
+            before, reason = desk.interrupted
+            self.change(desk, P.WRAP_UP, reason, before)
         elif desk.state in (P.RINGING, P.TALKING):
             self.change(desk, P.AVAILABLE)
 
@@ -240,6 +249,8 @@ class Desks:
         """The page asks for this call's disposition: the time alone does not end the wrap-up."""
         if desk.state is P.WRAP_UP and desk.call_id == call_id:
             self.change(desk, P.WRAP_UP, HELD, call_id)
+        elif desk.interrupted[0] == call_id:
+            desk.interrupted = call_id, HELD
 
     def finish_wrap_up(self, desk: Desk) -> None:
         if desk.state is P.WRAP_UP:

@@ -223,7 +223,11 @@ def bar_values(session: Session) -> dict[str, Any]:
     presence = presence_of(session, current_user.id)
     last = session.scalar(
         select(DeskCommand)
-        .where(DeskCommand.operator_id == current_user.id, DeskCommand.kind.not_in(BY_ITSELF))
+        .where(
+            DeskCommand.operator_id == current_user.id,
+            DeskCommand.kind.not_in(BY_ITSELF),
+            DeskCommand.kind.not_like("transfer%"),  # their own panel tells what became of them
+        )
         .order_by(DeskCommand.id.desc())
         .limit(1)
     )

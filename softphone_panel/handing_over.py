@@ -45,6 +45,7 @@ NOTES = ("note", "note_end")
 SHOWN = 6
 """Stations in the list; the others are found by their name."""
 NUMBER_CHARACTERS = 20
+CONFERENCE = "conference"
 
 
 @room.get("")
@@ -58,12 +59,20 @@ def values(session: Session) -> dict[str, Any]:
     ticket = session.get(Ticket, ticket_id) if ticket_id else None
     transfer = _last(session, call_id) if call_id else None
     goes_on = transfer is not None and transfer.state in LIVE
+    nothing = {"transfer_call": "", "transfer": None, "transfer_ticket": None, "invited": None}
+    if presence in ("ringing", "talking") and (invited := _invited(session, call_id)):
+        return nothing | {"transfer_call": call_id, "invited": invited}
     if ticket is None or presence != "talking":
-        return {"transfer_call": "", "transfer": None, "transfer_ticket": None}
+        return nothing
     found = _found(session, ticket, "")
     last = _last_wish(session)
+    with_colleague = goes_on and transfer is not None and transfer.kind == CONFERENCE
+    states = dict(shown.TRANSFER_STATES)
+    if transfer is not None and transfer.kind == CONFERENCE:
+        states |= shown.CONFERENCE_STATES
     return {
         "transfer_call": call_id,
+        "invited": None,
         "transfer_ticket": ticket,
         "transfer": transfer,
         "transfer_goes_on": goes_on,
@@ -78,11 +87,13 @@ def values(session: Session) -> dict[str, Any]:
         "note_longest_s": LONGEST_S,
         "age_bands": shown.AGE_BANDS,
         "longest": LONGEST_TEXT,
-        "state_word": lambda key: shown.word(shown.TRANSFER_STATES, key),
+        "with_colleague": with_colleague,
+        "state_word": lambda key: shown.word(states, key),
         "line_word": _line_word,
         "try_word": lambda key: shown.word(shown.TRY_STATES, key),
         "level_word": lambda key: shown.word(shown.STATION_LEVELS, key),
         "refusal": last.refused if last is not None else "",
+        "asked_number": last.body.get("number", "") if last is not None and last.refused else "",
         "wish_waits": last is not None and last.done_at is None,
         "wish_word": shown.word(shown.COMMANDS, last.kind) if last is not None else "",
         "fresh_click": tickets.fresh_click,
@@ -98,6 +109,21 @@ def _last(session: Session, call_id: str) -> Transfer | None:
     )
 
 
+def _invited(session: Session, call_id: str) -> tuple[str, str] | None:
+    """Who asks the reader to join this call, and how far that is; None when nobody does."""
+    found = session.execute(
+        select(Operator.full_name, Transfer.state)
+        .join(Transfer, Transfer.operator_id == Operator.id)
+        .where(
+            Transfer.call_id == call_id,
+            Transfer.kind == CONFERENCE,
+            Transfer.operator_id != current_user.id,
+            Transfer.state.in_(shown.INVITED_STATES),
+        )
+    ).first()
+    return (found[0], shown.word(shown.INVITED_STATES, found[1])) if found is not None else None
+
+
 def _tries(session: Session, transfer: Transfer) -> list[TransferTry]:
     rows = select(TransferTry).where(TransferTry.transfer_id == transfer.id).order_by(TransferTry.rung_at)
     return list(session.scalars(rows))
@@ -110,23 +136,26 @@ def _wishes(transfer: Transfer) -> list[tuple[str, str, str]]:
     for wish in WISHES:
         to = follows(state, wish)
         why = (to.en if language() == "en" else to.vi) if isinstance(to, Refusal) else ""
-        found.append((wish.value, _button(state, wish), why))
+        found.append((wish.value, _button(state, wish, transfer.kind), why))
     return found
 
 
 def _note(transfer: Transfer) -> str:
     """What the note's button is now: "begin", "end", "no" (the operator is with the caller), or "" when no station is rung."""
-    if transfer.kind == "conference" or transfer.state not in RINGS:
+    if transfer.kind == CONFERENCE or transfer.state not in RINGS:
         return ""
     if transfer.note == NoteState.BEGUN:
         return "end"
     return "begin" if transfer.state == TransferState.RINGING else "no"
 
 
-def _button(state: TransferState, wish: Happening) -> str:
+def _button(state: TransferState, wish: Happening, kind: str) -> str:
+    if kind == CONFERENCE and wish is Happening.LEAVE:
+        return say("Giao cho đồng nghiệp, tôi rời máy")
     if wish is Happening.TOGGLE:
         with_caller = state in (TransferState.RINGING_BACK, TransferState.BACK)
-        return say("Sang trạm") if with_caller else say("Về với người dân")
+        other = say("Sang đồng nghiệp") if kind == CONFERENCE else say("Sang trạm")
+        return other if with_caller else say("Về với người dân")
     return {
         Happening.MERGE: say("Nói ba bên"),
         Happening.LEAVE: say("Giao cho trạm, tôi rời máy"),

@@ -150,6 +150,26 @@ TRANSFER_STATES: Mapping[str, str] = {
     "caller_gone": "Người dân đã gác máy",
 }
 """What the operator of a hand-over reads."""
+CONFERENCE_STATES: Mapping[str, str] = {
+    "ringing": "Đang gọi đồng nghiệp, người dân nghe nhạc",
+    "ringing_back": "Đang gọi đồng nghiệp, bạn nói với người dân",
+    "private": "Bạn nói riêng với đồng nghiệp, người dân nghe nhạc",
+    "back": "Bạn nói với người dân, đồng nghiệp nghe nhạc",
+    "blind": "Đã rời máy, đồng nghiệp đang được gọi",
+    "handed_over": "Đồng nghiệp đã nhận người dân",
+    "station_left": "Đồng nghiệp đã gác máy, bạn giữ người dân",
+    "exhausted": "Đồng nghiệp không nhận",
+}
+"""The same when a colleague is called; the others are as above."""
+INVITED_STATES: Mapping[str, str] = {
+    "ringing": "Máy đang reo: người dân nghe nhạc, hai bạn nói riêng trước",
+    "ringing_back": "Máy đang reo: đồng nghiệp đang nói với người dân",
+    "private": "Bạn nói riêng với đồng nghiệp, người dân nghe nhạc",
+    "back": "Đồng nghiệp đang nói với người dân, bạn nghe nhạc",
+    "together": "Ba bên cùng nói",
+    "blind": "Máy đang reo: đồng nghiệp đã rời máy, bạn sẽ nói với người dân",
+}
+"""What the colleague reads who is asked to join."""
 TRY_STATES: Mapping[str, str] = {
     "ringing": "đang đổ chuông",
     "briefing": "đã nghe máy, đang nghe tóm tắt",

@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import Coroutine
 from math import pi, sin
 from pathlib import Path
-from typing import TypeVar
+from types import SimpleNamespace
+from typing import TypeVar, cast
 
 import numpy as np
 import pytest
 
-from tests.world import Carrier, Citizen, Ports
+from tests.world import Carrier, Citizen, Leg, Ports, company
 from tests.world.carrier import national
+from tests.world.company import Company
 from tests.world.kinds import KINDS
 from tests.world.messages import (
     Credentials,
@@ -248,6 +250,25 @@ def test_the_same_seed_makes_the_same_calls_and_each_kind_comes_once_first() -> 
     first, again = (World(plan, seed=3)._choose(60) for _ in range(2))
     assert first == again
     assert set(first[: len(KINDS)]) == set(KINDS)
+
+
+def test_a_citizen_stays_while_a_person_has_them_and_not_much_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(company, "READ_EVERY_S", 0.02)
+    monkeypatch.setattr(company, "ALONE_S", 0.3)
+    people = ["+84912345678"]
+
+    async def scene() -> tuple[bool, bool]:
+        leg = cast(Leg, SimpleNamespace(ended_s=None))
+        of = Company(lambda: list(people))
+        async with of.kept():
+            staying = asyncio.create_task(of.until_alone(leg, "0912345678"))
+            await asyncio.sleep(0.9)
+            stays = not staying.done()
+            people.clear()
+            await asyncio.wait_for(staying, 5.0)
+            return stays, of.has("0912345678")
+
+    assert run(scene()) == (True, False)
 
 
 def test_a_plan_is_read_from_toml_and_a_broken_one_is_named(tmp_path: Path) -> None:

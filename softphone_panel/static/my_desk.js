@@ -143,6 +143,7 @@
     if (all) all.dataset.branch = lines.dataset.branch;
     const words = (name) => new Set((lines.dataset[name] || "").split(" ").filter(Boolean));
     const asked = words("asked"), answered = words("answered");
+    const typingIn = document.activeElement?.closest?.("#work .question");
     const hits = Object.fromEntries([...words("hits")].reverse().map((hit) => hit.split(":")));
     for (const part of document.querySelectorAll("#work .question")) {
       const name = part.dataset.question;
@@ -152,6 +153,8 @@
       part.classList.remove("RED", "ORANGE", "YELLOW");
       if (hits[name]) part.classList.add(hits[name]);
     }
+    // The answer has led to other questions: whoever works by keyboard is taken there.
+    if (typingIn?.hidden) go(document.querySelector(`#q-${lines.dataset.next || "none"}`));
   }
 
   // --- another tab, another person --------------------------------------------------------------------------

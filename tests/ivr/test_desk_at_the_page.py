@@ -10,7 +10,7 @@ from hotline import events as e
 from hotline.acuity import Acuity
 from hotline.operators import Operator, Presence
 from ivr import recall_dialler
-from ivr.desk import HELD_AT_MOST_S, Desk, Desks
+from ivr.desk import HELD, HELD_AT_MOST_S, Desk, Desks
 from ivr.recall_call import Owed, RecallCall
 from tests.ivr import stage as bench
 from tests.ivr.stage import Stage, Told, played
@@ -67,6 +67,18 @@ def test_a_red_call_rings_into_a_held_wrap_up() -> None:
     desks, desk, _ = finished_talk()
     desks.hold_wrap_up(desk, "c")
     assert desks.change(desk, Presence.RINGING, call_id="red")
+
+
+def test_a_held_wrap_up_goes_on_when_somebody_else_answers_the_red_call() -> None:
+    desks, desk, _ = finished_talk()
+    desks.hold_wrap_up(desk, "c")
+    desks.change(desk, Presence.RINGING, call_id="red")
+    desks.freed(desk, "red")
+    assert (desk.state, desk.call_id, desk.reason) == (Presence.WRAP_UP, "c", HELD)
+    desks.finish_wrap_up(desk)
+    desks.change(desk, Presence.RINGING, call_id="d")
+    desks.freed(desk, "d")
+    assert desk.state is Presence.AVAILABLE, "of the wrap-up that is over nothing is left"
 
 
 def test_a_recall_rings_the_desk_that_asked_for_it_whoever_is_idle_longer(

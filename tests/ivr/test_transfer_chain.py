@@ -139,6 +139,18 @@ def test_two_accepts_in_one_moment_the_first_wins_and_the_other_hears_so(tmp_pat
     played_scene(tmp_path, acts, "RED")
 
 
+def test_who_hears_the_briefing_of_a_withdrawn_hand_over_is_told_at_once(tmp_path: Path) -> None:
+    async def acts(scene: Scene) -> None:
+        leg = await scene.ask()
+        await scene.s.asterisk.answer(leg)
+        await scene.s.until(lambda: scene._briefed(leg), "the briefing plays")
+        await scene.wish("cancel")
+        await scene.s.until(lambda: scene.stations() == [], "let go")
+        assert f"DELETE playbacks/why-{leg}-1" in scene.s.asterisk.said, "else the word comes after its end"
+
+    played_scene(tmp_path, acts)
+
+
 # -- the desk --
 
 

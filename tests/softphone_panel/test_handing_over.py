@@ -46,14 +46,14 @@ def asked() -> list[tuple[str, dict[str, object]]]:
         return [(c.kind, c.body) for c in session.scalars(select(DeskCommand).order_by(DeskCommand.id))]
 
 
-def in_state(call_id: str, operator: int | None, *states: str) -> None:
+def in_state(call_id: str, operator: int | None, *states: str, kind: str = "warm") -> None:
     with transaction() as session:
         apply(
             session,
             e.TransferAsked(
                 call_id=call_id,
                 transfer_id=f"x-{call_id}-1",
-                kind="warm",
+                kind=kind,
                 state=states[0],
                 operator_id=operator,
             ),
@@ -214,6 +214,36 @@ def test_a_colleague_who_is_free_can_be_asked_to_join(
     assert client.post("/my-desk/transfer", data=data).status_code == 303
     ((kind, body),) = asked()
     assert (kind, body["colleague"]) == ("transfer_ask", who["tuan"])
+
+
+def test_a_colleague_who_is_asked_reads_who_asks_and_neither_page_speaks_of_a_station(
+    talking: tuple[Client, str], who: dict[str, int], signed_in: SignedIn
+) -> None:
+    client, call_id = talking
+    in_state(call_id, operator_of(call_id), "ringing", "private", kind="conference")
+    with transaction() as session:
+        asked_one = session.get(OperatorPresence, who["tuan"])
+        assert asked_one is not None
+        asked_one.state, asked_one.call_id = "talking", call_id
+    page = client.get("/my-desk/transfer").text
+    assert "Bạn nói riêng với đồng nghiệp" in page
+    assert "Giao cho đồng nghiệp" in page
+    page = signed_in("tuan").get("/my-desk/transfer").text
+    assert "mời bạn vào cuộc này" in page
+    assert "Bạn nói riêng với đồng nghiệp" in page
+    assert "<button" not in page
+
+
+def test_a_refused_number_stays_in_the_open_form(talking: tuple[Client, str]) -> None:
+    client, call_id = talking
+    click = hidden(client.get("/my-desk/transfer").text, "click_id")
+    client.post("/my-desk/transfer", data={"call_id": call_id, "click_id": click, "number": "0912999888"})
+    with transaction() as session:
+        command = session.scalars(select(DeskCommand)).one()
+        command.refused, command.done_at = "Số này không có trong danh bạ trực.", e.now()
+    page = client.get("/my-desk/transfer").text
+    assert re.search(r'<details class="begin"\s+open>', page)
+    assert 'value="0912999888"' in page
 
 
 def test_the_card_is_filled_with_what_the_operators_questions_found(talking: tuple[Client, str]) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -12,6 +12,7 @@ from itertools import cycle
 from pathlib import Path
 
 from tests.world.carrier import Carrier, CarrierCall
+from tests.world.company import CalledBack, Company
 from tests.world.kinds import KINDS, Caller, Ends, Kind
 from tests.world.leg import Leg, NotInTime
 from tests.world.party import Answering, Callee, Citizen, Phone, Station
@@ -68,6 +69,7 @@ class World:
         patience_s: float = 120.0,
         ready_within_s: float = 30.0,
         busy_within_s: float = 30.0,
+        at_browser_desks: Callable[[], Collection[str]] | None = None,
     ) -> None:
         self.plan, self.kinds = plan, tuple(kinds)
         self.seed = random.randrange(1 << 30) if seed is None else seed
@@ -75,11 +77,12 @@ class World:
         self.talk_s, self.patience_s, self.ready_within_s = talk_s, patience_s, ready_within_s
         self.busy_within_s = busy_within_s
         """How long a caller of a `when_busy` kind waits until every desk is talking before calling anyway."""
+        self.company = Company(at_browser_desks)
+        """Citizens whom a person at a browser's desk has stay as long as that person likes."""
         self.carriers: list[Carrier] = []
         self.phones: list[Phone] = []
         self.duty: list[Station] = []
-        self._recalled = Station("a citizen called back", Answering.answers(2.0, talk_s=8.0), 1580)
-        self._recalled.one_call_only = False
+        self._recalled = CalledBack(self.company, 8.0, 1580)
         self._ports = Ports(plan.rtp_first, plan.rtp_last)
         self._random = random.Random(self.seed)
         self._tones: Iterator[int] = cycle(CITIZEN_TONES_HZ)
@@ -121,6 +124,7 @@ class World:
                     f"Địa chỉ nhà mạng {trunk.host}:{trunk.port} không mở được ({error.strerror}): "
                     "hãy tắt chương trình đang giữ cổng đó."
                 ) from error
+        await self._stack.enter_async_context(self.company.kept())
         await asyncio.gather(*(self._open_phone(n, desk) for n, desk in enumerate(plan.desks)))
 
     async def _open_phone(self, n: int, desk: Desk) -> None:
@@ -164,8 +168,17 @@ class World:
         on_result: Callable[[Played], None] | None = None,
     ) -> list[Played]:
         """Play so many calls, each kind once before any comes twice; at most `at_once` citizens at a time."""
-        free = asyncio.Semaphore(at_once)
-        playing: list[asyncio.Task[Played]] = []
+        playing = [one async for one in self._begin(count, asyncio.Semaphore(at_once), pause_s, on_result)]
+        return list(await asyncio.gather(*playing))
+
+    async def _begin(
+        self,
+        count: int,
+        free: asyncio.Semaphore,
+        pause_s: tuple[float, float],
+        on_result: Callable[[Played], None] | None,
+    ) -> AsyncIterator[asyncio.Task[Played]]:
+        """So many calls, each as soon as there is a free citizen for it."""
 
         async def one(kind: Kind) -> Played:
             try:
@@ -178,9 +191,8 @@ class World:
 
         for kind in self._choose(count):
             await free.acquire()
-            playing.append(asyncio.create_task(one(kind)))
+            yield asyncio.create_task(one(kind))
             await asyncio.sleep(self._random.uniform(*pause_s))
-        return list(await asyncio.gather(*playing))
 
     async def run_for_ever(
         self,
@@ -189,9 +201,13 @@ class World:
         on_result: Callable[[Played], None] | None = None,
     ) -> None:
         """Keep calling until cancelled."""
-        pause = 60.0 / calls_a_minute
+        pause, free = 60.0 / calls_a_minute, asyncio.Semaphore(at_once)
+        playing: set[asyncio.Task[Played]] = set()
         while True:
-            await self.run(len(self.kinds), at_once, (pause * 0.5, pause * 1.5), on_result)
+            # Nobody waits for the last of a round: somebody at a browser's desk may talk with one for minutes.
+            async for one in self._begin(len(self.kinds), free, (pause * 0.5, pause * 1.5), on_result):
+                playing.add(one)
+                one.add_done_callback(playing.discard)
             for carrier in self.carriers:
                 carrier.forget_ended()
             callees: list[Callee] = [*self.phones, *self.duty, self._recalled]
@@ -246,11 +262,9 @@ class World:
         )
         leg.later(_despair(leg, played))
         try:
-            await asyncio.wait_for(self._live(leg, kind, played, rng), self.patience_s)
+            await self._live(leg, kind, played, rng)
         except NotInTime as fact:
             played.note = str(fact).partition(";")[0]
-        except TimeoutError:
-            played.note = f"gave up after {self.patience_s:g} s"
         finally:
             leg.close()
         played.keys = "".join(key for _, key in leg.keys_sent)
@@ -278,9 +292,13 @@ class World:
     ) -> None:
         voices = {phone.tone_hz or 0: phone.name for phone in self.phones}
         voices |= {station.tone_hz or 0: "duty" for station in self.duty}
-        tone = await leg.until_hears_one_of(tuple(voices), self.patience_s)
+        tone = await self._until_human(leg, played.from_number, tuple(voices))
         now = asyncio.get_running_loop().time()
-        played.human, played.human_after_s = voices[tone], round(now - last_s, 2)
+        played.human, played.human_after_s = voices.get(tone, "browser"), round(now - last_s, 2)
+        if tone == 0:
+            await self.company.until_alone(leg, played.from_number)
+            played.talked_s = round(asyncio.get_running_loop().time() - now, 2)
+            return
         talk_s = rng.uniform(*self.talk_s)
         await _until_over(leg, talk_s)
         if not leg.is_answered:
@@ -291,6 +309,18 @@ class World:
             await _until_over(leg, 10.0)
             played.note = "still connected after the operator hung up" if leg.is_answered else ""
         played.talked_s = round(asyncio.get_running_loop().time() - now, 2)
+
+    async def _until_human(self, leg: Leg, number: str, voices: tuple[int, ...]) -> int:
+        """Whose tone is heard; 0: a person at a browser's desk has them. Raises NotInTime."""
+        heard = asyncio.create_task(leg.until_hears_one_of(voices, self.patience_s))
+        try:
+            while not heard.done():
+                if self.company.has(number):
+                    return 0
+                await asyncio.wait((heard,), timeout=0.5)
+            return heard.result()
+        finally:
+            heard.cancel()
 
     async def _talk_to_the_end(self, leg: Leg, played: Played, rng: random.Random, last_s: float) -> None:
         await self._talk(leg, played, rng, last_s, operator_ends=True)

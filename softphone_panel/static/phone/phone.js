@@ -95,6 +95,7 @@ function ended() {
   if (muted) { muted = false; stream?.getAudioTracks().forEach((one) => { one.enabled = true; }); }
   held = false;
   rest();
+  if (toldLate) whose();
   if (sessionIsOver) location.reload();
 }
 function track(voice) {
@@ -174,7 +175,10 @@ function lose() {
   line.stop();
   if (!about) show("moved");
 }
+let toldLate = false;
+/** Another page may have taken the telephone over; in a talk, or while it rings, that is looked at afterwards. */
 async function whose() {
+  toldLate = Boolean(about);
   if (!wanted || about) return;
   const answer = await fetch(`${root.dataset.whose}?page=${page}`).catch(() => null);
   if (answer?.ok && !(await answer.json()).mine) lose();
