@@ -1,14 +1,18 @@
-"""What holds for all tests."""
-
-import os
+"""What holds for all tests: a worker that died makes the run a broken one, however its tests went."""
 
 import pytest
 
+LOST = pytest.StashKey[bool]()
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Runs a failed live test once more, as the report then says (R): its clocks share two cores with everybody's processes."""
-    if os.environ.get("HOTLINE_TEST_ONCE"):
-        return
-    for item in items:
-        if item.get_closest_marker("live") is not None:
-            item.add_marker(pytest.mark.flaky(reruns=1))
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object, error: object) -> None:
+    """Notes a worker of pytest-xdist that went away with an error: what it had still to run has not been run."""
+    if error:
+        node.config.stash[LOST] = True  # type: ignore[attr-defined]  # xdist's controller of one worker has no public type
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Ends with pytest's status for an internal error when a worker was lost."""
+    if session.config.stash.get(LOST, False):
+        session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
