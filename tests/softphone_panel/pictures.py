@@ -1,17 +1,19 @@
 """Pictures of every page of a running demo, for docs/pictures and for whoever looks at the pages.
 
-`.venv/bin/python -m tests.softphone_panel.pictures FOLDER` beside a `./run demo` with the same HOTLINE_… settings.
+`.venv/bin/python -m tests.softphone_panel.pictures FOLDER [--dark] [--size desk|wide|phone …]` beside a `./run demo` with the same
+HOTLINE_… settings. With --dark both the light and the dark ones; without --size all three. Each size takes about a minute.
 """
 
 from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import TimeoutError as NotInTime
 from sqlalchemy import select
 
 from front_door import demo_data, whose
@@ -22,7 +24,11 @@ from hotline.recordings import Recording
 from hotline.settings import Settings, settings
 from hotline.tickets import Ticket
 
-SIZES = {"": (1366, 768), "-wide": (1920, 1080), "-phone": (390, 844)}
+SIZES = {"desk": (1366, 768), "wide": (1920, 1080), "phone": (390, 844)}
+MICROPHONE = (
+    *("--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
+    "--autoplay-policy=no-user-gesture-required",
+)
 SETTINGS = ("rules", "hotline/binhphuoc", "hours/binhphuoc", "holidays")
 
 
@@ -103,13 +109,14 @@ def _pages() -> dict[str, str]:
     }
 
 
-def take(folder: Path, dark: bool) -> None:
+def take(folder: Path, dark: bool, sizes: Iterable[str] = tuple(SIZES)) -> None:
     """Every page at a desk's widths and at a phone's."""
     given, shade = settings(), "-dark" if dark else ""
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        for name, size in SIZES.items():
+        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=MICROPHONE)
+        for word in sizes:
+            size, name = SIZES[word], "" if word == "desk" else f"-{word}"
             context = browser.new_context(
                 viewport={"width": size[0], "height": size[1]},
                 locale="vi-VN",
@@ -125,6 +132,7 @@ def take(folder: Path, dark: bool) -> None:
                 page.screenshot(path=str(folder / f"live{name}{shade}.png"))
                 _take(page, given, "/no-such-page", folder / f"fault{name}{shade}.png")
             _desk_in_a_call(browser, given, size, dark, folder / f"desk{name}{shade}.png")
+            _at_the_page(browser, given, size, dark, (folder, f"{name}{shade}.png"))
         browser.close()
 
 
@@ -151,7 +159,69 @@ def _desk_in_a_call(browser: Browser, given: Settings, size: tuple[int, int], da
         _take(page, given, "/my-desk", file.with_name(file.name.replace("desk", "my-desk", 1)))
 
 
+def _at_the_page(
+    browser: Browser, given: Settings, size: tuple[int, int], dark: bool, to: tuple[Path, str]
+) -> None:
+    """An operator's page in a talk, with two contacts, in a hand-over and after it; as far as callers come in time."""
+
+    def file(of: str) -> Path:
+        return to[0] / f"{of}{to[1]}"
+
+    with _signed_in(browser, given, "mai", size, dark) as page, suppress(NotInTime):
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.goto(f"http://127.0.0.1:{given.plain_port}/my-desk")
+        if page.locator("#act-sign_in").count():
+            page.select_option("#phone", "web")
+            page.click("#act-sign_in")
+        _until_talking(page)
+        page.wait_for_timeout(1500)
+        page.screenshot(path=str(file("my-desk-talk")))
+        page.keyboard.press("?")
+        page.wait_for_timeout(300)
+        page.screenshot(path=str(file("my-desk-keys")))
+        page.keyboard.press("Escape")
+        page.locator("#main").focus()
+        page.keyboard.press("Alt+t")
+        page.wait_for_timeout(800)
+        page.screenshot(path=str(file("my-desk-stations")))
+        page.locator("#station-choices input").first.check()
+        page.click("#transfer-ask")
+        page.wait_for_selector("#transfer-merge:not([disabled])", timeout=60_000)
+        page.wait_for_timeout(800)
+        page.screenshot(path=str(file("my-desk-hand-over")))
+        page.click("#transfer-cancel")
+        page.wait_for_timeout(1000)
+        with suppress(NotInTime):
+            page.wait_for_selector("#contact-take-next", timeout=60_000)
+            page.locator("#main").focus()
+            page.keyboard.press("Alt+m")
+            page.wait_for_selector("#contacts .contact >> nth=1", timeout=10_000)
+            page.wait_for_timeout(1500)
+            page.screenshot(path=str(file("my-desk-contacts")))
+        while page.locator("#contacts [data-contact-act=hang_up]").count():
+            page.locator("#contacts [data-contact-act=hang_up]").first.click()
+            page.wait_for_timeout(1500)
+        page.wait_for_selector("#wrap-disposition", timeout=10_000)
+        page.screenshot(path=str(file("my-desk-wrap-up")))
+        page.click("#act-sign_out")
+        page.wait_for_timeout(1000)
+
+
+def _until_talking(page: Page) -> None:
+    for _ in range(240):
+        state = page.get_attribute("#telephone", "data-state")
+        if state == "talking":
+            return
+        if state == "ringing":
+            page.keyboard.press("F2")
+        if page.locator("#act-resume").count():
+            page.click("#act-resume")
+        page.wait_for_timeout(500)
+    raise NotInTime("nobody called")
+
+
 if __name__ == "__main__":
     whose.choose()
+    wanted = [word for word in sys.argv[2:] if word in SIZES] or list(SIZES)
     for shade in (False, True) if "--dark" in sys.argv else (False,):
-        take(Path(sys.argv[1]), shade)
+        take(Path(sys.argv[1]), shade, wanted)
