@@ -64,6 +64,9 @@ class Happening(StrEnum):
     ACCEPTED = "accepted"
     EXHAUSTED = "exhausted"
     STATION_GONE = "station_gone"
+    """They hung up."""
+    STATION_LOST = "station_lost"
+    """Their line is dead: the next number is rung while the operator speaks with the caller."""
     OPERATOR_GONE = "operator_gone"
     OPERATOR_ANSWERED = "operator_answered"
     CALLER_GONE = "caller_gone"
@@ -100,6 +103,7 @@ FOLLOWS: Mapping[TransferState, Mapping[Happening, TransferState | Refusal]] = {
         H.ACCEPTED: S.PRIVATE,
         H.EXHAUSTED: S.EXHAUSTED,
         H.STATION_GONE: S.RINGING,
+        H.STATION_LOST: S.RINGING,
         H.OPERATOR_GONE: S.DIRECT,
         H.OPERATOR_ANSWERED: S.RINGING,
         H.CALLER_GONE: S.CALLER_GONE,
@@ -112,6 +116,7 @@ FOLLOWS: Mapping[TransferState, Mapping[Happening, TransferState | Refusal]] = {
         H.ACCEPTED: S.BACK,
         H.EXHAUSTED: S.EXHAUSTED,
         H.STATION_GONE: S.RINGING_BACK,
+        H.STATION_LOST: S.RINGING_BACK,
         H.OPERATOR_GONE: S.DIRECT,
         H.OPERATOR_ANSWERED: S.RINGING_BACK,
         H.CALLER_GONE: S.CALLER_GONE,
@@ -124,6 +129,7 @@ FOLLOWS: Mapping[TransferState, Mapping[Happening, TransferState | Refusal]] = {
         H.ACCEPTED: S.PRIVATE,
         H.EXHAUSTED: S.PRIVATE,
         H.STATION_GONE: S.STATION_LEFT,
+        H.STATION_LOST: S.RINGING_BACK,
         H.OPERATOR_GONE: S.HANDED_OVER,
         H.OPERATOR_ANSWERED: S.PRIVATE,
         H.CALLER_GONE: S.CALLER_GONE,
@@ -136,6 +142,7 @@ FOLLOWS: Mapping[TransferState, Mapping[Happening, TransferState | Refusal]] = {
         H.ACCEPTED: S.BACK,
         H.EXHAUSTED: S.BACK,
         H.STATION_GONE: S.STATION_LEFT,
+        H.STATION_LOST: S.RINGING_BACK,
         H.OPERATOR_GONE: S.HANDED_OVER,
         H.OPERATOR_ANSWERED: S.BACK,
         H.CALLER_GONE: S.CALLER_GONE,
@@ -148,6 +155,7 @@ FOLLOWS: Mapping[TransferState, Mapping[Happening, TransferState | Refusal]] = {
         H.ACCEPTED: S.TOGETHER,
         H.EXHAUSTED: S.TOGETHER,
         H.STATION_GONE: S.STATION_LEFT,
+        H.STATION_LOST: S.RINGING_BACK,
         H.OPERATOR_GONE: S.HANDED_OVER,
         H.OPERATOR_ANSWERED: S.TOGETHER,
         H.CALLER_GONE: S.CALLER_GONE,
@@ -160,6 +168,7 @@ FOLLOWS: Mapping[TransferState, Mapping[Happening, TransferState | Refusal]] = {
         H.ACCEPTED: S.HANDED_OVER,
         H.EXHAUSTED: S.EXHAUSTED,
         H.STATION_GONE: S.BLIND,
+        H.STATION_LOST: S.BLIND,
         H.OPERATOR_GONE: S.BLIND,
         H.OPERATOR_ANSWERED: S.TAKEN,
         H.CALLER_GONE: S.CALLER_GONE,
@@ -172,6 +181,7 @@ FOLLOWS: Mapping[TransferState, Mapping[Happening, TransferState | Refusal]] = {
         H.ACCEPTED: S.HANDED_OVER,
         H.EXHAUSTED: S.EXHAUSTED,
         H.STATION_GONE: S.DIRECT,
+        H.STATION_LOST: S.DIRECT,
         H.OPERATOR_GONE: S.DIRECT,
         H.OPERATOR_ANSWERED: S.TAKEN,
         H.CALLER_GONE: S.CALLER_GONE,

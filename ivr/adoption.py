@@ -73,10 +73,16 @@ def running(node: str, on: Engine | None = None) -> dict[str, Running]:
             r.call_id: Running(
                 int(r.id.rpartition("-")[2]), r.kind, TransferState(r.state), r.station, tuple(r.plan), dict(r.card),
                 {t.leg_id: t.place for t in tries.get(r.id, ())},
-                next((t.leg_id for t in tries.get(r.id, ()) if t.state == TryState.ACCEPTED), ""), NoteState(r.note),
+                _accepted(tries.get(r.id, [])), NoteState(r.note),
             )
             for r in rows
         }  # fmt: skip
+
+
+def _accepted(tries: list[TryRow]) -> str:
+    """The leg that accepted last: an earlier one's line has died since."""
+    found = [tried for tried in tries if tried.state == TryState.ACCEPTED]
+    return max(found, key=lambda tried: tried.rung_at).leg_id if found else ""
 
 
 def take_up(
@@ -88,7 +94,8 @@ def take_up(
 ) -> bool:
     """Go on with the caller's hand-over; False when there is none. `legs` are known to the caller's humans already."""
     state, operator, accepted = _seen(caller.id, {leg: channels[leg] for leg in legs}, bridges)
-    station_leg = legs.get(row.accepted) if row is not None and row.accepted else legs.get(accepted)
+    # A page that was loaded anew stands where the leg that accepted stood.
+    station_leg = (legs.get(row.accepted) if row is not None else None) or legs.get(accepted)
     if row is not None:
         state = row.state
     elif state is TransferState.HANDED_OVER and station_leg is not None:

@@ -322,7 +322,7 @@ async def run(given: Settings) -> None:
         floor = Floor(
             ari=ari, record=record, installation=installation, prompts=given.prompts,
             node=given.node, desks=desks, mix_monitor=manager.mix_monitor, recordings=given.recordings,
-            units=_units(installation),
+            units=_units(installation), phone_answers=manager.phone_answers,
         )  # fmt: skip
         recalls = RecallDialler(floor, given.recordings)
         strangers = Strangers(ari, manager, [trunk.host for trunk in installation.trunks])

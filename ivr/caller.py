@@ -236,6 +236,7 @@ class Caller:
 
     def tick(self) -> None:
         """Comfort, missed rings, the chain, and the end of patience below ORANGE."""
+        self.humans.listen()
         self.talk.tick()
         now_s = self.floor.clock()
         if self.transfer is not None and self.leaving is None and not self.over:
@@ -260,7 +261,8 @@ class Caller:
 
     def _nobody_free(self) -> bool:
         """No operator's phone rings for them, and none could: then a RED caller's duty numbers are rung at once."""
-        rung = any(leg.role == "operator" for leg in self.humans.legs.values())
+        legs, absent = self.humans.legs.values(), self.humans.absent
+        rung = any(leg.role == "operator" and leg is not absent for leg in legs)
         free = self.floor.desks.free(also_in_wrap_up=True)
         return not rung and not any(desk.serves(self.hotline) for desk in free)
 
@@ -324,6 +326,9 @@ class Caller:
 
     async def _plan_directly(self, transfer: Transfer) -> None:
         lines, card = await plan(self)
+        absent = self.humans.absent
+        if absent is not None:  # the number that has just gone silent comes last
+            lines = tuple(sorted(lines, key=lambda line: line.dialled in absent.endpoint))
         if transfer.live:
             transfer.begin(None, lines, card)
 

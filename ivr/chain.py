@@ -220,14 +220,18 @@ class Chain:
         if tried is None or not self.transfer.rings:
             self.already_taken(leg)
             return
-        if channel_name and self.floor.mix_monitor is not None and self.floor.recordings is not None:
-            path = self.floor.recordings.absolute() / leg_path(self.caller.id, leg.id)
-            self.floor.spawn(self._record(channel_name, leg, path))
+        self.record(leg, channel_name)
         if tried.line.needs_key and not tried.said_yes:
             self._move(leg, tried, T.BRIEFING)
             self._brief(leg, tried)
         else:
             self._accept(leg, tried)
+
+    def record(self, leg: Leg, channel_name: str) -> None:
+        """Keep what this leg says and hears from now on."""
+        if channel_name and self.floor.mix_monitor is not None and self.floor.recordings is not None:
+            path = self.floor.recordings.absolute() / leg_path(self.caller.id, leg.id)
+            self.floor.spawn(self._record(channel_name, leg, path))
 
     async def _record(self, channel_name: str, leg: Leg, path: Path) -> None:
         assert self.floor.mix_monitor is not None  # noqa: S101 - asked by the only caller
@@ -314,6 +318,10 @@ class Chain:
             self._move(leg, tried, why)
         language = tried.line.language if tried is not None else LANGUAGES[0]
         self._part(leg, "cancelled", "chain-already-taken" if why is T.TAKEN else "chain-cancelled", language)
+
+    def go_on(self) -> None:
+        """Who accepted is gone: the next number is rung at once."""
+        self.taken, self.rung_s = None, None
 
     def stop(self, why: TryState) -> None:
         """No number is wanted any more: those that ring stop, whoever listens is told."""

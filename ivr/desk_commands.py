@@ -252,6 +252,8 @@ class DeskCommands:
             return
         if desk.state is Presence.TALKING and isinstance(visit, Caller):
             visit.talk.left(desk)
+            if visit.transfer is not None:
+                visit.transfer.station_left_page(desk)
         elif desk.state is Presence.TALKING and isinstance(visit, RecallCall):
             visit.page_left = True
         elif desk.second_phone:
@@ -269,7 +271,8 @@ class DeskCommands:
         if not browser_phone.is_browser(desk.phone):
             return
         if desk.state is Presence.TALKING and isinstance(visit, Caller):
-            visit.talk.returned(desk)
+            if not visit.talk.returned(desk) and visit.transfer is not None:
+                visit.transfer.station_returned(desk)
         elif desk.state is Presence.TALKING and isinstance(visit, RecallCall):
             visit.returned(desk)
         elif desk.state is Presence.PAUSED and desk.reason == "phone":

@@ -90,6 +90,10 @@ class Floor:
     visits: dict[str, Visit] = field(default_factory=dict)
     lent: dict[str, str] = field(default_factory=dict)
     """Operator's leg → the call it is for now, where that is not the one it was rung for."""
+    pausing: set[str] = field(default_factory=set)
+    """Endpoints from which nothing came for a while though they were there: their silence says nothing (ivr/pulse.py)."""
+    phone_answers: Callable[[str], Coroutine[Any, Any, bool]] | None = None
+    """Whether a registered phone answers when it is asked now; set when the manager interface is there."""
     in_use: dict[str, int] = field(default_factory=dict)
     """Channels of each trunk that Asterisk has now."""
     serve: Callable[[], None] = lambda: None

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ivr.caller import Caller
     from ivr.desk import Desk
     from ivr.floor import Floor
+    from ivr.talk import Talk
+    from ivr.transfer import Transfer
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +39,8 @@ class Humans:
         self._floor, self._caller = floor, caller
         self.legs: dict[str, Leg] = {}
         self.talking: Leg | None = None
+        self.absent: Leg | None = None
+        """Nothing comes from whom the caller talked with: others are rung, and who is heard first has them."""
         self.answered_once = False
         """A human has spoken with the caller, so leaving is no loss."""
         # A caller may come into the line again, or an earlier process have rung for them: no number is given twice.
@@ -55,6 +59,7 @@ class Humans:
         self._count += 1
         leg_id = f"{prefix}-{self._caller.id}-{self._count}"
         leg = self.legs[leg_id] = Leg(leg_id, role, endpoint, name, self._floor.clock(), operator_id)
+        leg.pulse.pauses = endpoint in self._floor.pausing
         return leg
 
     async def dial(self, leg: Leg, shown_number: str, more: Mapping[str, str] | None = None) -> None:
@@ -78,8 +83,8 @@ class Humans:
                 "a phone cannot be rung", call_id=self._caller.id, endpoint=leg.endpoint, error=str(error)
             )
             await self._floor.quietly(ari.hang_up(leg.id))
-            if leg is self._caller.talk.back:
-                self._caller.talk.back_failed(leg)
+            if (waited_for := self._waited_for_by(leg)) is not None:
+                waited_for.back_failed(leg)
             else:
                 self._over(leg, leg.ending or "unavailable")
             return
@@ -167,14 +172,19 @@ class Humans:
             leg.ringing = True
         elif event.kind == "ChannelStateChange" and state == "Up" and not leg.up:
             leg.up = True
-            if leg.role == "operator":
+            waited_for = self._waited_for_by(leg)
+            if waited_for is not None and not leg.ending:
+                waited_for.rejoined(leg, event.channel.name if event.channel else "")
+            elif leg.role == "operator":
                 self.answered(leg)
             elif self._caller.transfer is not None:
                 self._caller.transfer.chain.answered(leg, event.channel.name if event.channel else "")
             else:
                 self.cancel(leg, "cancelled")
-        elif event.kind in ("ChannelHold", "ChannelUnhold") and leg is self.talking:
-            self._caller.talk.hold_key(held=event.kind == "ChannelHold")
+        elif event.kind in ("ChannelHold", "ChannelUnhold"):
+            leg.pulse.hold(on=event.kind == "ChannelHold")
+            if leg is self.talking:
+                self._caller.talk.hold_key(held=leg.pulse.on_hold)
         elif event.kind == "ChannelDestroyed":
             self._ended(leg, event.cause, event.tech_cause)
         elif leg.role == "chain" and self._caller.transfer is not None:
@@ -182,19 +192,19 @@ class Humans:
 
     def answered(self, leg: Leg) -> None:
         """A human is there: the first one wins, every other phone stops ringing."""
-        if leg is self._caller.talk.back and not leg.ending:
-            self._caller.talk.rejoined(leg)
-            return
         if not self._caller.waits or leg.ending:
             if not leg.ending:
                 self.cancel(leg, "cancelled")
             return
+        absent, self.absent = self.absent, None
+        if absent is not None and absent is not leg:
+            self._give_up(absent)
         self.talking, self.answered_once, self._caller.front = leg, True, True
         desk = self._floor.desks.of(leg.operator_id)
         if desk is not None:
             self._floor.desks.change(desk, Presence.TALKING, call_id=self._caller.id)
         self._caller.do(self.connect(leg))
-        if leg.role == "operator" and self._caller.transfer is not None:
+        if self._caller.transfer is not None and (leg.role == "operator" or leg is absent):
             self._caller.transfer.operator_answered()
         for other in list(self.legs.values()):
             if other is not leg and other.role == "operator":
@@ -246,8 +256,8 @@ class Humans:
 
     def _ended(self, leg: Leg, cause: int, tech_cause: int) -> None:
         was_talking = self.talking is leg
-        if leg is self._caller.talk.back:
-            self._caller.talk.back_failed(leg)
+        if (waited_for := self._waited_for_by(leg)) is not None:
+            waited_for.back_failed(leg)
             return
         self._over(leg, outcome(leg, cause, tech_cause))
         transfer = self._caller.transfer
@@ -271,11 +281,64 @@ class Humans:
         self._caller.say(["operator-lost"])
         self._floor.serve()
 
+    # -- sound --
+
+    def listen(self) -> None:
+        """Count what comes from every phone that is up; one that had gone silent and is heard again has the caller again."""
+        now_s = self._floor.clock()
+        for leg in self.legs.values():
+            if leg.up and leg.pulse.is_due(now_s):
+                self._floor.spawn(self._listen_to(leg))
+        if self.absent is not None and self.absent.pulse.flows and self._caller.waits:
+            log.info("a phone's sound is back", call_id=self._caller.id)
+            self.answered(self.absent)
+
+    async def _listen_to(self, leg: Leg) -> None:
+        floor, pulse, paused = self._floor, leg.pulse, leg.pulse.pauses
+        try:
+            sound = await floor.ari.sound_of(leg.id)
+        except AriError:
+            pulse.missed(floor.clock())
+            return
+        leg.quality = sound.quality()
+        pulse.counted(sound, floor.clock())
+        asks = floor.phone_answers is not None and leg.phone and not leg.at_page
+        # A phone that says it is there when nothing comes from it is muted in its own way: never judged again.
+        if (
+            asks
+            and pulse.to_be_asked(floor.clock())
+            and floor.phone_answers
+            and await floor.phone_answers(leg.phone)
+        ):
+            pulse.lives()
+        if pulse.pauses is not paused:
+            (floor.pausing.add if pulse.pauses else floor.pausing.discard)(leg.endpoint)
+
+    def without_sound(self, leg: Leg) -> None:
+        """Nothing comes from the phone they talk with: it is not hung up, and others are rung."""
+        self.absent = leg
+        self.wait_again("no sound from the phone")
+
+    def _give_up(self, leg: Leg) -> None:
+        """Somebody else has the caller: the phone that went silent is let go, and its desk rests until somebody looks at it."""
+        desk = self._floor.desks.of(leg.operator_id)
+        if desk is not None and desk.call_id == self._caller.id:
+            to = Presence.OFFLINE if desk.signing_out else Presence.PAUSED
+            self._floor.desks.change(desk, to, "phone")
+        self.drop(leg)
+
+    def _waited_for_by(self, leg: Leg) -> Talk | Transfer | None:
+        """Where this leg is the new page of somebody whose old one went silent."""
+        places = (self._caller.talk, self._caller.transfer)
+        return next((one for one in places if one is not None and one.back is leg), None)
+
     def _over(self, leg: Leg, what: str) -> None:
         if leg.over:
             return
         leg.over = True
         self.legs.pop(leg.id, None)
+        if leg is self.absent:
+            self.absent = None
         self._floor.tell(
             e.LegEnded(call_id=self._caller.id, leg_id=leg.id, outcome=what, quality=leg.quality)
         )

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from ivr.browser_phone import is_browser
+from ivr.pulse import Pulse
+
 SHOWN = "CONNECTEDLINE(num,i)"
 """The channel variable whose number the rung phone shows: a created leg's other party, not its own caller id."""
 BUSY, NO_SUCH_NUMBER, NO_ANSWER, DECLINED = 17, 1, 19, 21
@@ -44,6 +47,21 @@ class Leg:
     """Held while it is brought into a bridge: who comes last has it."""
     announced: int = 0
     """How often a duty number has been told why it rings."""
+    pulse: Pulse = field(default_factory=Pulse)
+
+    @property
+    def phone(self) -> str:
+        """The telephone that registers with us; empty for a number of the network."""
+        return "" if "@" in self.endpoint else self.endpoint.removeprefix("PJSIP/")
+
+    @property
+    def at_page(self) -> bool:
+        """A telephone in a page: it always sends, and may come back after a reload."""
+        return is_browser(self.phone)
+
+    def is_silent(self, now_s: float) -> bool:
+        """Whether its far end is taken for gone."""
+        return self.pulse.is_silent(now_s, sends_always=self.at_page)
 
     @property
     def dialled(self) -> tuple[str, ...]:

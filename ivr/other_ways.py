@@ -63,7 +63,8 @@ class OtherWays:
         here = self._meets()
         limit_s = self._floor.installation.hotline(caller.hotline).wait_limit_s
         hopeless = here is not Meets.HUMANS or now_s - caller.queued_s > limit_s
-        if not hopeless or caller.announcer.speaks or caller.humans.legs:
+        rung = any(leg is not caller.humans.absent for leg in caller.humans.legs.values())
+        if not hopeless or caller.announcer.speaks or rung:
             return
         if not self._offered:
             self._offered = True

@@ -20,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 ANSWER_WITHIN_S = 3.0
 PAUSE_S = 1.0
+ANSWERED_WITHIN_S = 0.7
+ASK_AGAIN_S = 0.1
 HARMLESS = ("already there", "not there", "not found")
 """What Asterisk says when a member is already as we want it."""
 
@@ -94,12 +96,32 @@ class Manager:
         elif "Event" in fields:
             self.hears(fields)
 
-    async def listed(self, action: str) -> list[Mapping[str, str]]:
+    async def phone_answers(self, phone: str) -> bool:
+        """Whether a registered phone answers a question (OPTIONS) put to it now, within ANSWERED_WITHIN_S."""
+        try:
+            before = await self._round_trip(phone)
+            await self.act("PJSIPQualify", Endpoint=phone)
+            for _ in range(round(ANSWERED_WITHIN_S / ASK_AGAIN_S)):
+                await asyncio.sleep(ASK_AGAIN_S)
+                if (now := await self._round_trip(phone)) and now != before:
+                    return True
+        except Refused as refused:
+            log.warning("a phone could not be asked", phone=phone, error=str(refused))
+        return False
+
+    async def _round_trip(self, phone: str) -> str:
+        """How long its last answer took, microseconds as Asterisk says them; empty while it is out of reach."""
+        for event in await self.listed("PJSIPShowEndpoint", Endpoint=phone):
+            if event.get("Event") == "ContactStatusDetail" and event.get("Status") == "Reachable":
+                return event.get("RoundtripUsec", "")
+        return ""
+
+    async def listed(self, action: str, **values: str) -> list[Mapping[str, str]]:
         """The events of an action that lists something; Refused when Asterisk says no or nothing."""
         number = str(self._count + 1)
         found = self._lists[number] = []
         try:
-            await self.act(action)
+            await self.act(action, **values)
         except Refused as refused:
             if "No Contacts found" not in str(refused):  # an empty list is an error to Asterisk
                 raise

@@ -3,8 +3,9 @@
 On hold neither hears the other: the caller has music, the operator's phone waits alone in the bridge `held-<call>`. An operator who speaks
 with another contact meanwhile has lent it their phone; then the caller is kept without one.
 
-A browser that is reloaded, killed, frozen or cut off says no goodbye. The caller's bridge does not end with it: within three seconds
-they hear a word and music, the same operator is connected again as soon as their page is back, and after a while the next one is.
+A telephone that is killed, frozen or cut off says no goodbye. The caller's bridge does not end with it: within three seconds they hear a
+word and music. A page that is reloaded is connected again as soon as it is back, and after a while the next operator is; for any other
+telephone the next is rung at once, and whoever is first has the caller: the next, or the same one whose sound is back.
 """
 
 from __future__ import annotations
@@ -15,11 +16,9 @@ import structlog
 
 from hotline import events as e
 from hotline.operators import Presence
-from ivr.ari import AriError
 from ivr.browser_phone import is_browser
 from ivr.desk import NotPossible
 from ivr.leg import held_of
-from ivr.pulse import COUNT_EVERY_S, SILENT_S
 
 if TYPE_CHECKING:
     from ivr.caller import Caller
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-FOUND_PACKETS = 10
-"""Between two counts: fewer are the last ones of a page that was left."""
 RETURN_WITHIN_S = 5.0
 """From the loss: how long the place is kept for the same operator before the next one is rung."""
 RETURN_RINGS_S = 4
@@ -54,10 +51,6 @@ class Talk:
         self.back: Leg | None = None
         """The same operator's new page, being connected."""
         self._lost_s: float | None = None
-        self._of = ""
-        self._packets = -1
-        self._moved_s = self._asked_s = 0.0
-        self._asking = False
 
     @property
     def is_lost(self) -> bool:
@@ -203,49 +196,38 @@ class Talk:
             if desk is None or desk.state is not Presence.TALKING or not elsewhere:
                 self._caller.humans.wait_again("who kept them has gone")
             return
-        if leg is None or leg.over or not is_browser(leg.endpoint.removeprefix("PJSIP/")):
+        if leg is None or leg.over:
             return
-        if leg.id != self._of:
-            self._of, self._packets, self._moved_s = leg.id, -1, now_s
-        if not self._asking and now_s - self._asked_s >= COUNT_EVERY_S:
-            self._asking, self._asked_s = True, now_s
-            self._floor.spawn(self._count(leg))
-        if self._lost_s is not None:
-            if now_s - self._lost_s >= RETURN_WITHIN_S and (self.back is None or not self.back.up):
-                self._give_up(leg)
-            else:
-                self._caller.announcer.tick()
+        if self._lost_s is None:
+            if leg.is_silent(now_s):
+                self.lose("no sound from the desk")
+        elif self.back is None and leg.pulse.flows:
+            self._found()
+        elif now_s - self._lost_s >= RETURN_WITHIN_S and (self.back is None or not self.back.up):
+            self._give_up(leg)
+        else:
+            self._caller.announcer.tick()
 
     def _comfort(self, now_s: float) -> None:
         announcer = self._caller.announcer
         if not announcer.speaks and now_s - announcer.said_s >= COMFORT_EVERY_S and not self.is_lost:
             announcer.say(["on-hold"])
 
-    async def _count(self, leg: Leg) -> None:
-        try:
-            sound = await self._floor.ari.sound_of(leg.id)
-        except AriError:
-            return  # gone, which is told otherwise; or Asterisk is slow, which is not the desk's doing
-        finally:
-            self._asking = False
-        if leg is not self._caller.humans.talking or leg.over:
-            return
-        leg.quality = sound.quality()
-        now_s, before, self._packets = self._floor.clock(), self._packets, int(sound.rxcount)
-        packets = self._packets
-        if packets != before:
-            self._moved_s = now_s
-            if self.is_lost and self.back is None and 0 <= before <= packets - FOUND_PACKETS:
-                self._found()
-        elif self._lost_s is None and now_s - self._moved_s >= SILENT_S:
-            self.lose("no sound from the desk")
-
     def lose(self, why: str) -> None:
         """Nothing comes from the desk any more: the caller is comforted, their operator's place is kept for some seconds."""
-        if self._lost_s is not None or self._caller.humans.talking is None or self._caller.over:
+        leg = self._caller.humans.talking
+        if self._lost_s is not None or leg is None or self._caller.over:
             return
         log.warning("the desk's sound is lost", call_id=self._caller.id, why=why)
-        self._lost_s, self._packets = self._floor.clock(), -1
+        if leg.at_page:  # of others the pause is remembered when they are heard again
+            leg.pulse.forget()
+        self._lost_s = self._floor.clock()
+        if not leg.at_page:  # nothing to wait for: a telephone is not loaded anew
+            if self._caller.handing_over:
+                self._give_up(leg)
+            else:
+                self._caller.humans.without_sound(leg)
+            return
         if self._caller.transfer is not None and not self._caller.transfer.leans_on_operator:
             return  # they have music already, or the station
         self._caller.do(self._floor.ari.start_music(self._caller.id))
@@ -254,11 +236,7 @@ class Talk:
     def left(self, desk: Desk) -> None:
         """A page was left; nothing is lost if it is not the page that talks with the caller, or they talk at another phone."""
         leg = self._caller.humans.talking
-        if (
-            leg is not None
-            and leg.operator_id == desk.operator_id
-            and is_browser(leg.endpoint.removeprefix("PJSIP/"))
-        ):
+        if leg is not None and leg.operator_id == desk.operator_id and leg.at_page:
             self.lose("the page was left")
 
     def _found(self) -> None:
@@ -296,7 +274,7 @@ class Talk:
         self.back.limit_s = RETURN_RINGS_S if is_browser(desk.phone) else PHONE_RINGS_S
         self._floor.spawn(humans.dial(self.back, self._caller.number, {"PJSIP_HEADER(add,X-Return)": "1"}))
 
-    def rejoined(self, leg: Leg) -> None:
+    def rejoined(self, leg: Leg, _channel_name: str = "") -> None:
         """The new page answered: it takes the old one's place, and who was on hold stays so."""
         log.info("the operator is back", call_id=self._caller.id)
         humans, old = self._caller.humans, self._caller.humans.talking
@@ -336,4 +314,4 @@ class Talk:
     def over(self) -> None:
         """Nobody talks with the caller now."""
         self.released()
-        self.held, self.back, self._lost_s, self._of = False, None, None, ""
+        self.held, self.back, self._lost_s = False, None, None

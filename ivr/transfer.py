@@ -23,6 +23,7 @@ from hotline.transfers import (
     RINGS,
     Happening,
     Party,
+    Places,
     TransferState,
     TryState,
     follows,
@@ -30,14 +31,13 @@ from hotline.transfers import (
 from hotline.transfers import TransferState as S
 from ivr.ari import AriError
 from ivr.briefing import of_card
-from ivr.browser_phone import is_browser
 from ivr.chain import Chain
 from ivr.desk import NotPossible
-from ivr.pulse import Pulse
 from ivr.spoken_note import SpokenNote
 
 if TYPE_CHECKING:
     from ivr.caller import Caller
+    from ivr.desk import Desk
     from ivr.floor import Floor
     from ivr.leg import Leg
 
@@ -45,6 +45,9 @@ log = structlog.get_logger(__name__)
 
 TOO_SOON_S = 2.0
 """A station that is gone so soon after the hand-over has not helped anybody: the caller is first in line again."""
+RETURN_WITHIN_S = 5.0
+"""How long the place of a station that went silent is kept; meanwhile the operator has the caller."""
+RETURN_RINGS_S = 4
 JOIN_TRIES = 4
 JOIN_AGAIN_S = 0.1
 
@@ -74,7 +77,10 @@ class Transfer:
         """Who accepted."""
         self.chain = Chain(floor, caller, self)
         self.note = SpokenNote(floor, caller, self)
-        self._pulse = Pulse(floor)
+        self.back: Leg | None = None
+        """The station's new page, being connected."""
+        self._silent_s: float | None = None
+        """Since when nothing comes from the station."""
         self._handed_over_s: float | None = None
 
     @property
@@ -94,14 +100,18 @@ class Transfer:
     @property
     def holds_caller(self) -> bool:
         """The caller has music and is not in the line: no operator is to be rung for them."""
-        return self.live and Party.CALLER in PLACES[self.state].music and self.state is not S.DIRECT
+        return self.live and Party.CALLER in self._places.music and self.state is not S.DIRECT
 
     @property
     def leans_on_operator(self) -> bool:
         """Whether the caller would hear nobody and no music without the operator."""
-        return not self.live or (
-            Party.OPERATOR in PLACES[self.state].with_caller and self.state is not S.TOGETHER
-        )
+        return not self.live or (Party.OPERATOR in self._places.with_caller and self.state is not S.TOGETHER)
+
+    @property
+    def _places(self) -> Places:
+        """Where everybody stands; while nothing comes from the station, the operator is with the caller."""
+        silent = self._silent_s is not None and self.state in HAS_STATION
+        return PLACES[S.BACK if silent else self.state]
 
     # -- beginning --
 
@@ -171,8 +181,13 @@ class Transfer:
         parting: Leg | None = None
         if to in (S.HANDED_OVER, S.BLIND):
             parting, self.operator = self.operator, None
-        elif to in (S.CANCELLED, S.STATION_LEFT):
+        elif to in (S.CANCELLED, S.STATION_LEFT) or (before in HAS_STATION and to in RINGS):
             parting, self.station = self.station, None
+        if before in HAS_STATION and to not in HAS_STATION:
+            self._silent_s = None
+            if self.back is not None:
+                self._caller.humans.drop(self.back)
+                self.back = None
         return parting
 
     async def _carry_out(
@@ -267,28 +282,83 @@ class Transfer:
             return
         self.chain.tick(now_s)
         self.note.tick(now_s)
-        if self._station_is_silent():
-            return
+        self._look_after_station(now_s)
         said_s = self._caller.announcer.said_s
         every_s = self._floor.installation.comfort_every_s
         if self.holds_caller and not self._caller.announcer.speaks and now_s - said_s >= every_s:
             self._comfort()
 
-    def _station_is_silent(self) -> bool:
-        """A station's browser that is gone says no goodbye: the hand-over goes on as if it had hung up."""
+    # -- a station from which nothing comes --
+
+    def _look_after_station(self, now_s: float) -> None:
+        """Its place is kept for some seconds, in which the operator has the caller; then the next number is rung."""
         leg = self.station
-        watched = (
-            leg is not None and self.state in HAS_STATION and is_browser(leg.endpoint.removeprefix("PJSIP/"))
-        )
-        if leg is None or not watched or not self._pulse.has_stopped(leg):
-            return False
-        log.warning("a station's page is gone", call_id=self._caller.id)
+        if leg is None or self.state not in HAS_STATION:
+            return
+        if self._silent_s is None:
+            if leg.is_silent(now_s):
+                self._lose(leg, "no sound from the station")
+        elif self.back is None and leg.pulse.flows:
+            log.info("the station's sound is back", call_id=self._caller.id)
+            self._silent_s = None
+            self.rearrange()
+        elif now_s - self._silent_s >= RETURN_WITHIN_S and (self.back is None or not self.back.up):
+            self._station_lost(leg)
+
+    def _lose(self, leg: Leg, why: str) -> None:
+        if self._silent_s is not None:
+            return
+        log.warning("a station's sound is lost", call_id=self._caller.id, why=why)
+        if leg.at_page:  # of others the pause is remembered when they are heard again
+            leg.pulse.forget()
+        self._silent_s = self._floor.clock()
+        self.rearrange()
+
+    def _station_lost(self, leg: Leg) -> None:
         desk = self._floor.desks.of(leg.operator_id)
         self._caller.humans.cancel(leg, "lost")
-        if desk is not None and desk.state is Presence.AVAILABLE:
+        if desk is not None and desk.state is not Presence.OFFLINE and not desk.call_id:
             self._floor.desks.change(desk, Presence.PAUSED, "phone")  # until a page is its telephone again
-        self.leg_ended(leg)
-        return True
+        self.chain.go_on()
+        self.happened(Happening.STATION_LOST)
+
+    def _station_at(self, desk: Desk) -> Leg | None:
+        """The station's leg, if it is at this desk's page."""
+        leg = self.station if self.state in HAS_STATION else None
+        return leg if leg is not None and leg.at_page and leg.operator_id == desk.operator_id else None
+
+    def station_left_page(self, desk: Desk) -> None:
+        """A page was left; nothing is lost if it is not the station's."""
+        leg = self._station_at(desk)
+        if leg is not None:
+            self._lose(leg, "the page was left")
+
+    def station_returned(self, desk: Desk) -> None:
+        """The station's page is a telephone again: it is connected without a ring."""
+        leg, humans = self._station_at(desk), self._caller.humans
+        if leg is None or leg.phone != desk.phone:
+            return
+        self._lose(leg, "the page began anew")
+        if self.back is not None:
+            humans.drop(self.back)
+        self.back = humans.new_leg("chain", "chain", leg.endpoint, leg.name, leg.operator_id)
+        self.back.limit_s = RETURN_RINGS_S
+        self._floor.spawn(humans.dial(self.back, self._caller.number, {"PJSIP_HEADER(add,X-Return)": "1"}))
+
+    def rejoined(self, leg: Leg, channel_name: str) -> None:
+        """The station's new page answered: it takes the old one's place."""
+        log.info("the station is back", call_id=self._caller.id)
+        old, self.station = self.station, leg
+        self.back, self._silent_s = None, None
+        self.chain.record(leg, channel_name)
+        if old is not None:
+            self._caller.humans.drop(old)
+        self.rearrange()
+
+    def back_failed(self, leg: Leg) -> None:
+        """The station's new page did not answer; its place is kept until the time is up."""
+        self.back = None
+        self._caller.humans.drop(leg)
 
     def _comfort(self) -> None:
         if self.holds_caller:
@@ -303,6 +373,8 @@ class Transfer:
     async def _arrange(self, state: TransferState) -> None:
         """Bring everybody to the places of a state. Doing it twice is doing it once; who is gone is left out."""
         ari, places, caller = self._floor.ari, PLACES[state], self._caller
+        if state is self.state:
+            places = self._places
         channels = {Party.CALLER: caller.id}
         for party, leg in ((Party.OPERATOR, self.operator), (Party.STATION, self.station)):
             if leg is not None and not leg.over:

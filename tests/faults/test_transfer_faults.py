@@ -37,6 +37,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "first": (S.PRIVATE, S.BACK, BRIEFING, S.RINGING),
     "second": (S.HANDED_OVER, S.TOGETHER, S.RINGING_BACK, S.BLIND),
     "third": (S.DIRECT,),
+    "with a station": (S.PRIVATE, S.BACK, S.TOGETHER, S.HANDED_OVER),
+    "with an operator": (S.PRIVATE, S.BACK, S.TOGETHER, S.RINGING_BACK),
 }
 STRIKES: dict[str, Fault] = {
     "calls killed": Fault.CALLS_KILLED,
@@ -44,7 +46,22 @@ STRIKES: dict[str, Fault] = {
     "calls frozen": Fault.CALLS_FROZEN,
     "operator hangs up": Fault.OPERATOR_LOST,
     "station hangs up": Fault.STATION_LOST,
+    "station's line goes silent": Fault.STATION_SILENT,
+    "operator's phone dies": Fault.OPERATOR_SILENT,
 }
+OF_SILENCE = {"station's line goes silent": "with a station", "operator's phone dies": "with an operator"}
+"""Whose sound stops must have been heard before: in these states only."""
+CASES = [
+    (strike, group)
+    for strike, group in product(STRIKES, GROUPS)
+    if OF_SILENCE.get(strike, group) == group
+    and (strike in OF_SILENCE) == (group in OF_SILENCE.values())
+    # A caller who waits while `calls` is frozen is in the other fault table.
+    and (strike, group) != ("calls frozen", "third")
+]
+HEARD_BEFORE_S = 2.5
+STEADY_BEFORE_S = 4.0
+"""How long a telephone must have been heard before its silence means anything, and a little more."""
 TALKS_AGAIN_WITHIN_S = {"calls frozen": 8.0}
 """And 3 s for everything else."""
 WATCHED_S = 5.0
@@ -221,12 +238,14 @@ def struck(house: CallsHouse, strike: str, parties: list[Party]) -> Iterator[Non
             leg = {"operator hangs up": party.operator, "station hangs up": party.station.leg}.get(strike)
             if leg is not None and leg.ended_s is None:
                 leg.hang_up()
+            if strike == "station's line goes silent" and party.station.leg is not None:
+                party.station.leg.vanish()
+            if strike == "operator's phone dies":
+                party.desk.unplug()
         yield
 
 
-@pytest.mark.parametrize(
-    ("strike", "group"), [case for case in product(STRIKES, GROUPS) if case != ("calls frozen", "third")]
-)  # a caller who waits while `calls` is frozen is in the other fault table
+@pytest.mark.parametrize(("strike", "group"), CASES)
 def test_the_caller_of_a_hand_over_is_never_left(house: CallsHouse, strike: str, group: str) -> None:
     round_ = list(STRIKES).index(strike) * len(GROUPS) + list(GROUPS).index(group)
     faults = asyncio.run(_measure(house, strike, GROUPS[group], round_))
@@ -238,7 +257,7 @@ async def _measure(house: CallsHouse, strike: str, group: tuple[str, ...], round
     async with scene(house, group, round_) as parties, contextlib.AsyncExitStack() as beside:
         if strike == "calls frozen":
             beside.enter_context(house.own("rescue"))
-        await asyncio.sleep(2.5)
+        await asyncio.sleep(STEADY_BEFORE_S if strike in OF_SILENCE else HEARD_BEFORE_S)
         limit_s = TALKS_AGAIN_WITHIN_S.get(strike, 3.0)
         struck_s = time.monotonic()
         with struck(house, strike, parties):
@@ -294,6 +313,7 @@ def _judged(party: Party, fault: Fault, struck_s: float, now_s: float, limit_s: 
     since_s = struck_s + limit_s
     heard = caller.stream.received.heard(since_s, now_s, [OPERATOR_HZ, STATION_HZ, CALLER_HZ])
     shares = {hz: round(heard.get(hz, 0.0), 2) for hz in (OPERATOR_HZ, STATION_HZ)}
+    again_s = _talks_again_s(party, tones, struck_s, now_s)
     wrong = ""
     if fault is Fault.STATION_LOST and party.state == S.HANDED_OVER:
         # A station that hangs up after a talk has ended the call; only one whose line dies leaves the caller to us.
@@ -304,7 +324,18 @@ def _judged(party: Party, fault: Fault, struck_s: float, now_s: float, limit_s: 
         wrong = "met silence"
     elif any(shares[hz] < 0.8 for hz in tones) or any(shares[hz] > 0.1 for hz in set(shares) - tones):
         wrong = f"does not hear {sorted(tones) or 'music alone'}"
-    return {"silence_s": silence_s, "shares": shares, "wrong": wrong}
+    return {"silence_s": silence_s, "again_s": again_s, "shares": shares, "wrong": wrong}
+
+
+def _talks_again_s(party: Party, tones: set[int], struck_s: float, now_s: float) -> float | None:
+    """How long after the blow the caller hears whom they should, and nobody else; None when never, or when it is music."""
+    heard, both = party.caller.stream.received.heard, [OPERATOR_HZ, STATION_HZ]
+    for tenth in range(round((now_s - struck_s) * 10) - 5 if tones else 0):
+        since_s = struck_s + tenth / 10
+        shares = heard(since_s, since_s + 0.5, [*both, CALLER_HZ])
+        if {hz for hz in both if shares.get(hz, 0.0) >= 0.8} == tones:
+            return tenth / 10
+    return None
 
 
 def _keep(strike: str, state: str, said: dict[str, object]) -> None:

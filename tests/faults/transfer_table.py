@@ -14,6 +14,8 @@ class Fault(StrEnum):
     STATION_LOST = "station's line lost"
     LOST_WHILE_DEAD = "calls killed, operator's line lost meanwhile"
     STATION_LOST_WHILE_DEAD = "calls killed, station's line lost meanwhile"
+    OPERATOR_SILENT = "operator's sound stops"
+    STATION_SILENT = "station's sound stops"
     CALLER_GONE = "caller hangs up"
 
 
@@ -86,4 +88,9 @@ EXPECTED: dict[tuple[Fault, TransferState], tuple[str, ...]] = {
     (F.STATION_LOST_WHILE_DEAD, S.DIRECT): LINE,
     (F.STATION_LOST_WHILE_DEAD, S.HANDED_OVER): LINE,
 }  # fmt: skip
+EXPECTED |= {
+    (silent, state): EXPECTED[lost, state]
+    for silent, lost in ((F.OPERATOR_SILENT, F.OPERATOR_LOST), (F.STATION_SILENT, F.STATION_LOST))
+    for state in STATES
+}
 """What the caller hears after the fault; "line": music, and operators are rung for them."""

@@ -151,20 +151,99 @@ def test_a_hand_over_to_a_page_outlives_the_process(
     played_scene(tmp_path, acts)
 
 
-def test_a_stations_page_that_sends_nothing_is_gone_within_three_seconds_and_the_operator_has_the_caller(
+async def sends(scene: Scene, leg: str, half_seconds: int) -> None:
+    for _ in range(half_seconds):
+        scene.s.asterisk.packets[leg] = scene.s.asterisk.packets.get(leg, 0) + 25
+        await scene.s.later(0.5)
+
+
+async def sends_nothing(scene: Scene, half_seconds: int) -> None:
+    for _ in range(half_seconds):
+        await scene.s.later(0.5)
+
+
+def test_a_stations_page_that_sends_nothing_gives_the_operator_the_caller_and_then_the_next_number_rings(
     tmp_path: Path,
 ) -> None:
     async def acts(scene: Scene) -> None:
         desk = at_station(scene.s)
         leg = await scene.reach(S.PRIVATE)
-        for _ in range(4):
-            scene.s.asterisk.packets[leg] = scene.s.asterisk.packets.get(leg, 0) + 25
-            await scene.s.later(0.5)
+        await sends(scene, leg, 4)
         assert scene.state is S.PRIVATE
-        for _ in range(6):
-            await scene.s.later(0.5)
-        await scene.until_state(S.STATION_LEFT)
+        await sends_nothing(scene, 5)
+        await scene.until_caller_hears("operator")
+        assert scene.state is S.PRIVATE, "its place is kept"
+        await sends_nothing(scene, 10)
+        await scene.until_state(S.RINGING_BACK)
+        await sends_nothing(scene, 1)
+        second = await scene.rung()
         await scene.until_caller_hears("operator")
         assert (desk.state, desk.reason) == (Presence.PAUSED, "phone"), "until a page is its telephone again"
+        await scene.press(second)
+        await scene.until_state(S.BACK)
+
+    played_scene(tmp_path, acts)
+
+
+@pytest.mark.parametrize("state", [S.PRIVATE, S.BACK, S.TOGETHER], ids=str)
+def test_a_stations_page_that_is_loaded_anew_has_its_part_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: S
+) -> None:
+    async def acts(scene: Scene) -> None:
+        desk = at_station(scene.s)
+        old = await scene.reach(state)
+        await click_itself(scene, desk, "phone_gone")
+        await scene.until_caller_hears("operator")
+        await click_itself(scene, desk, "phone_ready")
+        new = await scene.s.until(lambda: [i for i in scene.stations() if i != old], "connected")
+        await scene.s.until(lambda: scene.s.asterisk.channels[new[0]].state == "Ringing", "dialled")
+        await scene.s.asterisk.answer(new[0])
+        await scene.s.until(lambda: old not in scene.s.asterisk.channels, "the old page's part is over")
+        heard = {S.PRIVATE: ("music",), S.BACK: ("operator",), S.TOGETHER: ("operator", "station")}[state]
+        await scene.until_caller_hears(*heard)
+        assert (scene.state, desk.state) == (state, Presence.TALKING)
+        await asyncio.sleep(0.1)
+        await scene.killed(monkeypatch, with_database=True)
+        await scene.until_caller_hears(*heard)
+        assert scene.state is state, "the next process finds the new page's leg"
+
+    played_scene(tmp_path, acts)
+
+
+async def click_itself(scene: Scene, desk: Desk, kind: str) -> None:
+    """What a page says by itself."""
+    commands = DeskCommands(scene.s.floor, "", scene.s.recalls)
+    {"phone_gone": commands._phone_gone, "phone_ready": commands._phone_ready}[kind](desk)
+
+
+def test_an_ordinary_telephone_that_goes_silent_is_joined_again_when_it_is_heard(tmp_path: Path) -> None:
+    async def acts(scene: Scene) -> None:
+        leg = await scene.reach(S.PRIVATE)
+        await sends(scene, leg, 8)
+        await sends_nothing(scene, 5)
+        await scene.until_caller_hears("operator")
+        assert leg in scene.s.asterisk.channels
+        await sends(scene, leg, 3)
+        await scene.until_caller_hears("music")
+        assert scene.state is S.PRIVATE
+        await sends_nothing(scene, 16)
+        assert scene.state is S.PRIVATE, "it has shown that it may be silent"
+
+    played_scene(tmp_path, acts)
+
+
+def test_an_ordinary_telephone_that_goes_silent_alone_with_the_caller_is_not_hung_up(tmp_path: Path) -> None:
+    async def acts(scene: Scene) -> None:
+        leg = await scene.reach(S.HANDED_OVER)
+        await scene.until_caller_hears("station")
+        await scene.s.later(6.0)  # the operator's wrap-up
+        await sends(scene, leg, 8)
+        await sends_nothing(scene, 5)
+        await scene.until_caller_hears("music")
+        assert scene.visit.in_line() is not None, "the operators are rung"
+        assert leg in scene.s.asterisk.channels
+        await sends(scene, leg, 2)
+        await scene.until_caller_hears("station")
+        assert scene.visit.in_line() is None
 
     played_scene(tmp_path, acts)

@@ -100,12 +100,53 @@ def test_a_browser_that_sends_nothing_is_lost_within_three_seconds_and_found_whe
     played(tmp_path, scene)
 
 
-def test_a_desk_phone_is_not_counted(tmp_path: Path) -> None:
+def test_a_desk_phone_that_dies_keeps_its_place_until_the_next_operator_has_the_caller(
+    tmp_path: Path,
+) -> None:
     async def scene(s: Stage) -> None:
-        caller, _ = await talking(s, "101")
+        caller, leg = await talking(s, "101")
+        other, desk = s.seat(2, "102"), s.floor.desks.of(1)
+        await sound(s, leg, 4)
+        await silence(s, 2.5)
+        await s.until(lambda: MUSIC in s.asterisk.said, "music")
+        ringing = await s.until(lambda: [i for i in s.asterisk.legs(CALL) if i != leg], "the next is rung")
+        assert leg in s.asterisk.channels, "not hung up"
+        await sound(s, leg, 1)
+        await s.until(lambda: caller.humans.talking is not None, "has the caller again")
+        await s.until(lambda: NO_MUSIC in s.asterisk.said and ringing[0] not in s.asterisk.channels, "talks")
+        assert other.state is Presence.AVAILABLE
+        caller.humans.legs[leg].pulse.pauses = False  # as when the network was to blame
+        await sound(s, leg, 4)
+        await silence(s, 2.5)
+        (ringing,) = await s.until(lambda: [i for i in s.asterisk.legs(CALL) if i != leg], "again")
+        await s.asterisk.answer(ringing)
+        await s.until(lambda: leg not in s.asterisk.channels, "the silent phone is let go")
+        assert desk is not None
+        assert (desk.state, desk.reason, other.state) == (Presence.PAUSED, "phone", Presence.TALKING)
+
+    played(tmp_path, scene)
+
+
+@pytest.mark.parametrize("why", ["never steady", "pauses", "hold key", "answers"])
+def test_a_desk_phone_that_may_be_silent_is_never_lost(tmp_path: Path, why: str) -> None:
+    async def scene(s: Stage) -> None:
+        async def answers(phone: str) -> bool:
+            return True
+
+        caller, leg = await talking(s, "101")
+        if why == "answers":
+            s.floor.phone_answers = answers
+        await sound(s, leg, 1.5 if why == "never steady" else 4)
+        if why == "pauses":
+            await silence(s, 1)
+            await sound(s, leg, 5)
+        elif why == "hold key":
+            await s.asterisk.tell("ChannelHold", channel=s.asterisk.channels[leg].plain())
+            await asyncio.sleep(0.1)
         await silence(s, 8)
         assert not caller.talk.is_lost
-        assert not any("rtp_statistics" in x for x in s.asterisk.said)
+        assert caller.humans.talking is not None
+        assert (why in ("pauses", "answers")) == ("PJSIP/101" in s.floor.pausing), "also in its next call"
 
     played(tmp_path, scene)
 

@@ -42,6 +42,13 @@ def test_the_caller_talks_again_or_is_offered_again(
             lost = scene.operator if fault is F.LOST_WHILE_DEAD else leg
             await asterisk.cut()
             await asterisk.gone(lost, 44)
+        elif fault in (F.OPERATOR_SILENT, F.STATION_SILENT):
+            silent = scene.operator if fault is F.OPERATOR_SILENT else leg
+            for half_second in range(13):
+                for one in (scene.operator, leg):
+                    if half_second < 8 or one != silent:
+                        asterisk.packets[one] = asterisk.packets.get(one, 0) + 25
+                await scene.s.later(0.5)
         elif fault is F.OPERATOR_LOST:
             await asterisk.gone(scene.operator, 44)
         elif fault is F.STATION_LOST:
@@ -52,7 +59,7 @@ def test_the_caller_talks_again_or_is_offered_again(
             await scene.s.until(lambda: not asterisk.legs(CALL), "nobody is left on the line")
             await scene.s.until(lambda: not asterisk.bridges, f"no bridge is left: {asterisk.bridges}")
             return
-        if fault not in (F.OPERATOR_LOST, F.STATION_LOST):
+        if fault not in (F.OPERATOR_LOST, F.STATION_LOST, F.OPERATOR_SILENT, F.STATION_SILENT):
             await scene.killed(monkeypatch, with_database=fault is not F.CALLS_KILLED_WITHOUT_DATABASE)
         expected = EXPECTED[fault, state]
         heard = [one for one in expected if one != "line"]
