@@ -102,7 +102,8 @@ def plan(given: Settings, desks: int) -> Plan:
 
 
 def _duty_numbers(installation: Any) -> set[str]:
-    """The hotlines' own chains, and every known station's numbers and people on duty."""
+    """The hotlines' own chains, and the numbers and people on duty of every known station, agency and team."""
+    from hotline.agencies import organisation
     from hotline.database import reading
     from hotline.stations import directory
 
@@ -110,6 +111,8 @@ def _duty_numbers(installation: Any) -> set[str]:
     with reading() as session:
         for station in directory(session):
             found |= {*station.numbers, *(shift.number for shift in station.shifts)}
+        for agency in organisation(session).agencies.values():
+            found |= {*agency.numbers, *(shift.number for shift in agency.shifts)}
     return found
 
 

@@ -131,6 +131,22 @@ def stations(given: Settings) -> None:
             )
 
 
+def organisation(given: Settings) -> None:
+    """Loads agencies, teams and who is responsible for what. Raises Fault with every fault of the files."""
+    from hotline import documents, organisation_documents
+    from hotline.database import transaction
+    from hotline.organisation_files import OrganisationFaults
+
+    with timed("Agencies and teams"):
+        try:
+            with transaction() as session:
+                organisation_documents.load(session, documents.house(session, given.installation))
+        except OrganisationFaults as wrong:
+            raise Fault(
+                first_of("The agencies' files cannot be used", [str(f) for f in wrong.faults])
+            ) from None
+
+
 def first_administrator() -> str | None:
     """Makes the first administrator, from the environment or by asking; the name, None when there was one."""
     from sqlalchemy import select
@@ -208,6 +224,7 @@ def all_of(given: Settings) -> None:
     database()
     units(given)
     stations(given)
+    organisation(given)
     prompts(given)
     configuration(given)
     front.render(given)

@@ -10,6 +10,7 @@ from typing import Any
 from hotline import installation
 from hotline.documents import Content, House, Kind
 from hotline.installation import Installation, InstallationFaults
+from hotline.organisation_documents import ORGANISATION
 from hotline.station_documents import STATION
 from hotline.toml_table import Fault
 
@@ -110,7 +111,9 @@ HOLIDAYS = Kind("holidays", lambda house: ONE, _file_holidays, _judge_as("holida
 RULES = Kind("rules", lambda house: ONE, _file_rules, _judge_as("rules"))
 """RULES_FIELDS."""
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (HOTLINE, HOURS, HOLIDAYS, RULES, STATION)}
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind for kind in (HOTLINE, HOURS, HOLIDAYS, RULES, STATION, ORGANISATION)
+}
 """Every kind, in the order of the page."""
 _LAID: Mapping[str, Callable[[dict[str, Any], str, Content], None]] = {
     "hotline": _lay_hotline,

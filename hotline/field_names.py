@@ -149,3 +149,29 @@ STATION_FIELDS: Mapping[str, FieldName] = {
                           "What whoever answers at the station hears."),
 }  # fmt: skip
 """Field of a station → its name."""
+
+ORGANISATION_FIELDS: Mapping[str, FieldName] = {
+    "key": FieldName("Mã", "Key", "Chữ thường không dấu, chữ số và dấu gạch; không đổi được về sau.",
+                     "Lower-case letters, digits and -; it cannot be changed later."),
+    "hotline": FieldName("Tổng đài", "Hotline"),
+    "name": FieldName("Tên đơn vị", "Name"),
+    "kind": FieldName("Loại", "Kind", "Cơ quan trả lời; trung tâm chỉ huy; đội đi tới nơi.",
+                      "An agency answers; a centre commands; a team goes there."),
+    "level": FieldName("Cấp", "Level"),
+    "unit": FieldName("Địa bàn", "Unit", "Mã của xã, huyện hoặc tỉnh trong thời gian hiệu lực.",
+                      "Code of the commune, district or province in the time of validity."),
+    "above": FieldName("Báo lên", "Escalates to", "Khi không ai nhận lệnh hoặc quá hạn.", "When nobody takes an order, or it is late."),
+    "numbers": FieldName("Số điện thoại", "Numbers", "Mỗi dòng một số, gọi theo thứ tự; số trong ca trực chỉ được gọi trong giờ trực.",
+                         "One a line, rung in this order. A number of the roster is rung in its hours only."),
+    "duty": FieldName("Ca trực", "Duty roster", "Người đang trực được gọi trước.", "Who is on duty is rung first."),
+    "contacts": FieldName("Liên hệ khác", "Other contacts", "Mỗi dòng: chức danh; tên; số; thư điện tử. Máy không tự gọi các số này.",
+                          "One a line: role; name; number; email. The machine never rings these."),
+    "languages": FieldName("Ngôn ngữ", "Languages", "Mỗi dòng một mã: vi, en.", "One code a line: vi, en."),
+    "capacity": FieldName("Làm được cùng lúc", "Capacity", "Số lệnh cùng lúc; 0 là không giới hạn.", "Orders at once; 0 is unlimited."),
+    "from": FieldName("Hiệu lực từ", "Valid from", "Ngày như 2025-07-01.", "A day like 2025-07-01."),
+    "to": FieldName("Đến hết ngày", "Last day", "Để trống: chưa có ngày cuối.", "Empty: no last day."),
+    "active": FieldName("Đang hoạt động", "Active"),
+    "agency": FieldName("Đơn vị", "Agency"),
+    "categories": FieldName("Lĩnh vực", "Categories"),
+}  # fmt: skip
+"""Field of an agency or a responsibility → its name."""

@@ -69,6 +69,17 @@ class Geography:
         before = [unit for unit in those if unit.valid_from <= day]
         return self.on(code, day) or (before[-1] if before else those[0] if those else None)
 
+    def renamed(self, unit: UnitRow) -> UnitRow | None:
+        """The same unit from the day after on, under the same code: nothing else went into it, nothing left it."""
+        return next(
+            (
+                after
+                for after, is_partial in self._next.get(unit.id, ())
+                if not is_partial and after.code == unit.code and self._before[after.id] == (unit,)
+            ),
+            None,
+        )
+
     def inside(self, code: str, day: date) -> tuple[UnitRow, ...]:
         """The units one level below, as they are on that day, by code."""
         return tuple(unit for unit in self._inside.get(code, ()) if stands(unit, day))

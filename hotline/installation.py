@@ -8,12 +8,14 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from hotline.hours import Holiday, Span, read_holidays, read_spans
 from hotline.operators import Role
 from hotline.toml_table import Fault, Table
+from hotline.units import VIETNAM
 
 UNKNOWN = "unknown"
 """The hotline of a call whose arrival was not told yet."""
@@ -111,6 +113,10 @@ class Installation:
     """CSV files of administrative units."""
     stations: tuple[Path, ...] = ()
     """TOML files of health stations and their duty roster."""
+    agencies: tuple[Path, ...] = ()
+    """CSV and TOML files, or folders of them, of agencies, centres and teams, and who is responsible for what."""
+    structure_on: date | None = None
+    """The day whose administrative structure is worked by, where it is not the present one: a rehearsal of an earlier year."""
     reserve_share: float = 0.15
     """Share of a trunk's channels kept free for emergencies."""
     wrap_up_s: int = 30
@@ -142,6 +148,10 @@ class Installation:
     def seen_by(self, serves: Callable[[str], bool]) -> tuple[str, ...] | None:
         """The hotlines that somebody may see; None for who sees all, also calls of a hotline that is not known yet."""
         return None if serves(UNKNOWN) else tuple(h.key for h in self.hotlines if serves(h.key))
+
+    def day(self, at: datetime) -> date:
+        """The day whose units and agencies count at that moment, on Vietnam's calendar."""
+        return self.structure_on or at.astimezone(VIETNAM).date()
 
     @property
     def outbound_trunk(self) -> Trunk:
@@ -187,6 +197,8 @@ def judged(tables: Mapping[str, Any], path: Path) -> Installation:
         phones=tuple(Phone(n) for n in top.texts("phones")),
         units=tuple((path.parent / u).resolve() for u in top.texts("units")),
         stations=tuple((path.parent / s).resolve() for s in top.texts("stations")),
+        agencies=tuple((path.parent / a).resolve() for a in top.texts("agencies")),
+        structure_on=_structure_on(top),
         reserve_share=top.take("reserve_share", float, 0.15),
         wrap_up_s=top.number("wrap_up_s", 30, 0, 600),
         ring_s=top.number("ring_s", 20, 2, 120),
@@ -204,6 +216,16 @@ def judged(tables: Mapping[str, Any], path: Path) -> Installation:
     if faults:
         raise InstallationFaults(faults)
     return installation
+
+
+def _structure_on(top: Table) -> date | None:
+    value = top.values.pop("structure_on", None)
+    if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
+        return value
+    top.wrong(
+        "structure_on", "phải là một ngày.", f": structure_on must be a day like 2021-08-15, not {value!r}."
+    )
+    return None
 
 
 def _tables(given: Any, name: str, faults: list[Fault]) -> dict[str, dict[str, Any]]:

@@ -92,10 +92,10 @@ def station(key: str, raw: Any, faults: list[Fault]) -> Station:
         )
     numbers = table.texts("numbers")
     for number in numbers:
-        _check(table, "numbers", number)
+        check_number(table, "numbers", number)
     found = Station(
         key, table.take("hotline", str, ""), name, level, table.texts("units"), numbers,
-        tuple(_shift(duty, table) for duty in table.tables("duty")), table.texts("neighbours"),
+        tuple(read_shift(duty, table) for duty in table.tables("duty")), table.texts("neighbours"),
         table.take("phone", str, ""), table.take("active", bool, True), language,
     )  # fmt: skip
     if not (numbers or found.shifts or found.phone):
@@ -108,7 +108,7 @@ def station(key: str, raw: Any, faults: list[Fault]) -> Station:
     return found
 
 
-def _shift(raw: dict[str, Any], table: Table) -> Shift:
+def read_shift(raw: dict[str, Any], table: Table) -> Shift:
     who, number = str(raw.get("who", "")).strip(), str(raw.get("number", ""))
     if set(raw) - set(DUTY_FIELDS):
         table.wrong("duty", "ca trực có ô lạ.", ": a duty has who, number, days, from and to.")
@@ -116,7 +116,7 @@ def _shift(raw: dict[str, Any], table: Table) -> Shift:
         table.wrong(
             "duty", "mỗi ca trực cần tên người trực, nhiều nhất 80 ký tự.", ": a duty has who, at most 80 letters."
         )  # fmt: skip
-    _check(table, "duty", number)
+    check_number(table, "duty", number)
     days = raw.get("days", sorted(EVERY_DAY))
     if not isinstance(days, list) or not days or not set(days) <= EVERY_DAY:
         table.wrong(
@@ -137,7 +137,7 @@ def _shift(raw: dict[str, Any], table: Table) -> Shift:
     return Shift(who, number, frozenset(days), hours[0], hours[1])
 
 
-def _check(table: Table, field: str, number: str) -> None:
+def check_number(table: Table, field: str, number: str) -> None:
     """A number that the trunk can dial as it stands: as people in Vietnam dial it, and a person may answer."""
     known = caller(number)
     if known.kind in ANSWERED and digits(number) == known.national:

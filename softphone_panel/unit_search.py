@@ -7,13 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hotline import unit_files
 from hotline.events import now
+from hotline.installation import Installation
 from hotline.units import Unit
-from softphone_panel.words import local, say
+from softphone_panel.words import say
 
 SHOWN = 12
 
@@ -34,7 +36,9 @@ def folded(text: str) -> str:
 
 
 def _today() -> date:
-    return local(now()).date()
+    """The day whose units are the present ones here."""
+    province: Installation = current_app.config["INSTALLATION"]
+    return province.day(now())
 
 
 def _exists(unit: Unit, on: date) -> bool:

@@ -61,6 +61,7 @@ def installation_file(folder: Path, **changes: str) -> Path:
     text = text.replace('units = ["units/', f'units = ["{PROJECT}/installation/units/')
     text = text.replace(', "units/', f', "{PROJECT}/installation/units/')
     text = text.replace('stations = ["stations/', f'stations = ["{PROJECT}/installation/stations/')
+    text = text.replace('agencies = ["agencies"', f'agencies = ["{PROJECT}/installation/agencies"')
     lines = [_changed(line, changes) for line in text.splitlines()]
     path = folder / "installation.toml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -107,6 +107,7 @@ def _installation(folder: Path) -> Path:
         "phones": f"[{phones}]",
         "units": "[]",
         "stations": "[]",
+        "agencies": "[]",
         "wrap_up_s": "0",
         "channels": "500",
         "port = 5160": str(TRUNK_PORT),

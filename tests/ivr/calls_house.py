@@ -309,6 +309,7 @@ def _installation(folder: Path, changes: dict[str, str]) -> Path:
     changes = {
         "units": f'["{units}/admin_units.csv", "{units}/admin_units_2025_mapping.csv"]',
         "stations": f'["{STATIONS}"]',
+        "agencies": f'["{PROJECT}/installation/agencies"]',
         **changes,
     }
     lines = [f"{n} = {changes[n]}" if (n := line.partition(" = ")[0]) in changes else line for line in lines]
