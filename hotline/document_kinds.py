@@ -7,7 +7,7 @@ from copy import deepcopy
 from datetime import date
 from typing import Any
 
-from hotline import installation
+from hotline import installation, sla_tables
 from hotline.documents import Content, House, Kind
 from hotline.installation import Installation, InstallationFaults
 from hotline.organisation_documents import ORGANISATION
@@ -15,6 +15,8 @@ from hotline.station_documents import STATION
 from hotline.toml_table import Fault
 
 ONE = ("",)
+OWN_DOCUMENTS = ("hours", "sla")
+"""Tables of a hotline that are documents of their own."""
 RULES_FIELDS = (
     *("name", "ring_s", "wrap_up_s", "comfort_every_s", "reserve_share", "dial_prefixes", "dial_roles"),
     *("operators_see_listening", "supervisors_hear_consults"),
@@ -58,14 +60,15 @@ def _hotlines(house: House) -> tuple[str, ...]:
 
 def _file_hotline(house: House, key: str) -> Content:
     table = dict(house.raw.get("hotline", {}).get(key, {}))
-    table.pop("hours", None)
+    for name in OWN_DOCUMENTS:
+        table.pop(name, None)
     return table
 
 
 def _lay_hotline(laid: dict[str, Any], key: str, content: Content) -> None:
     hotlines = laid.setdefault("hotline", {})
-    hours = hotlines.get(key, {}).get("hours", [])
-    hotlines[key] = {**content, "hours": hours}
+    kept = {name: value for name, value in hotlines.get(key, {}).items() if name in OWN_DOCUMENTS}
+    hotlines[key] = {**content, **kept}
 
 
 def _file_hours(house: House, key: str) -> Content:
@@ -76,6 +79,15 @@ def _lay_hours(laid: dict[str, Any], key: str, content: Content) -> None:
     # The file may have lost a hotline since: its hours then speak of nothing.
     if key in laid.get("hotline", {}):
         laid["hotline"][key]["hours"] = content.get("hours", [])
+
+
+def _file_sla(house: House, key: str) -> Content:
+    return dict(house.raw.get("hotline", {}).get(key, {}).get("sla", sla_tables.USUAL_PLAIN))
+
+
+def _lay_sla(laid: dict[str, Any], key: str, content: Content) -> None:
+    if key in laid.get("hotline", {}):
+        laid["hotline"][key]["sla"] = content
 
 
 def _file_holidays(house: House, key: str) -> Content:
@@ -106,18 +118,21 @@ HOTLINE = Kind("hotline", _hotlines, _file_hotline, _judge_as("hotline"))
 """One hotline's table but for its hours."""
 HOURS = Kind("hours", _hotlines, _file_hours, _judge_as("hours"))
 """{"hours": [{"days": [1, …], "from": "07:00", "to": "17:00"}]}."""
+SLA = Kind("sla", _hotlines, _file_sla, _judge_as("sla"))
+"""What a hotline promises: budgets, levels of escalation, the percent of a warning (`hotline.sla_tables`)."""
 HOLIDAYS = Kind("holidays", lambda house: ONE, _file_holidays, _judge_as("holidays"))
 """{"holidays": [{"date": "2026-09-02", "until"?, "name", "hotline"?, "from"?, "to"?}]}."""
 RULES = Kind("rules", lambda house: ONE, _file_rules, _judge_as("rules"))
 """RULES_FIELDS."""
 
 KINDS: Mapping[str, Kind] = {
-    kind.name: kind for kind in (HOTLINE, HOURS, HOLIDAYS, RULES, STATION, ORGANISATION)
+    kind.name: kind for kind in (HOTLINE, HOURS, SLA, HOLIDAYS, RULES, STATION, ORGANISATION)
 }
 """Every kind, in the order of the page."""
 _LAID: Mapping[str, Callable[[dict[str, Any], str, Content], None]] = {
     "hotline": _lay_hotline,
     "hours": _lay_hours,
+    "sla": _lay_sla,
     "holidays": _lay_holidays,
     "rules": _lay_rules,
 }

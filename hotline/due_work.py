@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hotline import order_clocks
+from hotline import clocks, order_clocks
+from hotline.clocks import Clocks
 from hotline.deadlines import Handler
 
-HANDLERS: Mapping[str, Handler] = {**order_clocks.HANDLERS}
+
+def handlers(of_tickets: Clocks) -> Mapping[str, Handler]:
+    """The worker's table."""
+    return {
+        clocks.DUE: of_tickets.sound,
+        **order_clocks.HANDLERS,
+    }

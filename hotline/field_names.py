@@ -94,6 +94,22 @@ FIELD_NAMES: Mapping[str, FieldName] = {
         "Không có khung giờ nào: luôn mở.",
         "Without any span it is always open.",
     ),
+    "budgets": FieldName(
+        "Hạn từng bước",
+        "Budgets",
+        "Số phút từ lúc mở phiếu đến từng bước. Dòng riêng hơn dòng chung; bỏ trống là không có bước đó.",
+        "Minutes from the opening to each stage. A particular row outranks a general one; empty: no such stage.",
+    ),
+    "levels": FieldName(
+        "Thang báo khi quá hạn",
+        "Escalation ladder",
+        "Mỗi dòng: số phút sau khi quá hạn = người được báo (supervisor, administrator, above là cấp trên của đơn vị, hoặc tên đăng nhập).",
+        "One a line: minutes after it was due = who is told (supervisor, administrator, above for the agency above, or a username).",
+    ),
+    "warn_percent": FieldName("Cảnh báo khi đã hết (%)", "Warning at (%)", "Thường là 80.", "Usually 80."),
+    "repeat_min": FieldName(
+        "Báo lại cấp cuối sau mỗi (phút)", "The last level is told again every (minutes)"
+    ),
     "holidays": FieldName("Ngày nghỉ", "Holidays"),
     "days": FieldName("Thứ", "Weekdays"),
     "from": FieldName("Từ", "From"),

@@ -12,8 +12,10 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from hotline import sla_tables
 from hotline.hours import Holiday, Span, read_holidays, read_spans
 from hotline.operators import Role
+from hotline.sla import Rules
 from hotline.toml_table import Fault, Table
 from hotline.units import VIETNAM
 
@@ -79,6 +81,8 @@ class Hotline:
     """When it is open; without any, always."""
     retired: bool = False
     """Takes no new calls: its numbers lead to the trunk's own hotline. What it has begun is brought to its end."""
+    sla: Rules = field(default_factory=lambda: Rules(""))
+    """By when its tickets are accepted, assigned, done and told."""
 
 
 @dataclass(frozen=True)
@@ -257,6 +261,7 @@ def _hotline(key: str, t: Table) -> Hotline:
         areas=areas,
         shared_numbers=t.texts("shared_numbers"), wait_limit_s=t.number("wait_limit_s", 600, 10, 3600),
         hours=read_spans(t), retired=t.take("retired", bool, False),
+        sla=sla_tables.read(key, t.values.pop("sla", {}), t.faults),
     )  # fmt: skip
     for name, number in (
         ("outbound_number", hotline.outbound_number),

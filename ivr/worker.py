@@ -15,9 +15,10 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from hotline import bus
+from hotline.clocks import Clocks
 from hotline.database import make_engine
 from hotline.deadlines import Worker as Deadlines
-from hotline.due_work import HANDLERS
+from hotline.due_work import handlers
 from hotline.events import now
 from hotline.in_force import InForce
 from hotline.installation import Installation
@@ -47,7 +48,7 @@ def main() -> None:
     dialplan = Record(engine, Journal(given.journal, "dialplan"), "dialplan", WRITES_WITHIN_S)
     scheduler = BlockingScheduler(
         timezone="UTC",
-        executors={"default": ThreadPoolExecutor(5)},
+        executors={"default": ThreadPoolExecutor(6)},
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
     )
     recordings = KeptRecordings(engine, record, given.recordings, given.node)
@@ -57,8 +58,11 @@ def main() -> None:
     in_force.on_change(lambda now: setattr(calls, "shared", _shared(now)))
     spoken = SpokenSettings(given, in_force.installation)
     in_force.on_change(spoken.follow)
+    clocks = Clocks(engine, lambda: in_force.installation)
+    in_force.on_change(lambda _: clocks.all_anew())
     for name, work, every_s in (
-        ("deadlines", Deadlines(engine, HANDLERS, given.node).look, 1),
+        ("clocks", clocks.look, 1),
+        ("deadlines", Deadlines(engine, handlers(clocks), given.node).look, 1),
         ("sweep", partial(bus.sweep, engine), 1),
         ("trim", partial(bus.trim, engine), 3600),
         ("recordings", recordings.look, 1),

@@ -1,0 +1,381 @@
+"""The clocks that run: for each ticket one row that pages and lists read, and one deadline that warns or escalates when it comes.
+
+Both follow the ticket's entries, a second behind: `Follower.look` (worker) reads which tickets have new ones and has `hotline.sla` work out
+their clock anew. So whatever happens to a ticket, by whomever, starts and stops its clock by the entry it leaves, and a call never waits
+for it. What sounds is an entry too, in one transaction with its deadline: nothing sounds twice and nothing is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Engine, String, exists, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from hotline import agencies, categories, deadlines, sla
+from hotline.bus import LIVE, announce
+from hotline.categories import CategoryFaults
+from hotline.database import Base, Moment, reading, transaction
+from hotline.deadlines import Due
+from hotline.events import now
+from hotline.installation import Installation
+from hotline.settings import settings
+from hotline.sla import Alarm, Clock, Happening, Kind, Rules, Stage
+from hotline.tickets import Ticket, TicketEntry, TicketState
+from hotline.units import VIETNAM
+
+log = structlog.get_logger(__name__)
+
+DUE = "clock"
+"""The kind of a ticket's one deadline; it is about the ticket's id."""
+ACTOR = "clock"
+WARNED, ESCALATED, PAUSED, RESUMED = "clock_warned", "clock_escalated", "clock_paused", "clock_resumed"
+REOPENED, DONE, TOLD, ASSIGNED = "reopened", "work_done", "citizen_told", "assigned"
+CHANGED = "clock_alarms_changed"
+"""The live message of a warning, an escalation, or the end of one."""
+AT_ONCE = 200
+"""Tickets in one look."""
+SWEPT_EVERY = timedelta(minutes=1)
+IN_FLIGHT = timedelta(seconds=60)
+"""On PostgreSQL an entry's number is given before it is committed: a gap is waited for so long."""
+
+
+class TicketClock(Base):
+    """A ticket's clock as it stands; `hotline.sla` makes it from the ticket's entries at any time anew."""
+
+    __tablename__ = "ticket_clock"
+    ticket_id: Mapped[str] = mapped_column(String(72), primary_key=True)
+    hotline: Mapped[str] = mapped_column(String(32), index=True)
+    owner: Mapped[str] = mapped_column(String(80))
+    round: Mapped[int] = mapped_column(default=1)
+    stage: Mapped[str] = mapped_column(String(16), default="")
+    """What is to be reached next; empty: closed."""
+    due_at: Mapped[datetime | None] = mapped_column(Moment, index=True)
+    """By when; None: closed."""
+    next_at: Mapped[datetime | None] = mapped_column(Moment)
+    """When it warns or escalates next, or a pause ends."""
+    paused_until: Mapped[datetime | None] = mapped_column(Moment)
+    pause_reason: Mapped[str] = mapped_column(String(200), default="")
+    sounded: Mapped[int] = mapped_column(default=0, index=True)
+    """Alarms of this stage that have sounded: 1 is the warning, then each level of the ladder."""
+    told_to: Mapped[str] = mapped_column(String(80), default="")
+    """Whom the last escalation of this stage was told to."""
+    done_at: Mapped[datetime | None] = mapped_column(Moment)
+    told_at: Mapped[datetime | None] = mapped_column(Moment)
+    told_due_at: Mapped[datetime | None] = mapped_column(Moment)
+    """By when the citizen was to be told: what "on time" is measured by."""
+
+
+class ClockFollower(Base):
+    """How far the entries have been read."""
+
+    __tablename__ = "clock_follower"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entry_id: Mapped[int] = mapped_column()
+
+
+# -- entries as happenings --
+
+
+def _reached(*stages: Stage) -> Callable[[TicketEntry], list[Happening]]:
+    return lambda entry: [Happening(entry.at, Kind.REACHED, stage.value) for stage in stages]
+
+
+def _answered(entry: TicketEntry) -> list[Happening]:
+    owner = entry.body.get("operator_id")
+    taken = [Happening(entry.at, Kind.OWNED, f"operator:{owner}")] if owner else []
+    return [Happening(entry.at, Kind.REACHED, Stage.ACCEPT), *taken]
+
+
+def _order_moved(entry: TicketEntry) -> list[Happening]:
+    stage = {"accepted": Stage.ASSIGN, "on_site": Stage.ON_SITE}.get(str(entry.body.get("state")))
+    return [Happening(entry.at, Kind.REACHED, stage)] if stage else []
+
+
+def _order_changed(entry: TicketEntry) -> list[Happening]:
+    return [Happening(entry.at, Kind.REACHED, Stage.DONE)] if entry.body.get("state") == "done" else []
+
+
+def _handed_over(entry: TicketEntry) -> list[Happening]:
+    """A station that speaks with the citizen is assigned and, as far as a telephone goes, there."""
+    if entry.body.get("state") != "handed_over":
+        return []
+    return [Happening(entry.at, Kind.REACHED, stage) for stage in (Stage.ASSIGN, Stage.ON_SITE)]
+
+
+def _assigned(entry: TicketEntry) -> list[Happening]:
+    owner = [Happening(entry.at, Kind.OWNED, f"agency:{a}")] if (a := entry.body.get("agency")) else []
+    return [Happening(entry.at, Kind.REACHED, Stage.ASSIGN), *owner]
+
+
+def _state(entry: TicketEntry) -> list[Happening]:
+    if entry.body.get("from") == TicketState.CLOSED:
+        return [Happening(entry.at, Kind.REOPENED)]
+    return [Happening(entry.at, Kind.REACHED, Stage.ACCEPT)]
+
+
+def _reopened(entry: TicketEntry) -> list[Happening]:
+    return [Happening(entry.at, Kind.REOPENED, str(entry.body.get("owner", "")))]
+
+
+def _sounded(entry: TicketEntry) -> list[Happening]:
+    stage = Stage(entry.body["stage"])
+    return [Happening(entry.at, Kind.SOUNDED, stage, number=int(entry.body["number"]))]
+
+
+def _paused(entry: TicketEntry) -> list[Happening]:
+    until = datetime.fromisoformat(entry.body["until"])
+    return [Happening(entry.at, Kind.PAUSED, entry.text, until)]
+
+
+HAPPENINGS: Mapping[str, Callable[[TicketEntry], list[Happening]]] = {
+    "call_answered": _answered,
+    "wrapped_up": _reached(Stage.ACCEPT),
+    "transfer_moved": _handed_over,
+    ASSIGNED: _assigned,
+    "order_issued": _reached(Stage.ASSIGN),
+    "assignment_moved": _order_moved,
+    "order_changed": _order_changed,
+    DONE: _reached(Stage.DONE),
+    TOLD: _reached(Stage.TOLD),
+    "state": _state,
+    REOPENED: _reopened,
+    "disposition": lambda entry: [Happening(entry.at, Kind.CLOSED)],
+    PAUSED: _paused,
+    RESUMED: lambda entry: [Happening(entry.at, Kind.RESUMED)],
+    WARNED: _sounded,
+    ESCALATED: _sounded,
+}
+"""What a ticket's entry does to its clock; entries of other kinds do nothing."""
+
+
+def history(session: Session, ticket_id: str) -> list[Happening]:
+    """What happened to the ticket, in the order in which it was entered."""
+    rows = session.scalars(
+        select(TicketEntry)
+        .where(TicketEntry.ticket_id == ticket_id, TicketEntry.kind.in_(HAPPENINGS))
+        .order_by(TicketEntry.id)
+    )
+    return [one for row in rows for one in HAPPENINGS[row.kind](row)]
+
+
+def rules_of(installation: Installation, hotline: str) -> Rules:
+    """What that hotline promises; the usual for one that is not known."""
+    found = next((h.sla for h in installation.hotlines if h.key == hotline), Rules(hotline))
+    return replace(found, hotline=hotline, holidays=installation.holidays, medical=_medical())
+
+
+def _medical() -> frozenset[str]:
+    """Categories of the medical branch; a broken file of categories is told by `doctor`, and stops no clock."""
+    try:
+        known = categories.beside(settings().installation)
+    except (CategoryFaults, OSError):
+        return frozenset()
+    return frozenset(key for key, one in known.items() if one.branch == "medical")
+
+
+def of(session: Session, ticket: Ticket, rules: Rules, at: datetime) -> Clock:
+    """The ticket's clock now."""
+    return _clock(ticket, rules, history(session, ticket.id), at)
+
+
+def _clock(ticket: Ticket, rules: Rules, known: Iterable[Happening], at: datetime) -> Clock:
+    return sla.clock(rules, ticket.opened_at, ticket.acuity, category_of(ticket), known, at)
+
+
+def category_of(ticket: Ticket) -> str:
+    return getattr(ticket, "category", "") or "other"
+
+
+@dataclass
+class Clocks:
+    """Keeps the rows and the deadlines of all tickets; lives in the worker."""
+
+    engine: Engine
+    installation: Callable[[], Installation]
+    clock: Callable[[], datetime] = now
+    _seen: set[int] = field(default_factory=set, init=False)
+    """Entries after the follower's mark that were read already."""
+    _gap_since: datetime | None = field(default=None, init=False)
+    _swept_at: datetime | None = field(default=None, init=False)
+
+    def look(self) -> int:
+        """Bring the clocks of changed tickets up to date; how many tickets."""
+        try:
+            return self._look(self.clock())
+        except BaseException:
+            self._seen.clear()  # what was read and not followed is read again
+            raise
+
+    def _look(self, at: datetime) -> int:
+        changed, mark = self._changed(at)
+        if self._swept_at is None or at - self._swept_at >= SWEPT_EVERY or at < self._swept_at:
+            missing = self._missing()
+            changed |= missing
+            self._swept_at = at if len(missing) < AT_ONCE else None
+        for ticket_id in sorted(changed):
+            with transaction(self.engine) as session:
+                self.follow(session, ticket_id, at)
+        if mark is not None:
+            with transaction(self.engine) as session:
+                row = session.get(ClockFollower, 1) or ClockFollower(id=1)
+                row.entry_id = mark
+                session.add(row)
+        return len(changed)
+
+    def follow(self, session: Session, ticket_id: str, at: datetime) -> None:
+        """One ticket's row and deadline, made anew from its entries."""
+        ticket = session.get(Ticket, ticket_id)
+        if ticket is not None:
+            self._keep(session, ticket, of(session, ticket, self._rules(ticket), at))
+
+    def sound(self, session: Session, due: Due, at: datetime) -> None:
+        """The handler of DUE: enters every alarm whose moment has come, in order, and sets the next."""
+        ticket = session.get(Ticket, due.about)
+        if ticket is None:
+            return
+        rules = self._rules(ticket)
+        known = history(session, ticket.id)
+        clock = _clock(ticket, rules, known, at)
+        to = ""
+        while clock.next is not None and clock.next.at <= at and not _is_closed(ticket):
+            entry = self._entry(session, ticket, clock, clock.next, at)
+            session.add(entry)
+            to = str(entry.body.get("to", ""))
+            known += HAPPENINGS[entry.kind](entry)
+            clock = _clock(ticket, rules, known, at)
+        session.flush()
+        self._keep(session, ticket, clock, to)
+
+    def _entry(
+        self, session: Session, ticket: Ticket, clock: Clock, alarm: Alarm, at: datetime
+    ) -> TicketEntry:
+        if alarm.stage is None:
+            return TicketEntry(ticket_id=ticket.id, at=at, kind=RESUMED, actor=ACTOR, text="", body={})
+        body: dict[str, Any] = {
+            "stage": alarm.stage.value, "number": alarm.number, "round": clock.round,
+            "due_at": clock.due[alarm.stage].isoformat(),
+        }  # fmt: skip
+        if alarm.number:
+            body["to"] = self._told_to(session, ticket, clock, alarm, at)
+        kind = ESCALATED if alarm.number else WARNED
+        log.warning(
+            "a clock sounds", kind=kind, stage=alarm.stage.value, number=alarm.number, ticket=ticket.id
+        )
+        return TicketEntry(ticket_id=ticket.id, at=at, kind=kind, actor=ACTOR, text="", body=body)
+
+    def _told_to(self, session: Session, ticket: Ticket, clock: Clock, alarm: Alarm, at: datetime) -> str:
+        """Whom this escalation is told to: "agency:KEY", "role:ROLE" or "operator:USERNAME"."""
+        if alarm.to in ("supervisor", "administrator"):
+            return f"role:{alarm.to}"
+        if alarm.to != sla.ABOVE:
+            return f"operator:{alarm.to}"
+        day = at.astimezone(VIETNAM).date()
+        house = agencies.organisation(session)
+        kind, _, key = clock.owner.partition(":")
+        if kind != "agency":
+            nearest = house.responsible(ticket.hotline, category_of(ticket), ticket.unit_code, day)
+            ladder = [*nearest[:1], *(house.ladder(nearest[0].key, day) if nearest else ())]
+        else:
+            ladder = list(house.ladder(key, day))
+        if alarm.climbs <= len(ladder):
+            return f"agency:{ladder[alarm.climbs - 1].key}"
+        return "role:administrator"  # nobody is higher: those who lead the hotline
+
+    def _keep(self, session: Session, ticket: Ticket, clock: Clock, told_to: str | None = None) -> None:
+        """Write the row, set the deadline."""
+        row = session.get(TicketClock, ticket.id)
+        if row is None:
+            row = TicketClock(ticket_id=ticket.id, hotline=ticket.hotline, owner="", sounded=0)
+            session.add(row)
+        closed = _is_closed(ticket) or clock.closed
+        stage = "" if closed or clock.stage is None else clock.stage.value
+        before = (row.stage, row.sounded, row.round)
+        row.hotline, row.owner, row.round, row.stage = ticket.hotline, clock.owner[:80], clock.round, stage
+        row.due_at = None if closed else clock.due_at
+        row.next_at = None if closed or clock.next is None else clock.next.at
+        row.paused_until = clock.paused.until if clock.paused is not None and not closed else None
+        row.pause_reason = clock.paused.value[:200] if clock.paused is not None and not closed else ""
+        row.sounded = 0 if closed else clock.sounded
+        if told_to:
+            row.told_to = told_to[:80]
+        elif row.sounded < 2:
+            row.told_to = ""
+        row.done_at, row.told_at = clock.reached.get(Stage.DONE), clock.reached.get(Stage.TOLD)
+        row.told_due_at = clock.due.get(Stage.TOLD)
+        if row.next_at is None:
+            deadlines.clear(session, DUE, ticket.id)
+        else:
+            deadlines.set(session, DUE, ticket.id, row.next_at)
+        if before != (row.stage, row.sounded, row.round) and (before[1] or row.sounded):
+            announce(session, LIVE, {"event": CHANGED, "call_id": "", "operator_id": None})
+            announce(
+                session,
+                LIVE,
+                {
+                    "event": "ticket_changed",
+                    "ticket_id": ticket.id,
+                    "call_id": ticket.call_id,
+                    "operator_id": None,
+                },
+            )
+
+    def _rules(self, ticket: Ticket) -> Rules:
+        return rules_of(self.installation(), ticket.hotline)
+
+    def _changed(self, at: datetime) -> tuple[set[str], int | None]:
+        """Tickets with new entries, and the new mark when it moved."""
+        with reading(self.engine) as session:
+            follower = session.get(ClockFollower, 1)
+            if follower is None:
+                # The sweep finds what was open before clocks ran.
+                return set(), session.scalar(select(func.max(TicketEntry.id))) or 0
+            rows = session.execute(
+                select(TicketEntry.id, TicketEntry.ticket_id, TicketEntry.actor)
+                .where(TicketEntry.id > follower.entry_id)
+                .order_by(TicketEntry.id)
+                .limit(AT_ONCE * 10)
+            ).all()
+        fresh = {ticket_id for id_, ticket_id, _ in rows if id_ not in self._seen}
+        ids = [id_ for id_, _, _ in rows]
+        whole = follower.entry_id
+        for id_ in ids:
+            if id_ != whole + 1 and not self._gap_is_old(at):
+                break
+            whole = id_
+        else:
+            self._gap_since = None
+        self._seen = {id_ for id_ in ids if id_ > whole}
+        return fresh, whole if whole != follower.entry_id else None
+
+    def _gap_is_old(self, at: datetime) -> bool:
+        """Whether a missing number has been waited for long enough: its transaction was rolled back."""
+        self._gap_since = self._gap_since or at
+        return at - self._gap_since > IN_FLIGHT
+
+    def _missing(self) -> set[str]:
+        """Open tickets without a running clock: those of before, and whatever slipped through."""
+        runs = exists().where(TicketClock.ticket_id == Ticket.id, TicketClock.stage != "")
+        with reading(self.engine) as session:
+            rows = session.scalars(
+                select(Ticket.id).where(Ticket.state != TicketState.CLOSED, ~runs).limit(AT_ONCE)
+            )
+            return {*rows}
+
+    def all_anew(self) -> None:
+        """After other promises were published: every open ticket's clock is made anew."""
+        with reading(self.engine) as session:
+            open_ = list(session.scalars(select(TicketClock.ticket_id).where(TicketClock.stage != "")))
+        at = self.clock()
+        for start in range(0, len(open_), AT_ONCE):
+            with transaction(self.engine) as session:
+                for ticket_id in open_[start : start + AT_ONCE]:
+                    self.follow(session, ticket_id, at)
+
+
+def _is_closed(ticket: Ticket) -> bool:
+    return ticket.state == TicketState.CLOSED
