@@ -8,10 +8,10 @@ from hotline import clocks, order_clocks
 from hotline.clocks import Clocks
 from hotline.deadlines import Handler
 
+HANDLERS: Mapping[str, Handler] = {**order_clocks.HANDLERS}
+"""Those that need nothing but the database."""
+
 
 def handlers(of_tickets: Clocks) -> Mapping[str, Handler]:
     """The worker's table."""
-    return {
-        clocks.DUE: of_tickets.sound,
-        **order_clocks.HANDLERS,
-    }
+    return {clocks.DUE: of_tickets.sound, **HANDLERS}
