@@ -88,6 +88,8 @@ ROUTES: Mapping[str, Who] = {
     "recalls.command": SUPERVISORS,
     "recordings.index": STAFF,
     "leg_recordings.one": STAFF,
+    "leg_recordings.comment": STAFF,
+    "leg_recordings.export": SUPERVISORS,
     "recordings.one": STAFF,
     "recordings.comment": STAFF,
     "recordings.share": SUPERVISORS,

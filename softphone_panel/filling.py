@@ -143,7 +143,11 @@ def enter(session: Session, script: Script, ticket: Ticket, username: str) -> tu
         return ()
     for row in changed.values():
         row.entered = row.version
-    body = {"fields": {name: row.value for name, row in changed.items()}, "script": script.version}
+    written = " ".join(row.value for name, row in changed.items() if script.fields[name].kind is Kind.TEXT)
+    body = {
+        "fields": {name: row.value for name, row in changed.items()}, "script": script.version,
+        "folded": unit_search.folded(written),
+    }  # fmt: skip
     ticket_changes.add_entry(session, ticket, FILLED, username, "", body)
     unit, phone = changed.get("unit_code"), changed.get("callback_number")
     if unit is not None and unit.value != ticket.unit_code:

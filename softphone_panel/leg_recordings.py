@@ -8,21 +8,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, abort, render_template
+from flask import Blueprint, Response, abort, redirect, render_template, url_for
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
 
 from hotline.calls import Call
-from hotline.database import reading
+from hotline.database import reading, transaction
 from hotline.recordings import LegRecording
 from hotline.tickets import Ticket
 from hotline.transfers import Transfer, TransferTry
-from softphone_panel import listening, recording_marks, shown, ticket_view
-from softphone_panel.words import length
+from softphone_panel import exports, listening, recording_marks, shown, ticket_view
+from softphone_panel.words import is_htmx, length
 
 room = Blueprint("leg_recordings", __name__, url_prefix="/recordings/legs")
 
 MOST_NAMES = 300
+HAPPENS = ("transfer_moved", "station_tried", "call_ended")
+"""Entries that are marks of a station's leg."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,33 @@ def one(leg_id: str) -> str:
         began_at = tried.answered_at or tried.rung_at
         return render_template(
             "leg_recording.html", recording=kept, leg=_leg(kept, tried), ticket=ticket, call=call, began_at=began_at,
-            events=recording_marks.events_of(session, kept, began_at, ("transfer_moved", "station_tried", "call_ended")),
+            events=_events(session, kept, tried), comments=recording_marks.comments_of(session, kept),
             label=ticket_view.label(ticket.hotline, ticket.number), length=length,
             state=shown.word(shown.TRY_STATES, tried.state),
         )  # fmt: skip
+
+
+def _events(session: Session, kept: LegRecording, tried: TransferTry) -> list[recording_marks.Mark]:
+    began_at = tried.answered_at or tried.rung_at
+    return recording_marks.events_of(session, kept, began_at, HAPPENS)
+
+
+@room.post("/<leg_id>/comments")
+def comment(leg_id: str) -> AnyResponse:
+    """A sentence at a second of the station's leg; the page that plays gets the comments alone and plays on."""
+    with transaction() as session:
+        recording_marks.add_comment(session, listening.kept_leg(session, leg_id))
+    if not is_htmx():
+        return redirect(url_for("leg_recordings.one", leg_id=leg_id), 303)
+    with reading() as session:
+        kept, tried = listening.kept_leg(session, leg_id), session.get(TransferTry, leg_id)
+        events = _events(session, kept, tried) if tried is not None else []
+        comments = recording_marks.comments_of(session, kept)
+    return recording_marks.fragment(kept, events, comments)
+
+
+@room.post("/<leg_id>/export")
+def export(leg_id: str) -> Response:
+    reason = exports.reason()
+    with transaction() as session:
+        return exports.begin(session, listening.kept_leg(session, leg_id), reason)

@@ -24,6 +24,8 @@ from softphone_panel.words import say
 
 room = Blueprint("listening", __name__, url_prefix="/recordings")
 PLAYABLE_FOR_S = 3600
+GIVEN = ("recording_exported", "recording_shared")
+"""Entries by which a recording went to others."""
 Kept = TypeVar("Kept", Recording, LegRecording)
 
 
@@ -181,4 +183,17 @@ def listeners(key: str) -> str:
             .order_by(play.id.desc())
             .limit(200)
         ).all()
-        return render_template("listeners.html", rows=rows, recording=recording)
+        taken = session.execute(
+            select(TicketEntry, Operator.full_name)
+            .join(Operator, Operator.username == TicketEntry.actor)
+            .where(TicketEntry.ticket_id == recording.ticket_id, TicketEntry.kind.in_(GIVEN))
+            .order_by(TicketEntry.id.desc())
+        ).tuples()
+        leg_id = key if isinstance(recording, LegRecording) else None
+        given = [
+            (entry, name)
+            for entry, name in taken
+            if entry.body.get("call_id") == recording.call_id and entry.body.get("leg_id") == leg_id
+        ]
+        names = ticket_view.people_names(session)
+        return render_template("listeners.html", rows=rows, given=given, names=names)

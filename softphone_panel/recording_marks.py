@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from flask import Response, render_template, request
+from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -13,9 +15,12 @@ from hotline.calls import Call
 from hotline.operators import Operator
 from hotline.recordings import LegRecording, Recording
 from hotline.tickets import Ticket, TicketEntry
-from softphone_panel import sentences, ticket_view
+from softphone_panel import exports, listening, sentences, ticket_changes, ticket_view, tickets, unit_search
+from softphone_panel.faults import InputFault
+from softphone_panel.words import length, say
 
 COMMENT = "recording_comment"
+COMMENT_CHARACTERS = 500
 MARKED: Mapping[str, str] = {
     "call_queued": "▸",
     "acuity_raised": "▲",
@@ -42,25 +47,61 @@ class Mark:
     actor: str = ""
 
 
-def marks(session: Session, recording: Recording, call: Call) -> tuple[list[Mark], list[Mark]]:
-    """(events, comments) of the recording, by their seconds; its sound begins when the call arrived."""
+def add_comment(session: Session, recording: Recording | LegRecording) -> None:
+    """Enter what the form says at its second; InputFault for no text, no second, or one after the end."""
+    text = request.form.get("text", "").replace("\x00", "").strip()
+    if not 0 < len(text) <= COMMENT_CHARACTERS:
+        raise InputFault("text", say("Ô “Ghi chú”: hãy viết từ 1 đến {most} ký tự.", most=COMMENT_CHARACTERS))
+    at_s = listening.seconds(request.form.get("at", ""))
+    if at_s > recording.length_s:
+        raise InputFault("at", say("Ô “Tại”: ghi âm chỉ dài {length}.", length=length(recording.length_s)))
+    ticket = tickets.held_ticket(session, recording.ticket_id)
+    body = {**exports.about(recording), "at_s": at_s, "folded": unit_search.folded(text)}
+    ticket_changes.add_entry(session, ticket, COMMENT, current_user.username, text, body)
+
+
+def fragment(recording: Recording | LegRecording, events: list[Mark], comments: list[Mark]) -> Response:
+    """The comments, and the marks under the waveform, for a page that goes on playing."""
+    text = render_template(
+        "recording_comments.html",
+        recording=recording,
+        events=events,
+        comments=comments,
+        length=length,
+        fresh=True,
+    )
+    return Response(text)
+
+
+def comments_of(session: Session, recording: Recording | LegRecording) -> list[Mark]:
+    """What people noted on this recording, by its seconds."""
     people = ticket_view.people_names(session)
+    leg_id = recording.leg_id if isinstance(recording, LegRecording) else None
     entries = session.scalars(
         select(TicketEntry)
         .where(TicketEntry.ticket_id == recording.ticket_id, TicketEntry.kind == COMMENT)
         .order_by(TicketEntry.at, TicketEntry.id)
     )
-    comments = [
+    found = [
         Mark(
-            float(entry.body.get("at_s") or 0), "✎", entry.text, entry.kind, sentences.actor(entry.actor, people)
+            float(entry.body.get("at_s") or 0),
+            "✎",
+            entry.text,
+            entry.kind,
+            sentences.actor(entry.actor, people),
         )
         for entry in entries
-        if entry.body.get("call_id") == call.id
-    ]  # fmt: skip
+        if entry.body.get("call_id") == recording.call_id and entry.body.get("leg_id") == leg_id
+    ]
+    return sorted(found, key=lambda m: m.at_s)
+
+
+def marks(session: Session, recording: Recording, call: Call) -> tuple[list[Mark], list[Mark]]:
+    """(events, comments) of the recording, by their seconds; its sound begins when the call arrived."""
     events = _questions(session, recording, call) + events_of(
         session, recording, call.arrived_at, tuple(MARKED)
     )
-    return sorted(events, key=lambda m: m.at_s), sorted(comments, key=lambda m: m.at_s)
+    return sorted(events, key=lambda m: m.at_s), comments_of(session, recording)
 
 
 def events_of(

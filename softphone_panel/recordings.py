@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from hotline.acuity import Acuity
-from hotline.calls import Call
+from hotline.calls import Call, Leg
 from hotline.database import reading, transaction
 from hotline.operators import Operator
 from hotline.recordings import Recording
@@ -22,6 +22,7 @@ from hotline.tickets import Ticket, TicketEntry
 from ivr.scoring_form import NOT_APPLICABLE
 from softphone_panel import (
     desk,
+    exports,
     leg_recordings,
     listening,
     recording_marks,
@@ -29,22 +30,18 @@ from softphone_panel import (
     scripts,
     sentences,
     shown,
-    sounds,
     ticket_changes,
     ticket_search,
     ticket_view,
     tickets,
 )
 from softphone_panel.faults import InputFault
-from softphone_panel.words import length, say
+from softphone_panel.words import is_htmx, length, say
 
 room = Blueprint("recordings", __name__, url_prefix="/recordings")
 
 PAGE = 25
-EXPORT, SHARE = "recording_exported", "recording_shared"
-COMMENT_CHARACTERS = 500
-REASON_CHARACTERS = 5
-"""At least so many, as for every reason."""
+SHARE = "recording_shared"
 
 
 @dataclass(frozen=True)
@@ -58,6 +55,7 @@ class Wanted:
     operator_id: int | None = None
     station: str = ""
     """The name that was rung, as the hand-over has it."""
+    branch: str = ""
     text: str = ""
     page: int = 1
     faults: tuple[str, ...] = ()
@@ -68,7 +66,7 @@ class Wanted:
         operator = given.get("operator", "")
         return cls(
             known.since, known.until, known.hotline, known.acuity,
-            int(operator) if operator.isdecimal() and len(operator) < 9 else None, given.get("station", "")[:160], known.text,
+            int(operator) if operator.isdecimal() and len(operator) < 9 else None, given.get("station", "")[:160], known.branch, known.text,
             known.page, known.faults,
         )  # fmt: skip
 
@@ -76,7 +74,7 @@ class Wanted:
         """The address of another page of the same list."""
         values = {
             "since": self.since, "until": self.until, "hotline": self.hotline, "acuity": self.acuity,
-            "operator": self.operator_id, "station": self.station, "text": self.text, "page": page,
+            "operator": self.operator_id, "station": self.station, "branch": self.branch, "text": self.text, "page": page,
         }  # fmt: skip
         return {key: value for key, value in values.items() if value}
 
@@ -90,7 +88,7 @@ class Found:
 
 def search(session: Session, wanted: Wanted) -> Found:
     """One page of the recordings that this reader may hear, newest first."""
-    conditions = _conditions(wanted)
+    conditions = _conditions(session, wanted)
     joined = (
         select(Recording, Call, Ticket)
         .join(Call, Call.id == Recording.call_id)
@@ -104,7 +102,7 @@ def search(session: Session, wanted: Wanted) -> Found:
     return Found(tuple((r, c, t) for r, c, t in rows), total, max(1, -(-total // PAGE)))
 
 
-def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+def _conditions(session: Session, wanted: Wanted) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if not current_user.supervises:
         found.append(or_(Call.operator_id == current_user.id, Recording.ticket_id.in_(_shared_with_me())))
@@ -117,12 +115,21 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     if wanted.acuity:
         found.append(or_(Call.acuity == wanted.acuity, Ticket.acuity == wanted.acuity))
     if wanted.operator_id is not None:
-        found.append(Call.operator_id == wanted.operator_id)
+        found.append(or_(Call.operator_id == wanted.operator_id, Call.id.in_(_talked_in(wanted.operator_id))))
+    if wanted.branch:
+        found.append(Ticket.branch == wanted.branch)
     if wanted.station:
         found.append(Call.id.in_(leg_recordings.calls_with(wanted.station)))
     if wanted.text:
-        found.append(or_(*ticket_search.of_text(wanted.text, desk.province(), current_user)))
+        found.append(or_(*ticket_search.of_text(session, wanted.text, desk.province(), current_user)))
     return found
+
+
+def _talked_in(operator_id: int) -> Any:
+    """Calls in which this operator spoke with the caller, also those that somebody else ended."""
+    return select(Leg.call_id).where(
+        Leg.operator_id == operator_id, Leg.role == "operator", Leg.answered_at.is_not(None)
+    )
 
 
 def _shared_with_me() -> Any:
@@ -146,7 +153,7 @@ def index() -> str:
             stations=leg_recordings.names(session), found=found, wanted=wanted, people=people, label=ticket_view.label,
             number_of=lambda call: ticket_view.number_shown(call.caller_number, own=call.operator_id == current_user.id),
             who=lambda call: sentences.who_answered(call.answered_by, names),
-            end_word=lambda key: shown.word(shown.END_REASONS, key), levels=list(Acuity),
+            end_word=lambda key: shown.word(shown.END_REASONS, key), levels=list(Acuity), branches=shown.BRANCHES,
         )  # fmt: skip
 
 
@@ -176,24 +183,24 @@ def one(call_id: str) -> str:
 
 @room.post("/<call_id>/comments")
 def comment(call_id: str) -> AnyResponse:
-    text = request.form.get("text", "").replace("\x00", "").strip()
-    if not 0 < len(text) <= COMMENT_CHARACTERS:
-        raise InputFault("text", say("Ô “Ghi chú”: hãy viết từ 1 đến {most} ký tự.", most=COMMENT_CHARACTERS))
-    at_s = listening.seconds(request.form.get("at", ""))
+    """A sentence at a second; the page that plays gets the comments alone and plays on."""
     with transaction() as session:
         recording = listening.kept(session, call_id)
-        if at_s > recording.length_s:
-            raise InputFault(
-                "at", say("Ô “Tại”: ghi âm chỉ dài {length}.", length=length(recording.length_s))
-            )
-        _enter(session, recording, recording_marks.COMMENT, text, {"at_s": at_s})
-    return redirect(url_for("recordings.one", call_id=call_id), 303)
+        recording_marks.add_comment(session, recording)
+    if not is_htmx():
+        return redirect(url_for("recordings.one", call_id=call_id), 303)
+    with reading() as session:
+        recording = listening.kept(session, call_id)
+        call = session.get(Call, call_id)
+        assert call is not None  # noqa: S101 - its recording is kept
+        events, comments = recording_marks.marks(session, recording, call)
+    return recording_marks.fragment(recording, events, comments)
 
 
 @room.post("/<call_id>/share")
 def share(call_id: str) -> AnyResponse:
     """A colleague may hear it from now on; why is written on the ticket."""
-    reason = _reason()
+    reason = exports.reason()
     with transaction() as session:
         recording = listening.kept(session, call_id)
         other = session.scalar(
@@ -201,37 +208,15 @@ def share(call_id: str) -> AnyResponse:
         )
         if other is None:
             raise InputFault("with", say("Ô “Cho ai nghe”: hãy chọn một người trong danh sách."))
-        _enter(session, recording, SHARE, reason, {"with": other.username})
+        ticket = tickets.held_ticket(session, recording.ticket_id)
+        body = {**exports.about(recording), "with": other.username}
+        ticket_changes.add_entry(session, ticket, SHARE, current_user.username, reason, body)
         flash(say("{name} nghe được ghi âm này từ bây giờ.", name=other.full_name))
     return redirect(url_for("recordings.one", call_id=call_id), 303)
 
 
 @room.post("/<call_id>/export")
 def export(call_id: str) -> Response:
-    """The whole sound as a file to take away; who took it and why is on the ticket before its first byte is sent."""
-    reason = _reason()
+    reason = exports.reason()
     with transaction() as session:
-        recording = listening.kept(session, call_id)
-        path = listening.file_of(recording)
-        _enter(session, recording, EXPORT, reason, {"sha256": recording.sha256})
-    size = sounds.size_bytes(path)
-    headers = {
-        "Content-Disposition": f'attachment; filename="{path.stem}.wav"',
-        "Content-Length": str(size),
-        "Cache-Control": "private, no-store",
-    }
-    return Response(sounds.wav(path, sounds.Span(0, size - 1)), 200, headers, content_type="audio/wav")
-
-
-def _reason() -> str:
-    reason = request.form.get("reason", "").replace("\x00", "").strip()[:200]
-    if len(reason) < REASON_CHARACTERS:
-        raise InputFault("reason", say("Ô “Lý do”: hãy viết ít nhất 5 ký tự."))
-    return reason
-
-
-def _enter(session: Session, recording: Recording, kind: str, text: str, body: dict[str, Any]) -> None:
-    ticket = tickets.held_ticket(session, recording.ticket_id)
-    ticket_changes.add_entry(
-        session, ticket, kind, current_user.username, text, {"call_id": recording.call_id, **body}
-    )
+        return exports.begin(session, listening.kept(session, call_id), reason)

@@ -22,6 +22,8 @@ from softphone_panel.words import VIETNAM, say
 PAGE = 25
 LAST_PAGE = 4000
 NUMBERED = re.compile(r"([A-Za-z]{1,6})\s*-\s*(\d{1,9})|#?(\d{1,6})")
+SAID = ("wrapped_up", "recording_comment", "fields_filled")
+"""Entries whose words stand folded in their bodies."""
 DIGITS = re.compile(r"[+\d][\d .()-]{3,}")
 
 
@@ -92,7 +94,7 @@ def _day(text: str, field: str, faults: list[str]) -> date | None:
 
 def search(session: Session, wanted: Wanted, province: Installation, reader: SignedIn) -> Found:
     """One page of the tickets that this reader may see, newest first."""
-    conditions = _conditions(wanted, province, reader)
+    conditions = _conditions(session, wanted, province, reader)
     total = session.scalar(select(func.count()).select_from(Ticket).where(*conditions)) or 0
     asked: Select[tuple[Ticket]] = (
         select(Ticket)
@@ -108,7 +110,9 @@ def search(session: Session, wanted: Wanted, province: Installation, reader: Sig
     return Found(rows, total, max(1, -(-total // PAGE)), frozenset(own))
 
 
-def _conditions(wanted: Wanted, province: Installation, reader: SignedIn) -> list[ColumnElement[bool]]:
+def _conditions(
+    session: Session, wanted: Wanted, province: Installation, reader: SignedIn
+) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if not reader.supervises and reader.hotlines:
         found.append(Ticket.hotline.in_(reader.hotlines))
@@ -125,7 +129,7 @@ def _conditions(wanted: Wanted, province: Installation, reader: SignedIn) -> lis
     if wanted.until:
         found.append(Ticket.opened_at < midnight_of(wanted.until + timedelta(days=1)))
     if wanted.text:
-        found.append(or_(*of_text(wanted.text, province, reader)))
+        found.append(or_(*of_text(session, wanted.text, province, reader)))
     return found
 
 
@@ -133,9 +137,11 @@ def midnight_of(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=VIETNAM)
 
 
-def of_text(text: str, province: Installation, reader: SignedIn) -> list[ColumnElement[bool]]:
-    """The ways in which a ticket may be meant by these words: its number, a telephone number, a note."""
-    ways: list[ColumnElement[bool]] = [_in_notes(text)]
+def of_text(
+    session: Session, text: str, province: Installation, reader: SignedIn
+) -> list[ColumnElement[bool]]:
+    """The ways in which a ticket may be meant by these words: its number, a telephone number, its reason, a note."""
+    ways: list[ColumnElement[bool]] = [_in_notes(text), Ticket.reason.in_(_reasons(session, text))]
     numbered = NUMBERED.fullmatch(text)
     if numbered:
         prefix, after, alone = numbered.groups()
@@ -159,10 +165,21 @@ def _telephone(written: str, reader: SignedIn) -> ColumnElement[bool]:
     return or_(*(c == f"+84{national}" for c in columns))
 
 
+def _reasons(session: Session, text: str) -> list[str]:
+    """The protocols' reasons that have these words; there are few, so they are compared here, without accents."""
+    words = unit_search.folded(text).split()
+    known = session.scalars(select(Ticket.reason).distinct())
+    return [reason for reason in known if words and all(word in unit_search.folded(reason) for word in words)]
+
+
 def _in_notes(text: str) -> ColumnElement[bool]:
     # Bodies keep what was written folded to plain ASCII, which both databases compare alike.
     entries = select(TicketEntry.ticket_id).where(
         TicketEntry.kind.in_(("note", "state", "disposition")),
         cast(TicketEntry.body, Text).contains(unit_search.folded(text), autoescape=True),
     )
-    return Ticket.id.in_(entries)
+    said = select(TicketEntry.ticket_id).where(
+        TicketEntry.kind.in_(SAID),
+        TicketEntry.body["folded"].as_string().contains(unit_search.folded(text), autoescape=True),
+    )
+    return or_(Ticket.id.in_(entries), Ticket.id.in_(said))

@@ -32,6 +32,7 @@ from softphone_panel import (
     ticket_changes,
     ticket_view,
     tickets,
+    unit_search,
     watching,
 )
 from softphone_panel.faults import InputFault
@@ -173,6 +174,7 @@ def _write(
         "disposition": disposition,
         "call_id": call.id,
         "follow_up_at": due_at.isoformat() if due_at else "",
+        "folded": unit_search.folded(note),
     }
     ticket_changes.add_entry(session, ticket, "wrapped_up", current_user.username, note, told)
     to = TicketState.CLOSED if closes else TicketState.IN_PROGRESS

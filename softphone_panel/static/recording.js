@@ -4,7 +4,7 @@
   const audio = () => document.querySelector("#recording audio");
   const clock = (s) => Math.floor(s / 60) + ":" + String(Math.floor(s % 60)).padStart(2, "0");
   const typing = (target) => target.matches("input:not([type=radio]), textarea, select, button, audio, a, summary");
-  const at = (s) => {           // a station's recording takes no comments
+  const at = (s) => {
     for (const field of [document.getElementById("at"), document.getElementById("note-at")]) {
       if (field && document.activeElement !== field) field.value = clock(s);
     }
@@ -20,6 +20,10 @@
     if (event.key === " ") { event.preventDefault(); if (audio().paused) audio().play(); else audio().pause(); }
     const step = { ArrowLeft: -5, ArrowRight: 5 }[event.key];
     if (step) { event.preventDefault(); audio().currentTime += step; }
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const form = event.detail.elt;
+    if (event.detail.successful && form.matches("[data-comment]")) form.querySelector("[name=text]").value = "";
   });
   const speed = () => { if (audio()) audio().playbackRate = Number(document.getElementById("speed").value); };
   document.getElementById("speed").addEventListener("change", speed);

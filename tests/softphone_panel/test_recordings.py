@@ -55,6 +55,25 @@ def test_recordings_are_found_by_level_operator_number_hotline_day_and_note(
     ticket = f"t-{calls['YELLOW']}"
     client.post(f"/tickets/{ticket}/note", data={"note": "Đã dặn uống nước cam", "click_id": "d" * 32})
     assert found(client, "text=nuoc cam") == [calls["YELLOW"]]
+    assert found(client, "text=dau nguc sau tiem") == [calls["ORANGE"]]
+    services = found(client, "branch=nonmedical")
+    assert calls["NONMED"] in services
+    assert calls["ORANGE"] not in services
+    comment = {"at": "0:02", "text": "Hỏi mốc dễ thấy rất khéo"}
+    client.post(f"/recordings/{calls['NONMED']}/comments", data=comment)
+    assert found(client, "text=moc de thay") == [calls["NONMED"]]
+
+
+def test_a_talk_that_somebody_else_ended_is_found_by_each_who_spoke_in_it(
+    signed_in: SignedIn, who: dict[str, int]
+) -> None:
+    call_id, client = kept()["ORANGE"], signed_in("truongca")
+    with transaction() as session:
+        call = session.get(Call, call_id)
+        assert call is not None
+        call.operator_id = who["truongca"]
+    for person in ("lan", "truongca"):
+        assert call_id in found(client, f"operator={who[person]}")
 
 
 def test_an_operator_finds_their_own_calls_and_what_was_shared_with_them(signed_in: SignedIn) -> None:
@@ -110,6 +129,16 @@ def test_a_comment_is_kept_at_its_second_and_shown_with_its_writer(signed_in: Si
     assert client.post(f"/recordings/{call_id}/comments", data={"at": "0:01", "text": " "}).status_code == 422
 
 
+def test_a_comment_sent_while_it_plays_gives_the_comments_alone(signed_in: SignedIn) -> None:
+    call_id, client = kept()["ORANGE"], signed_in("lan")
+    sent = {"at": "0:07", "text": "Nên hỏi SpO2 ở đây"}
+    answer = client.post(f"/recordings/{call_id}/comments", data=sent, headers={"HX-Request": "true"})
+    assert answer.status_code == 200
+    assert 'id="comments"' in answer.text
+    assert re.search(r'<svg [^>]*hx-swap-oob="true"', answer.text)
+    assert "<html" not in answer.text
+
+
 @pytest.mark.parametrize(("written", "at_s"), [("0:07", 7), ("1:05", 65), ("65", 65), ("2:03.5", 123.5)])
 def test_a_second_is_written_as_people_write_it(written: str, at_s: float) -> None:
     assert listening.seconds(written) == at_s
@@ -142,7 +171,22 @@ def test_a_stations_leg_is_found_by_its_station_heard_on_its_page_and_who_listen
     assert "Trần Văn Trưởng Ca" in client.get(f"/recordings/{leg}/listeners").text
     assert "Chưa ai nghe" in client.get(f"/recordings/{calls['ORANGE']}/listeners").text
     assert [entry.body.get("leg_id") for entry in entries("recording_played")] == [leg]
+    comment = {"at": "0:03", "text": "Tóm tắt chưa nói tuổi"}
+    assert client.post(f"/recordings/legs/{leg}/comments", data=comment).status_code == 303
+    assert re.search(
+        r'data-seek="3.0">0:03</button> <span><b>[^<]*</b>: Tóm tắt',
+        client.get(f"/recordings/legs/{leg}").text,
+    )
+    assert "Tóm tắt chưa" not in client.get(f"/recordings/{calls['ORANGE']}").text
+    late = {"at": "9:00", "text": "quá"}
+    assert client.post(f"/recordings/legs/{leg}/comments", data=late).status_code == 422
+    taken = client.post(f"/recordings/legs/{leg}/export", data={"reason": "Thanh tra Sở Y tế"})
+    assert (taken.status_code, taken.data) == (200, sound.data)
+    assert "Trần Văn Trưởng Ca tải về: Thanh tra Sở Y tế" in client.get(f"/recordings/{leg}/listeners").text
+    assert "tải về" not in client.get(f"/recordings/{calls['ORANGE']}/listeners").text
     stranger = signed_in("tuan")
+    assert stranger.post(f"/recordings/legs/{leg}/comments", data=comment).status_code == 403
+    assert stranger.post(f"/recordings/legs/{leg}/export", data={"reason": "cho vui"}).status_code == 403
     for path in (f"/recordings/legs/{leg}", f"/recordings/{leg}/listeners"):
         assert stranger.get(path).status_code == 403
     assert stranger.post(f"/recordings/{leg}/listen").status_code == 403
