@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from tests.world.plan import Plan
 
 ADMINISTRATOR = "quantri"
-SUPERVISOR = "truongca"
+SUPERVISOR, SECOND_SUPERVISOR = "truongca", "phoca"
+"""Two, so that scores can be calibrated."""
 OPERATORS = ("lan", "minh", "hoa", "tuan")
 BROWSERS = ("mai", "son")
 """Operators whom nobody simulates: a person who watches signs in as one and answers in the page."""
@@ -25,6 +26,7 @@ STATION, STATION_KEY = "tram", "ttyt-dong-xoai"
 FULL_NAMES = {
     ADMINISTRATOR: "Nguyễn Thị Quản Trị",
     SUPERVISOR: "Trần Văn Trưởng Ca",
+    SECOND_SUPERVISOR: "Bùi Thu Phó Ca",
     "lan": "Lê Thị Lan",
     "minh": "Phạm Quang Minh",
     "hoa": "Võ Thị Hoa",
@@ -54,6 +56,7 @@ def lay(given: Settings, desks: int) -> None:
     from hotline.operators import Operator, Role
 
     roles = {ADMINISTRATOR: Role.ADMINISTRATOR, SUPERVISOR: Role.SUPERVISOR, STATION: Role.STATION}
+    roles[SECOND_SUPERVISOR] = Role.SUPERVISOR
     roles |= dict.fromkeys((*OPERATORS[:desks], *BROWSERS), Role.OPERATOR)
     with transaction() as session:
         there = set(session.scalars(select(Operator.username)))
@@ -157,9 +160,7 @@ def who_signs_in(given: Settings) -> str:
     """Whom a person who watches may sign in as."""
     desks = f"{' or '.join(BROWSERS)} (operators, the telephone is in the page)"
     desks += f", {' or '.join(OPERATORS[:2])} (operators whose desk phones are simulated: their calls come by themselves)"
-    people = (
-        f"{desks}, {SUPERVISOR} (supervisor), {STATION} (a health station), {ADMINISTRATOR} (administrator)"
-    )
+    people = f"{desks}, {SUPERVISOR} or {SECOND_SUPERVISOR} (supervisors), {STATION} (a health station), {ADMINISTRATOR} (administrator)"
     return f"  Sign in as           {people}; password {password(given)}"
 
 

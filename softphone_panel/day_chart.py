@@ -1,16 +1,17 @@
-"""The day per half hour beside the same weekday a week ago, as an SVG that the server draws: no script, no inline style."""
+"""Calls by half hour beside a week ago, or by a report's hours or days: an SVG drawn by the server, no script or inline style."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hotline.figures import SLOT_S, Figures
 
 SLOTS = 48
 NONE = Figures()
 WIDTH, HEIGHT = 960, 260
-LEFT, TOP, BOTTOM = 44, 14, 34
+LEFT, TOP, BOTTOM = 72, 14, 34
+MOST_LABELS = 12
 STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 """Between two lines of the scale."""
 
@@ -52,10 +53,11 @@ class Chart:
 
     bars: tuple[Bar, ...]
     before: str
-    """Points of the line of a week ago."""
+    """Points of the line of a week ago; empty where nothing is compared."""
     scale: tuple[tuple[float, int], ...]
     """(y, calls) of each line."""
     hours: tuple[tuple[float, str], ...]
+    """(x, what stands under it)."""
     now_x: float | None
     """Where the day has come to; None for a day that is over."""
     slots: tuple[Slot, ...]
@@ -74,6 +76,15 @@ def slots(today: Mapping[int, Figures], week_ago: Mapping[int, Figures]) -> tupl
         )
         for n in range(SLOTS)
     )  # fmt: skip
+
+
+def report(lines: Sequence[tuple[str, Figures]]) -> Chart:
+    """The chart of a report's hours or days, each with its name."""
+    day = [Slot(name, figures.arrived - figures.lost, figures.lost, 0) for name, figures in lines]
+    chart = drawn(day, None)
+    wide, every = (WIDTH - LEFT) / len(day), -(-len(day) // MOST_LABELS)
+    under = tuple((round(LEFT + n * wide, 1), slot.name) for n, slot in enumerate(day) if n % every == 0)
+    return replace(chart, before="", hours=under)
 
 
 def drawn(day: Sequence[Slot], so_far_s: float | None) -> Chart:
@@ -100,7 +111,7 @@ def drawn(day: Sequence[Slot], so_far_s: float | None) -> Chart:
             f"{LEFT + (n + 0.5) * wide:.1f},{floor - tall(slot.before):.1f}" for n, slot in enumerate(day)
         ),
         scale=tuple((round(floor - tall(calls), 1), calls) for calls in range(0, top + 1, step)),
-        hours=tuple((round(LEFT + hour * 2 * wide, 1), f"{hour}") for hour in range(0, 25, 3)),
+        hours=tuple((round(LEFT + hour * 2 * wide, 1), f"{hour}h") for hour in range(0, 25, 3)),
         now_x=None if so_far_s is None else round(LEFT + so_far_s / SLOT_S * wide, 1),
         slots=tuple(day),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -142,3 +142,4 @@ def _seen_to(session: Session, recall: Recall, note: str) -> None:
     if ticket is not None:
         body = {"what": "seen_to", "recall_id": recall.id}
         ticket_changes.add_entry(session, ticket, "task_taken", current_user.username, note[:500], body)
+    flash(say("Đã ghi việc đã làm; người này không còn nợ cuộc gọi."))

@@ -20,11 +20,13 @@ from hotline.events import now
 from hotline.figures import By, Figures, Owed, counted, recalls
 from hotline.hand_over_figures import HandOvers, Scored, hand_overs, scored
 from hotline.operators import Operator
-from softphone_panel import desk, shown
+from softphone_panel import day_chart, desk, shown
 from softphone_panel.words import VIETNAM, length, local, midnight, percent, say
 
 room = Blueprint("reports", __name__, url_prefix="/reports")
 
+FEWEST_DAYS = 2
+"""Of a chart: one day is one bar."""
 MOST_DAYS = 31
 """A month of 100,000 calls is counted in about a second (docs/benchmarks.md); a page waits no longer."""
 
@@ -69,6 +71,8 @@ class Report:
     wanted: Wanted
     lines: tuple[Line, ...]
     total: Line
+    chart: day_chart.Chart | None = None
+    """Of hours and days."""
 
 
 def wanted() -> Wanted:
@@ -120,7 +124,18 @@ def read(session: Session, asked: Wanted) -> Report:
         )
 
     lines = tuple(line(names(key), key, found.lines.get(key, Figures())) for key in keys)
-    return Report(asked, lines, line(say("Tất cả"), None, found.total))
+    return Report(asked, lines, line(say("Tất cả"), None, found.total), _chart(asked, found.lines))
+
+
+def _chart(asked: Wanted, figures: Mapping[Any, Figures]) -> day_chart.Chart | None:
+    """Every hour of the day or every day of the report, also those without a call."""
+    if asked.by == "hour":
+        return day_chart.report([(f"{hour}h", figures.get(hour, Figures())) for hour in range(24)])
+    count = (asked.until - asked.since).days + 1
+    if asked.by != "day" or count < FEWEST_DAYS:
+        return None
+    days = [asked.since + timedelta(days=n) for n in range(count)]
+    return day_chart.report([(f"{day:%d/%m}", figures.get(day, Figures())) for day in days])
 
 
 def _by_name(_key: Any, name: str) -> Any:

@@ -15,6 +15,7 @@ from hotline.events import now
 from hotline.quality import KeptForm, Score
 from hotline.transfers import Transfer
 from softphone_panel import reports
+from softphone_panel.words import local
 from tests.softphone_panel.conftest import Client, SignedIn
 
 
@@ -107,3 +108,17 @@ def test_only_supervisors_read_reports(signed_in: SignedIn) -> None:
 def test_a_name_is_no_formula_in_a_spreadsheet() -> None:
     assert reports._plain("=1+1") == "'=1+1"
     assert reports._plain("Lê Thị Lan") == "Lê Thị Lan"
+
+
+@pytest.mark.parametrize(("by", "bars", "under"), [("hour", 24, "12h"), ("day", 7, "")])
+def test_hours_and_days_are_drawn_each_in_its_place(
+    signed_in: SignedIn, by: str, bars: int, under: str
+) -> None:
+    today = local(now()).date()
+    client = signed_in("truongca")
+    page = client.get(f"/reports?by={by}&since={today - timedelta(days=6)}&until={today}").text
+    assert "report-chart" in page
+    assert f">{under or f'{today:%d/%m}'}</text>" in page
+    assert 0 < page.count('class="served"') <= bars
+    assert "cùng thứ tuần trước" not in page
+    assert "report-chart" not in client.get(f"/reports?by=day&since={today}&until={today}").text
