@@ -96,6 +96,7 @@ ROUTES: Mapping[str, Who] = {
     "recordings.export": SUPERVISORS,
     "quality.page": STAFF,
     "quality.draw": SUPERVISORS,
+    "form_signing.sign": SUPERVISORS,
     "quality.calibrate": SUPERVISORS,
     "quality.calibration": SUPERVISORS,
     "quality.absent": SUPERVISORS,

@@ -290,7 +290,7 @@ def _history(session: Session, kind: Kind, key: str, house: House) -> list[Past]
 
 def _choices(session: Session, house: House, content: Content) -> Mapping[str, Sequence[tuple[str, str]]]:
     """What may be chosen in a field: value and word."""
-    with_approval = set(session.scalars(select(Approval.name)))
+    with_approval = set(session.scalars(select(Approval.name).where(Approval.name.not_like("%:%"))))
     there = {p.stem for p in approved.FOLDER.glob("*.toml") if not p.stem.endswith(".scenarios")}
     protocols = sorted(
         (with_approval | there | {str(content.get("protocol", ""))}) - {approved.EMERGENCY_ONLY, ""}

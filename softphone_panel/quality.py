@@ -22,7 +22,7 @@ from ivr import sampling_draw
 from ivr import scoring as arithmetic
 from ivr.sampling import Sampling
 from ivr.scoring import Compared
-from softphone_panel import listening, scoring, ticket_view
+from softphone_panel import form_signing, listening, scoring, ticket_view
 from softphone_panel.faults import InputFault
 from softphone_panel.scripts import said
 from softphone_panel.words import language, length, say
@@ -216,6 +216,12 @@ def notes(session: Session) -> list[tuple[CoachingNote, str, str]]:
     ]
 
 
+def _staff(session: Session) -> list[tuple[str, str]]:
+    """(username, full name) of everybody but the reader."""
+    asked = select(Operator.username, Operator.full_name).where(Operator.id != current_user.id)
+    return [(username, name) for username, name in session.execute(asked.order_by(Operator.full_name))]
+
+
 def _names(session: Session) -> dict[int, str]:
     return dict(session.execute(select(Operator.id, Operator.full_name)).tuples().all())
 
@@ -239,8 +245,10 @@ def page() -> str:
             "quality.html", tasks=tasks(session, current_user.id) if supervises else [],
             others=[t for t in tasks(session) if t.scorer != current_user.full_name] if supervises else [],
             done=finished(session, None if supervises else current_user.id), notes=notes(session), length=length,
-            calibrations=calibrations(session) if supervises else [], drawn=drawn(session) if supervises else [],
-            weeks=(week - sampling_draw.WEEK, week), faults=scoring.files().faults if supervises else (), language=language(),
+            calibrations=calibrations(session) if supervises else [],
+            forms=form_signing.forms(session) if supervises else [], people=_staff(session) if supervises else [],
+            drawn=drawn(session) if supervises else [],
+            weeks=(week - sampling_draw.WEEK, week), faults=scoring.files().faults if supervises else (), language=language(), said=said,
         )  # fmt: skip
 
 

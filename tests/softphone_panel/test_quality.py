@@ -301,3 +301,29 @@ def test_a_red_call_whose_level_a_person_changed_later_is_found_at_the_next_draw
         "red_corrected",
         sampling_draw.monday_of(a_week_ago),
     )
+
+
+def test_a_form_is_signed_by_a_second_person_and_an_unsigned_one_says_so(
+    house: Path, monkeypatch: pytest.MonkeyPatch, signed_in: SignedIn
+) -> None:
+    own = house / "quality"
+    own.mkdir()
+    file = own / "emergency.form.toml"
+    text = (SHIPPED / file.name).read_text(encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
+    monkeypatch.setattr(quality_files, "folder", lambda installation: own)
+    chief, digest = signed_in("truongca"), form().digest
+    assert "chưa ai duyệt" in chief.get("/quality").text
+    path = f"/quality/forms/{digest}/sign"
+    assert chief.post(path, data={"wrote": "truongca"}).status_code == 422
+    assert chief.post(path, data={}).status_code == 422
+    assert signed_in("lan").post(path, data={"wrote": "quantri"}).status_code == 403
+    assert chief.post(path, data={"wrote": "quantri"}).status_code == 303
+    assert chief.post(path, data={"wrote": "quantri"}).status_code == 409
+    assert "Trần Văn Trưởng Ca duyệt" in chief.get("/quality").text
+    file.write_text(text.replace("pass_percent = 80", "pass_percent = 70"), encoding="utf-8")
+    assert form().digest != digest
+    assert "chưa ai duyệt" in chief.get("/quality").text
+    again = chief.post(f"/quality/forms/{form().digest}/sign", data={"wrote": "quantri"})
+    assert again.status_code == 409
+    assert "số bản mới" in again.text
