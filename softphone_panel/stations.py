@@ -51,6 +51,8 @@ class Row:
     """Whom a hand-over rings there now, in order."""
     number: int
     """Of its version; 0: as the file has it."""
+    is_changeable: bool
+    """False while its file cannot be read."""
     draft: Version | None
 
 
@@ -158,13 +160,15 @@ def _rows(session: Session, house: House, at: datetime) -> list[Row]:
     }
     tables = {**{key: draft.content for key, draft in begun.items()}, **station_documents.tables(house)}
     stations = station_tables.read(tables, ()).stations
+    # What a file that cannot be read has had stands in the database alone.
+    stations += tuple(one for one in directory(session) if one.key not in tables)
     there = {code for station in stations for code in station.units}
     units = select(Unit.code, Unit.full_name).where(Unit.code.in_(there)).order_by(Unit.valid_from)
     names = dict(session.execute(units).tuples().all())
     return [
         Row(
             one, tuple(names.get(code, code) for code in one.units), one.lines(at) if one.active else (),
-            standing.get(one.key, 0), begun.get(one.key),
+            standing.get(one.key, 0), begun.get(one.key), one.key in tables,
         )
         for one in sorted(stations, key=lambda s: (s.hotline, -LEVELS.index(s.level), folded(s.name)))
     ]  # fmt: skip

@@ -180,6 +180,7 @@ def test_a_broken_file_is_told_on_the_pages_and_nothing_is_published_over_it(
     monkeypatch.setattr(installation, "raw", lambda path: raw)
     for path in ("/stations", "/settings"):
         assert "Tệp trạm broken.toml không đọc được" in client.get(path).text
+    assert "40 trong 40 trạm" in client.get("/stations").text
     ready = client.get("/ready").get_json()
     assert "the last known stations stand" in ready["parts"]["stations"]
     assert post(client, PAGE, "/publish")[0] == 422
