@@ -116,6 +116,20 @@ def _stations(given: Settings) -> Iterator[Finding]:
         yield Finding("Stations", f"{len(station_documents.stations(house))} take hand-overs")
 
 
+def _organisation(given: Settings) -> Iterator[Finding]:
+    """Whether the agencies' files can be taken over at the next start."""
+    from hotline import organisation_documents
+
+    house = in_force.house_at_start(given)
+    faults = organisation_documents.file_faults(house)
+    for fault in faults[: preparation.SHOWN_FAULTS]:
+        yield Finding(
+            "Agencies", f"{fault} The last known agencies stand.", "correct the file and run ./run up again"
+        )
+    if not faults:
+        yield Finding("Agencies", f"{len(organisation_documents.whole(house).agencies)} of all times")
+
+
 def _published(given: Settings) -> Iterator[Finding]:
     """Whether what administrators published still fits the file, and whether Asterisk took it."""
     from sqlalchemy.exc import SQLAlchemyError
@@ -443,6 +457,7 @@ CHECKS: dict[str, Look] = {
     "Clocks": _clocks,
     "Settings": _published,
     "Stations": _stations,
+    "Agencies": _organisation,
     "Journal": _journal,
     "Ports": _ports,
     "Certificate": _certificate,

@@ -132,7 +132,9 @@ def stations(given: Settings) -> None:
 
 
 def organisation(given: Settings) -> None:
-    """Loads agencies, teams and who is responsible for what. Raises Fault with every fault of the files."""
+    """Loads agencies, teams and who is responsible for what; with a fault in the files the last known ones stand."""
+    import structlog
+
     from hotline import documents, organisation_documents
     from hotline.database import transaction
     from hotline.organisation_files import OrganisationFaults
@@ -142,9 +144,13 @@ def organisation(given: Settings) -> None:
             with transaction() as session:
                 organisation_documents.load(session, documents.house(session, given.installation))
         except OrganisationFaults as wrong:
-            raise Fault(
-                first_of("The agencies' files cannot be used", [str(f) for f in wrong.faults])
-            ) from None
+            told = [str(fault) for fault in wrong.faults]
+            structlog.get_logger(__name__).error(
+                "the agencies' files cannot be used, the last known agencies stand",
+                faults=len(told),
+                first=told[0],
+            )
+            print(first_of("  ! The agencies' files cannot be used, the last known agencies stand", told))
 
 
 def first_administrator() -> str | None:

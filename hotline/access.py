@@ -149,6 +149,11 @@ ROUTES: Mapping[str, Who] = {
     "stations.units": SUPERVISORS,
     "stations.new": ADMINISTRATORS,
     "stations.add": ADMINISTRATORS,
+    **{f"organisation.{name}": SUPERVISORS for name in ("first", "index", "one", "export")},
+    **{
+        f"organisation.{name}": ADMINISTRATORS
+        for name in ("new", "save", "remove", "switch", "publish", "undo", "discard", "files", "take_in")
+    },
     "stream.events": EVERYBODY,
     "stream.live": Open.ANYONE,
 }

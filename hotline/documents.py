@@ -286,6 +286,33 @@ def undo(
     return _stand(session, house, kind, key, again, stands, by, at, note)
 
 
+def put(
+    session: Session,
+    house: House,
+    kind: Kind,
+    key: str,
+    content: Content,
+    *,
+    by: str,
+    seen: str,
+    note: str = "",
+) -> Version:
+    """This content stands at once, as a new version. A draft stays, and is stale."""
+    at, house = _alone(session, house)
+    stands, _ = _as_seen(session, kind, key, seen)
+    new = Version(
+        kind=kind.name,
+        key=key,
+        state=State.DRAFT,
+        content=content,
+        based_on=_number(stands),
+        saves=1,
+        by=by,
+        at=at,
+    )
+    return _stand(session, house, kind, key, new, stands, by, at, note)
+
+
 def _alone(session: Session, house: House) -> tuple[datetime, House]:
     """Nobody else publishes until this transaction ends; the house as it is then: two documents may contradict each other."""
     ledger.lock(session, LEDGER)

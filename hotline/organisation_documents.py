@@ -13,7 +13,16 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from hotline import agencies, categories, organisation, organisation_files, organisation_tables, unit_files
+from hotline import (
+    agencies,
+    categories,
+    documents,
+    organisation,
+    organisation_changes,
+    organisation_files,
+    organisation_tables,
+    unit_files,
+)
 from hotline.categories import CategoryFaults
 from hotline.documents import Content, House, Kind
 from hotline.geography import Geography
@@ -38,7 +47,12 @@ def known(house: House) -> Known:
 
 def file_contents(house: House) -> dict[str, Content]:
     """Hotline → what the installation's files have; nothing where they cannot be read, which set-up tells."""
-    return _contents(_dated(organisation_files.expanded(_paths(house))))
+    return _contents(_dated(organisation_files.expanded(_paths(house))))[0]
+
+
+def file_faults(house: House) -> tuple[str, ...]:
+    """What is wrong with the installation's files; without them only what was published is known."""
+    return _contents(_dated(organisation_files.expanded(_paths(house))))[1]
 
 
 def read(house: House, key: str, content: Content | None = None) -> Read:
@@ -74,6 +88,23 @@ def load(session: Session, house: House) -> int:
     return count
 
 
+def switch(
+    session: Session, house: House, hotline: str, key: str, active: bool, *, by: str, seen: str, note: str
+) -> None:
+    """One agency on or off at once, whatever a draft prepares; the draft goes on with it. Raises Refused."""
+    content = organisation_changes.switched(house.content(ORGANISATION, hotline), key, active)
+    made = documents.put(session, house, ORGANISATION, hotline, content, by=by, seen=seen, note=note)
+    begun = documents.draft(session, ORGANISATION, hotline)
+    if (
+        begun is None
+        or key not in begun.content.get("agency", {})
+        or begun.based_on != (made.number or 0) - 1
+    ):
+        return
+    begun.content = organisation_changes.switched(begun.content, key, active)
+    begun.based_on, begun.saves = made.number or 0, begun.saves + 1
+
+
 def _paths(house: House) -> list[Path]:
     return [house.path.parent / str(name) for name in house.raw.get("agencies", [])]
 
@@ -83,11 +114,11 @@ def _dated(paths: Iterable[Path]) -> _Dated:
 
 
 @lru_cache(maxsize=2)
-def _contents(files: _Dated) -> dict[str, Content]:
+def _contents(files: _Dated) -> tuple[dict[str, Content], tuple[str, ...]]:
     try:
-        return organisation_files.read(path for path, _ in files)
-    except OrganisationFaults:
-        return {}
+        return organisation_files.read(path for path, _ in files), ()
+    except OrganisationFaults as wrong:
+        return {}, tuple(fault.en for fault in wrong.faults)
 
 
 @lru_cache(maxsize=2)
@@ -111,6 +142,12 @@ def _first(house: House, key: str) -> Content:
 def _judge(house: House, key: str, content: Content) -> list[Fault]:
     told = read(house, key, content)
     found = list(told.faults)
+    if file_faults(house) and (ORGANISATION.name, key) not in house.published:
+        vi, en = (
+            "tệp tổ chức trên máy chủ có lỗi: hãy sửa tệp trước.",
+            "The organisation's files have faults: mend them first.",
+        )
+        found.append(Fault(vi, en))
     for other in _keys(house):
         if other != key:
             for taken in set(house.content(ORGANISATION, other).get("agency", {})) & {

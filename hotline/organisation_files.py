@@ -115,14 +115,60 @@ def expanded(paths: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(path for some in those for path in some)
 
 
-def read_texts(texts: Sequence[tuple[str, bytes]], known: Known | None = None) -> dict[str, dict[str, Any]]:
-    """The same of files that somebody sent: name and bytes of each."""
-    return _whole(_Found(), texts, known)
+@dataclass(frozen=True)
+class Taken:
+    """What files that somebody sent have, hotline by hotline, not judged yet: they may speak of what is in none of them."""
+
+    contents: Mapping[str, dict[str, Any]]
+    places: Mapping[tuple[str, str], tuple[str, int]]
+
+    def told(self, hotline: str, fault: Fault, before: int) -> FileFault:
+        """A fault of the whole with its file and line, if it is theirs; `before`: responsibilities that stood before theirs."""
+        where = fault.where
+        if counted := re.fullmatch(r"\[\[responsibility\]\] (\d+)", where):
+            where = tables.where_responsible(int(counted[1]) - before)
+        file, line = self.places.get((hotline, where), ("", 0))
+        return _told(file, line, fault)
+
+
+def taken(texts: Sequence[tuple[str, bytes]]) -> Taken:
+    """Files that somebody sent: name and bytes of each. Raises OrganisationFaults when one cannot be read."""
+    found = _Found()
+    _gather(found, texts)
+    _raise(found)
+    return Taken(found.contents, found.places)
 
 
 def _whole(
     found: _Found, texts: Sequence[tuple[str, bytes]], known: Known | None
 ) -> dict[str, dict[str, Any]]:
+    _gather(found, texts)
+    contents: dict[str, dict[str, Any]] = {}
+    for hotline, content in found.contents.items():
+        told = tables.read(hotline, content, known)
+        for fault in told.faults:
+            file, line = found.places.get((hotline, fault.where), ("", 0))
+            found.faults.append(_told(file, line, fault))
+        contents[hotline] = tables.content_of(told.agencies, told.responsibilities)
+    _raise(found)
+    return contents
+
+
+def _told(file: str, line: int, fault: Fault) -> FileFault:
+    """The line takes the place of the table, which a CSV file does not name; what is in no file keeps it."""
+    if not file:
+        return FileFault(fault.where, 0, fault)
+    en = fault.en.removeprefix(fault.where).removeprefix(": ").strip()
+    en = en if not fault.field or fault.field in en else f"{fault.field}: {en}"
+    return FileFault(file, line, Fault(fault.vi, en, fault.where, fault.field))
+
+
+def _raise(found: _Found) -> None:
+    if found.faults:
+        raise OrganisationFaults(sorted(found.faults, key=lambda one: (one.file, one.line)))
+
+
+def _gather(found: _Found, texts: Sequence[tuple[str, bytes]]) -> None:
     for name, whole in texts:
         try:
             text = whole[: BYTES_AT_MOST + 1].decode("utf-8-sig")
@@ -137,18 +183,6 @@ def _whole(
             _toml(name, text, found)
         else:
             _csv(name, text, found)
-    contents: dict[str, dict[str, Any]] = {}
-    for hotline, content in found.contents.items():
-        told = tables.read(hotline, content, known)
-        for fault in told.faults:
-            file, line = found.places.get((hotline, fault.where), ("", 0))
-            en = fault.en.removeprefix(fault.where).removeprefix(": ").strip()
-            en = en if not fault.field or fault.field in en else f"{fault.field}: {en}"
-            found.faults.append(FileFault(file, line, Fault(fault.vi, en, fault.where, fault.field)))
-        contents[hotline] = tables.content_of(told.agencies, told.responsibilities)
-    if found.faults:
-        raise OrganisationFaults(sorted(found.faults, key=lambda one: (one.file, one.line)))
-    return contents
 
 
 # -- CSV --

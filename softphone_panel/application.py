@@ -35,6 +35,7 @@ from softphone_panel import (
     leg_recordings,
     listening,
     my_desk,
+    organisation,
     people,
     people_signed_in,
     phone,
@@ -129,6 +130,7 @@ def create() -> Flask:
         prompts,
         people,
         stations,
+        organisation,
         administration,
     )
     for room in (*rooms, health):

@@ -216,7 +216,7 @@ def _typed_hours(one: Field, typed: Typed) -> Any:
     return found
 
 
-def _typed_duty(one: Field, typed: Typed) -> Any:
+def typed_duty(one: Field, typed: Typed) -> Any:
     found = []
     for n in _row_numbers(typed, "who"):
         who, number = (" ".join((typed.get(f"{name}-{n}") or "").split()) for name in ("who", "number"))
@@ -272,7 +272,7 @@ _TYPED: Mapping[str, Callable[[Field, Typed], Any]] = {
     "pairs": _typed_pairs,
     "hours": _typed_hours,
     "holidays": _typed_holidays,
-    "duty": _typed_duty,
+    "duty": typed_duty,
     "order": _typed_order,
     "units": _typed_units,
 }

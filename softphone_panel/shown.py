@@ -209,6 +209,12 @@ STATION_TALKS: Mapping[str, str] = {
     "ended": "Cuộc gọi đã kết thúc",
 }
 """What a station that accepted reads."""
+AGENCY_KINDS: Mapping[str, str] = {
+    "agency": "cơ quan",
+    "centre": "trung tâm chỉ huy",
+    "team": "đội phản ứng nhanh",
+    "station": "trạm y tế",
+}
 STATION_LEVELS: Mapping[str, str] = {"commune": "xã", "district": "huyện", "province": "tỉnh"}
 COMMANDS: Mapping[str, str] = {
     "sign_in": "vào ca",
