@@ -112,6 +112,12 @@ def _assigned(entry: TicketEntry) -> list[Happening]:
     return [Happening(entry.at, Kind.REACHED, Stage.ASSIGN), *owner]
 
 
+def _result_told(entry: TicketEntry) -> list[Happening]:
+    """Who wants to talk has not been told as long as nobody says so; who is not helped has the ticket opened again."""
+    told = entry.body.get("answer") in ("", "solved")
+    return [Happening(entry.at, Kind.REACHED, Stage.TOLD)] if told else []
+
+
 def _state(entry: TicketEntry) -> list[Happening]:
     if entry.body.get("from") == TicketState.CLOSED:
         return [Happening(entry.at, Kind.REOPENED)]
@@ -142,6 +148,7 @@ HAPPENINGS: Mapping[str, Callable[[TicketEntry], list[Happening]]] = {
     "order_changed": _order_changed,
     DONE: _reached(Stage.DONE),
     TOLD: _reached(Stage.TOLD),
+    "result_told": _result_told,
     "state": _state,
     REOPENED: _reopened,
     "disposition": lambda entry: [Happening(entry.at, Kind.CLOSED)],

@@ -341,6 +341,18 @@ class LegRecordingKept(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ResultTold(Event):
+    """A citizen heard what became of their request, and what they answered."""
+
+    call_id: str
+    ticket_id: str
+    recall_id: str
+    answer: str
+    """A value of hotline.results.Answer."""
+    result: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class OrderIssued(Event):
     """An order to one or several teams is written; they are told at once, or when it is approved."""
 
@@ -453,7 +465,7 @@ EVENTS: dict[str, type[Event]] = {
         CallLeftToDialplan, MessageStarted, UnitChosen, CallbackNumberGiven, CallEnded, RecallDue, RecallChanged, RecallTried,
         OperatorChanged, RecordingKept, RecordingMissing,
         TransferAsked, TransferMoved, TransferNoteSpoken, StationTried, LegRecordingKept,
-        OrderIssued, OrderChanged, ApprovalAsked, ApprovalDecided, AssignmentMade, AssignmentMoved, OrderTried,
+        ResultTold, OrderIssued, OrderChanged, ApprovalAsked, ApprovalDecided, AssignmentMade, AssignmentMoved, OrderTried,
     )
 }  # fmt: skip
 

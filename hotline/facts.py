@@ -36,6 +36,7 @@ from hotline.recalls import RecallState
 from hotline.recording_facts import leg_recording_kept, recording_kept, recording_missing
 from hotline.recordings import Recording, Retention
 from hotline.redials import chosen_by_a_person, go_on_with, settle_recalls
+from hotline.results import result_told
 from hotline.rows import Row, Rows
 from hotline.transfer_facts import note_spoken, station_tried, transfer_asked, transfer_moved
 from hotline.transfers import LIVE as TRANSFER_LIVE
@@ -281,6 +282,7 @@ APPLY: dict[type[e.Event], Callable[[Book, Any], Row | None]] = {
     e.TransferNoteSpoken: note_spoken,
     e.StationTried: station_tried,
     e.LegRecordingKept: leg_recording_kept,
+    e.ResultTold: result_told,
     e.OrderIssued: order_issued,
     e.OrderChanged: order_changed,
     e.ApprovalAsked: approval_asked,

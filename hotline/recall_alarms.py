@@ -16,7 +16,7 @@ from hotline.acuity import Acuity
 from hotline.bus import LIVE, announce
 from hotline.database import reading, transaction
 from hotline.events import now
-from hotline.recalls import FOLLOW_UP, Recall, RecallState, ranked
+from hotline.recalls import LATER, Recall, RecallState, ranked
 from hotline.redials import ACTOR
 from hotline.tickets import Ticket, TicketEntry
 
@@ -55,7 +55,7 @@ def active(session: Session, at: datetime) -> list[Alarm]:
         .where(
             Recall.state.in_((RecallState.DUE, RecallState.FAILED)),
             Recall.acuity.in_(URGENT),
-            Recall.why != FOLLOW_UP,
+            Recall.why.not_in(LATER),
         )
         .order_by(*ranked())
         .limit(200)

@@ -9,7 +9,7 @@ from hotline.acuity import Acuity, higher
 from hotline.book import Book, call_of, ticket_of
 from hotline.calls import Call, EndReason
 from hotline.database import Base, Prepared
-from hotline.recalls import FOLLOW_UP, FOLLOWS, LOSSES, MESSAGE, OWED, Recall, RecallState, Tried, after_try
+from hotline.recalls import FOLLOWS, LATER, LOSSES, MESSAGE, OWED, Recall, RecallState, Tried, after_try
 from hotline.redials import enter
 from hotline.rows import Row
 
@@ -38,7 +38,7 @@ def recall_due(book: Book, event: e.RecallDue) -> Row:
     known = book.rows.get(Recall, recall_id)
     if known is not None and not (lost and known.state == RecallState.CANCELLED):
         return call
-    own = not event.names_person or event.why == FOLLOW_UP or not event.number
+    own = not event.names_person or event.why in LATER or not event.number
     person = recall_id if own else f"{event.hotline} {event.number}"[:80]
     others = [] if own else _owed_to(book, person, recall_id)
     if known is None:
@@ -137,7 +137,9 @@ def recall_tried(book: Book, event: e.RecallTried) -> Row | None:
     if outcome is Tried.REACHED and RecallState.DONE in FOLLOWS[RecallState(recall.state)]:
         recall.state = RecallState.DONE.value
     elif outcome is not Tried.REACHED and mine:
-        state, next_try_at, tries = after_try(Acuity(recall.acuity), recall.tries, outcome, event.at)
+        state, next_try_at, tries = after_try(
+            Acuity(recall.acuity), recall.tries, outcome, event.at, recall.why
+        )
         if _is_owed_otherwise(book, recall):
             state = RecallState.MERGED
         recall.state, recall.next_try_at, recall.tries = state.value, next_try_at, tries

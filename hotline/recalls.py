@@ -1,7 +1,7 @@
 """Recalls: people the hotline owes a call, because they asked for one or were lost; how often and when they are rung."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from hotline.acuity import Acuity
 from hotline.database import Base, Moment
 from hotline.tickets import Ticket
+from hotline.units import VIETNAM
 
 
 class RecallState(StrEnum):
@@ -27,6 +28,10 @@ OWED = (RecallState.DUE, RecallState.DIALLING)
 LOSSES = ("lost", "switch_lost")
 FOLLOW_UP = "follow_up"
 """Why an operator asks later how somebody is."""
+RESULT = "result"
+"""They are told what became of their request, by the machine first (ivr/result_call.py)."""
+LATER = (FOLLOW_UP, RESULT)
+"""Owed apart from every loss: a talk in between settles neither."""
 MESSAGE = "message"
 """They left a spoken message; also who gave no number to ring: then a person hears it and sees to it."""
 
@@ -68,11 +73,17 @@ AGAIN_AFTER: Mapping[Acuity, tuple[timedelta, ...]] = {
     Acuity.NONMED: (timedelta(minutes=30), timedelta(hours=2)),
 }
 """From a try that did not reach the citizen to the next; the time after the second is the longer one."""
+RESULT_AGAIN_AFTER = (timedelta(hours=3), timedelta(hours=20))
+"""About a result: three tries, at three different hours of the day."""
+WAKES_H, SLEEPS_H = 7, 21
+"""Nobody is rung about a result at night."""
 _NO_TRY = (Tried.NOT_DIALLED, Tried.INTERRUPTED)
 """The citizen's phone did not ring, or not as long as it should have: no try is used up."""
 
 
-def after_try(acuity: Acuity, tries: int, outcome: Tried, at: datetime) -> tuple[RecallState, datetime, int]:
+def after_try(
+    acuity: Acuity, tries: int, outcome: Tried, at: datetime, why: str = ""
+) -> tuple[RecallState, datetime, int]:
     """The state, the time of the next try and the count after the `tries`-th try ended so at `at`."""
     if outcome is Tried.REACHED:
         return RecallState.DONE, at, tries
@@ -80,9 +91,18 @@ def after_try(acuity: Acuity, tries: int, outcome: Tried, at: datetime) -> tuple
         return RecallState.DUE, at + SOON, max(tries - 1, 0)
     if tries >= TRIES:
         return RecallState.FAILED, at, tries
-    spread = AGAIN_AFTER[acuity]
+    spread = RESULT_AGAIN_AFTER if why == RESULT else AGAIN_AFTER[acuity]
     after = SOON if outcome is Tried.OPERATOR_LEFT else spread[min(max(tries, 1), len(spread)) - 1]
-    return RecallState.DUE, at + after, tries
+    return RecallState.DUE, awake(at + after) if why == RESULT else at + after, tries
+
+
+def awake(at: datetime) -> datetime:
+    """That moment, or the next morning when people sleep."""
+    local = at.astimezone(VIETNAM)
+    if WAKES_H <= local.hour < SLEEPS_H:
+        return at
+    day = local + timedelta(days=local.hour >= SLEEPS_H)
+    return day.replace(hour=WAKES_H, minute=0, second=0, microsecond=0).astimezone(UTC)
 
 
 class Recall(Base):
@@ -104,7 +124,7 @@ class Recall(Base):
     """Empty: nobody can be rung, and nothing dials; a message is there to be heard."""
     acuity: Mapped[str] = mapped_column(String(8))
     why: Mapped[str] = mapped_column(String(16))
-    """asked, message, lost, released, switch_lost; dropped or follow_up when an operator made it."""
+    """asked, message, lost, released, switch_lost; dropped, follow_up or result when an operator made it."""
     person: Mapped[str] = mapped_column(String(80), default="")
     """Hotline and number, to whom at most one call is owed; the recall's id for a follow-up, and where a number is many people's."""
     redials: Mapped[int] = mapped_column(default=0)

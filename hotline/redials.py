@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from hotline.recalls import FOLLOW_UP, FOLLOWS, OWED, Recall, RecallState
+from hotline.recalls import FOLLOWS, LATER, OWED, Recall, RecallState
 from hotline.rows import Row, Rows
 from hotline.tickets import Ticket, TicketEntry
 
@@ -21,7 +21,7 @@ def settle_recalls(
         open_ = OWED if to is not RecallState.DONE else (*OWED, RecallState.FAILED)
         mine = (
             recall.state in open_
-            and recall.why != FOLLOW_UP
+            and recall.why not in LATER
             and (recall.hotline == call.hotline or recall.ticket_id == ticket_id)
             and recall.made_at <= at
             and recall.call_id != call.id

@@ -51,6 +51,9 @@ class Owed:
     language: str = HOME_LANGUAGE
     since_loss_s: float = 0.0
     """Since they were last lost, or asked."""
+    why: str = ""
+    result: str = ""
+    """What they are told, a key of hotline.results.RESULTS."""
 
 
 @dataclass

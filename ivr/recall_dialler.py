@@ -20,7 +20,8 @@ from hotline import recall_tries
 from hotline.acuity import Acuity
 from hotline.calls import Call
 from hotline.database import reading
-from hotline.recalls import OWED, Recall, Tried
+from hotline.recalls import OWED, RESULT, Recall, Tried
+from hotline.results import last_result
 from hotline.skills import HOME_LANGUAGE
 from ivr.ari import Channel
 from ivr.contacts import can_part, free_phone
@@ -29,6 +30,7 @@ from ivr.dialled_call import DialledCall
 from ivr.floor import Floor
 from ivr.leg import Leg
 from ivr.recall_call import Owed, RecallCall
+from ivr.result_call import ResultCall
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +69,7 @@ def _owed(session: Session, row: Recall) -> Owed:
     since_loss_s = max((e.now() - row.made_at).total_seconds(), 0.0)
     return Owed(
         row.id, row.call_id, row.ticket_id, row.hotline, row.number, Acuity(row.acuity), row.tries, waited_s, branch,
-        language, since_loss_s,
+        language, since_loss_s, row.why, last_result(session, row.ticket_id) if row.why == RESULT else "",
     )  # fmt: skip
 
 
@@ -143,6 +145,9 @@ class RecallDialler:
         call_id = f"{self._floor.node}-{int(time.time())}.{next(self._count)}"
         call = RecallCall(self._floor, call_id, owed, self._recordings, self._floor.clock())
         wanted = self._wanted.get(owed.id)
+        if owed.why == RESULT and wanted is None:
+            self._tell_result(call_id, owed)
+            return
         if wanted is not None:
             wanted.begun, call.only_for = True, wanted.operator_id
             desk = self._floor.desks.of(wanted.operator_id)
@@ -158,6 +163,15 @@ class RecallDialler:
                     call.take(leg)
             return
         self._floor.visits[call_id] = call
+
+    def _tell_result(self, call_id: str, owed: Owed) -> None:
+        """By the machine, with a channel that no emergency needs."""
+        if not self._floor.may_call_out(Acuity.NONMED):
+            return
+        call = ResultCall(self._floor, call_id, owed, self._recordings, self._floor.clock())
+        if call.can_be_said:
+            self._floor.visits[call_id] = call
+            call.start()
 
     def dial(self, number: str, desk: Desk, leg: Leg | None = None) -> None:
         """A call that this operator makes now, with their phone if it is up. Raises NotPossible when it cannot ring."""

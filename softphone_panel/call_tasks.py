@@ -16,7 +16,7 @@ from hotline.commands import ask
 from hotline.database import transaction
 from hotline.events import now
 from hotline.operators import Operator
-from hotline.recalls import FOLLOW_UP, OWED, Recall, RecallState, ranked
+from hotline.recalls import LATER, OWED, Recall, RecallState, ranked
 from hotline.tickets import Ticket
 from softphone_panel import desk, shown, spoken_messages, ticket_changes, ticket_view, tickets, wrapping_up
 from softphone_panel.faults import InputFault
@@ -43,7 +43,7 @@ def values(session: Session) -> dict[str, Any]:
     free = or_(Recall.claimed_by.is_(None), Recall.claimed_until <= at)
     # Who is in danger and could not be reached is a supervisor's to decide about, until somebody has.
     given_up = and_(Recall.state == RecallState.FAILED, Recall.acuity.in_(recall_alarms.URGENT), free)
-    soon = or_(Recall.why != FOLLOW_UP, Recall.due_at < at + AHEAD)
+    soon = or_(Recall.why.not_in(LATER), Recall.due_at < at + AHEAD)
     rows = session.execute(
         select(Recall, Ticket.number, Operator.full_name)
         .outerjoin(Ticket, Ticket.id == Recall.ticket_id)

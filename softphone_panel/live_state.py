@@ -17,7 +17,7 @@ from hotline.calls import Call, CallState
 from hotline.events import now
 from hotline.installation import Installation
 from hotline.operators import Operator, OperatorPresence, Presence, Role
-from hotline.recalls import FOLLOW_UP, Recall, RecallState
+from hotline.recalls import LATER, Recall, RecallState
 from hotline.tickets import Ticket
 from hotline.units import Unit
 from softphone_panel.words import midnight
@@ -181,7 +181,7 @@ def _counts(session: Session, province: Installation, at: datetime, serves: Call
     dues = session.execute(
         select(Recall.hotline, Recall.due_at).where(
             Recall.state.in_((RecallState.DUE, RecallState.DIALLING)),
-            or_(Recall.why != FOLLOW_UP, Recall.due_at < at),
+            or_(Recall.why.not_in(LATER), Recall.due_at < at),
         )
     ).all()
     due = [d for d in dues if serves(d.hotline)]
