@@ -32,6 +32,16 @@
     }
     go(all[all.indexOf(form) + 1] || form);
   });
+  document.addEventListener("submit", (event) => {   // what is missing is shown here: another page would end the sound
+    if (!event.target.matches(".finish")) return;
+    const missing = [...event.target.closest("[data-scoring]").querySelectorAll("form.criterion")].filter(open);
+    if (!missing.length) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    missing.forEach((form) => form.classList.add("missing"));
+    go(missing[0]);
+  }, true);
+  document.addEventListener("change", (event) => event.target.closest?.("form.criterion")?.classList.remove("missing"));
   document.addEventListener("htmx:responseError", (event) => {   // what was not saved does not look saved
     const form = event.target.closest?.("form.criterion");
     form?.querySelectorAll("input:checked").forEach((radio) => { radio.checked = radio.defaultChecked; });
