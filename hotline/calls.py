@@ -120,4 +120,4 @@ class Leg(Base):
     outcome: Mapped[str] = mapped_column(String(24), default="")
     quality: Mapped[dict[str, float]] = mapped_column(JSON, default=dict, server_default="{}")
     """As `events.LegEnded.quality`."""
-    """answered, no_answer, busy, declined, unavailable, cancelled, failed."""
+    """answered, no_answer, busy, declined, unavailable, cancelled, failed, no_channel (the trunk was full)."""

@@ -27,6 +27,8 @@ KINDS = frozenset(
         "dial",
         "hold",
         "retrieve",
+        "mute",
+        "unmute",
         "hang_up",
         "take_next",
         "phone_gone",

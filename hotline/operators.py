@@ -21,6 +21,10 @@ class Role(StrEnum):
     """Somebody of a command centre who decides on orders beyond others' authority."""
 
 
+MUTED = "muted"
+"""Why somebody talks and nobody hears them: they asked so at the page of their desk phone."""
+
+
 class Presence(StrEnum):
     OFFLINE = "offline"
     AVAILABLE = "available"
@@ -88,7 +92,7 @@ class OperatorPresence(Base):
     operator_id: Mapped[int] = mapped_column(ForeignKey("operator.id"), primary_key=True)
     state: Mapped[str] = mapped_column(String(16), default=Presence.OFFLINE)
     reason: Mapped[str] = mapped_column(String(64), default="")
-    """Why paused ("missed", "break", …)."""
+    """Why paused ("missed", "break", …), or MUTED."""
     phone: Mapped[str] = mapped_column(String(32), default="")
     """SIP endpoint the operator sits at, e.g. "101"."""
     second_phone: Mapped[str] = mapped_column(String(32), default="", server_default="")

@@ -271,11 +271,13 @@ class TryState(StrEnum):
     TAKEN = "taken"
     """Another number was first, or an operator."""
     CANCELLED = "cancelled"
+    NO_CHANNEL = "no_channel"
+    """The trunk had no channel for it: not rung."""
 
 
 T = TryState
 TRY_FOLLOWS: Mapping[TryState, frozenset[TryState]] = {
-    T.RINGING: frozenset({T.BRIEFING, T.ACCEPTED, T.NO_ANSWER, T.DECLINED, T.BUSY, T.FAILED, T.TAKEN, T.CANCELLED}),
+    T.RINGING: frozenset({T.BRIEFING, T.ACCEPTED, T.NO_ANSWER, T.DECLINED, T.BUSY, T.FAILED, T.TAKEN, T.CANCELLED, T.NO_CHANNEL}),
     T.BRIEFING: frozenset({T.ACCEPTED, T.DECLINED, T.NO_KEY, T.FAILED, T.TAKEN, T.CANCELLED}),
     T.ACCEPTED: frozenset(),
     T.DECLINED: frozenset(),
@@ -285,6 +287,7 @@ TRY_FOLLOWS: Mapping[TryState, frozenset[TryState]] = {
     T.FAILED: frozenset(),
     T.TAKEN: frozenset(),
     T.CANCELLED: frozenset(),
+    T.NO_CHANNEL: frozenset(),
 }  # fmt: skip
 
 

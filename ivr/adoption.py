@@ -28,9 +28,9 @@ from ivr.ari import Bridge, Channel
 from ivr.caller import Caller
 from ivr.chain import Try
 from ivr.desk import Desk
-from ivr.leg import Leg, call_and_role
+from ivr.leg import Leg, call_and_role, consult_of
 from ivr.planning import plan
-from ivr.transfer import Transfer, consult_of
+from ivr.transfer import Transfer
 
 log = structlog.get_logger(__name__)
 

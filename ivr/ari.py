@@ -390,6 +390,10 @@ class Ari:
             "POST", f"bridges/{bridge}/addChannel", channel=channel, inhibitConnectedLineUpdates="true"
         )
 
+    async def set_aside(self, bridge: str, channel: str) -> None:
+        """Out of the bridge, and up."""
+        await self.request("POST", f"bridges/{bridge}/removeChannel", channel=channel)
+
     async def snoop(self, channel: str, snoop: str, *, whisper: bool) -> None:
         """A channel that hears what `channel` says and hears, and that speaks to it alone when it whispers."""
         path, way = f"channels/{channel}/snoop/{snoop}", "out" if whisper else "none"
@@ -399,6 +403,13 @@ class Ari:
         """What has gone to and come from a channel's far end since it began."""
         raw = await self.request("GET", f"channels/{channel}/rtp_statistics")
         return Sound(**{one.name: float(raw.get(one.name) or 0) for one in fields(Sound)})
+
+    async def mute(self, channel: str) -> None:
+        """Nobody hears this channel's party; they hear everybody."""
+        await self.request("POST", f"channels/{channel}/mute", direction="in")
+
+    async def unmute(self, channel: str) -> None:
+        await self.request("DELETE", f"channels/{channel}/mute", direction="in")
 
     async def ring(self, channel: str) -> None:
         """A party who is up, alone in a bridge, hears the ringing tone until `stop_ring`.

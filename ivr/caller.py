@@ -25,12 +25,12 @@ from ivr.ari import ELSEWHERE, NOT_THERE, AriError, AriEvent, Channel
 from ivr.desk import Desk, NotPossible
 from ivr.floor import Floor
 from ivr.humans import Humans
-from ivr.leg import Leg, bridge_of, held_of
+from ivr.leg import Leg, bridge_of, consult_of, held_of
 from ivr.other_ways import OtherWays
 from ivr.planning import plan
 from ivr.recall import matches_nobody
 from ivr.talk import Talk
-from ivr.transfer import CHANGED, Transfer, consult_of
+from ivr.transfer import CHANGED, Transfer
 from ivr.waiting_line import Waiting
 
 log = structlog.get_logger(__name__)

@@ -40,6 +40,7 @@ BREATH_S = 1.0
 T = TryState
 OF_OUTCOME = {
     "busy": T.BUSY, "declined": T.DECLINED, "no_answer": T.NO_ANSWER, "cancelled": T.CANCELLED, "answered": T.NO_KEY,
+    "no_channel": T.NO_CHANNEL,
 }  # fmt: skip
 
 
@@ -84,6 +85,8 @@ class Chain:
     next: int = 0
     passed: list[int] = field(default_factory=list)
     """Places passed over because another caller had that number; rung before the others once it is free."""
+    full: set[int] = field(default_factory=set)
+    """Places that the record knows were not rung for want of a channel: in the next rounds it is not told again."""
     taken: Line | None = None
     """Who accepted."""
     rung_s: float | None = None
@@ -110,20 +113,34 @@ class Chain:
             self._ring_next(now_s)
 
     def _ring_next(self, now_s: float) -> None:
+        """Ring the next number; those for which the trunk has no channel are passed over at once."""
         if self.next >= len(self.lines) and not self.passed:
             if self.tries:
                 return
             if not self.transfer.round_over():
                 return
             self.next = 0
-        place = self._turn()
-        line = self.lines[place]
         self.rung_s = now_s
+        while self.next < len(self.lines) or self.passed:
+            place = self._turn()
+            line = self.lines[place]
+            if line.phone or self.floor.may_call_out(self.caller.acuity):
+                self._ring(line, place, now_s)
+                return
+            if place not in self.full:
+                self.full.add(place)
+                log.warning("the trunk has no channel for a hand-over", call_id=self.caller.id, place=place)
+                leg_id = self.caller.humans.new_id("chain")
+                self._tell(leg_id, Try(line, place, now_s, T.NO_CHANNEL))
+
+    def _ring(self, line: Line, place: int, now_s: float) -> None:
         trunk = self.floor.installation.outbound_trunk.key
         endpoint = f"PJSIP/{line.phone}" if line.phone else f"PJSIP/{line.dialled}@trunk-{trunk}"
         desk = self.floor.desks.of(line.operator_id or None)
         if desk is not None and not self._can_be_rung(desk):
             return  # they have become busy meanwhile
+        if not line.phone:
+            self.floor.calls_out()
         name = desk.username if desk is not None and not line.station else f"chain:{line.name}"
         leg = self.caller.humans.new_leg("chain", "chain", endpoint, name, line.operator_id or None)
         tried = self.tries[leg.id] = Try(line, place, now_s)

@@ -7,7 +7,7 @@ only when its operator asks for one.
 from __future__ import annotations
 
 from hotline.calls import EndReason
-from hotline.operators import Presence
+from hotline.operators import MUTED, Presence
 from ivr.caller import Caller
 from ivr.desk import Desk, NotPossible
 from ivr.floor import Floor
@@ -44,6 +44,15 @@ def turn_to(floor: Floor, desk: Desk, call_id: str) -> None:
     else:
         leg = free_phone(floor, desk, beside=0)
     visit.take(leg)
+
+
+def mute(floor: Floor, desk: Desk, call_id: str, *, on: bool) -> None:
+    """Nobody hears the operator at their desk phone, until they want to be heard. NotPossible for anybody else's call."""
+    leg = _caller(floor, call_id).humans.talking
+    if leg is None or leg.operator_id != desk.operator_id or desk.call_id != call_id:
+        raise NOT_YOURS
+    floor.spawn(floor.ari.mute(leg.id) if on else floor.ari.unmute(leg.id))
+    floor.desks.change(desk, Presence.TALKING, MUTED if on else "", call_id)
 
 
 def hang_up(floor: Floor, desk: Desk, call_id: str) -> None:

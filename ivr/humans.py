@@ -12,7 +12,7 @@ import structlog
 from hotline import events as e
 from hotline.acuity import Acuity
 from hotline.calls import EndReason
-from hotline.operators import Presence
+from hotline.operators import MUTED, Presence
 from ivr import kept
 from ivr.ari import NOT_THERE, AriError
 from ivr.leg import MISSED, SHOWN, Leg, left_by_itself, outcome
@@ -56,11 +56,15 @@ class Humans:
     def new_leg(
         self, prefix: str, role: str, endpoint: str, name: str, operator_id: int | None = None
     ) -> Leg:
-        self._count += 1
-        leg_id = f"{prefix}-{self._caller.id}-{self._count}"
+        leg_id = self.new_id(prefix)
         leg = self.legs[leg_id] = Leg(leg_id, role, endpoint, name, self._floor.clock(), operator_id)
         leg.pulse.pauses = endpoint in self._floor.pausing
         return leg
+
+    def new_id(self, prefix: str) -> str:
+        """Of a leg that is, or was to be, rung for them."""
+        self._count += 1
+        return f"{prefix}-{self._caller.id}-{self._count}"
 
     async def dial(self, leg: Leg, shown_number: str, more: Mapping[str, str] | None = None) -> None:
         """Write the intent, then ring; a phone that is not there ends the leg at once."""
@@ -107,7 +111,10 @@ class Humans:
         leg.created = True
 
     def give(self, leg: Leg) -> None:
-        """The phone goes to another contact of its operator."""
+        """The phone goes to another contact of its operator, who is not muted there."""
+        desk = self._floor.desks.of(leg.operator_id)
+        if desk is not None and desk.reason == MUTED:
+            self._floor.spawn(self._floor.quietly(self._floor.ari.unmute(leg.id)))
         self.legs.pop(leg.id, None)
         if self.talking is leg:
             self.talking = None
@@ -202,7 +209,8 @@ class Humans:
         self.talking, self.answered_once, self._caller.front = leg, True, True
         desk = self._floor.desks.of(leg.operator_id)
         if desk is not None:
-            self._floor.desks.change(desk, Presence.TALKING, call_id=self._caller.id)
+            how = desk.reason if leg is absent else ""
+            self._floor.desks.change(desk, Presence.TALKING, how, call_id=self._caller.id)
         self._caller.do(self.connect(leg))
         if self._caller.transfer is not None and (leg.role == "operator" or leg is absent):
             self._caller.transfer.operator_answered()
@@ -317,6 +325,8 @@ class Humans:
     def without_sound(self, leg: Leg) -> None:
         """Nothing comes from the phone they talk with: it is not hung up, and others are rung."""
         self.absent = leg
+        # In no bridge: the process after this one does not take it for somebody who talks.
+        self._caller.do(self._floor.ari.set_aside(self._caller.bridge, leg.id))
         self.wait_again("no sound from the phone")
 
     def _give_up(self, leg: Leg) -> None:

@@ -16,7 +16,7 @@ NORMAL, NOT_SAID = 16, 0
 MISSED = {"no_answer": "missed", "declined": "missed", "busy": "busy", "unavailable": "phone"}
 """Why a desk is paused whose ring ended so: otherwise it would be rung again at once. A RED call that rings out pauses nobody."""
 AWAY = 480
-_OUTCOMES = {486: "busy", 600: "busy", 603: "declined", 404: "failed", 503: "failed", 480: "unavailable"}
+_OUTCOMES = {486: "busy", 600: "busy", 603: "declined", 404: "failed", 503: "no_channel", 480: "unavailable"}
 
 
 @dataclass
@@ -92,6 +92,11 @@ def bridge_of(call_id: str) -> str:
 def held_of(call_id: str) -> str:
     """The bridge in which the operator's phone waits, alone, while they keep the caller on hold."""
     return f"held-{call_id}"
+
+
+def consult_of(call_id: str) -> str:
+    """The bridge in which operator and station speak alone."""
+    return f"consult-{call_id}"
 
 
 def sayings_of(call_id: str) -> tuple[str, ...]:

@@ -495,4 +495,5 @@ class RecallCall:
 
 def _tried(event: AriEvent) -> Tried:
     what = outcome(Leg("", "caller", "", "", 0.0), event.cause, event.tech_cause)
+    what = "failed" if what == "no_channel" else what
     return Tried(what) if what in set(Tried) else Tried.NO_ANSWER

@@ -23,7 +23,7 @@ import structlog
 
 from hotline.secrets import secret
 from hotline.settings import Settings, settings
-from ivr.leg import sayings_of
+from ivr.leg import bridge_of, consult_of, held_of, sayings_of
 
 log = structlog.get_logger(__name__)
 
@@ -93,6 +93,18 @@ def orphans(channels: Sequence[Mapping[str, Any]], bridges: Sequence[Mapping[str
         others = [member for member in present if member in parties and member in up]
         talking.update(member for member in present if len(set(others) - {member}) > 0)
     return sorted(ours - talking)
+
+
+def company(
+    caller: str, channels: Sequence[Mapping[str, Any]], bridges: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """Who stands beside a caller who has music: the operator who holds them, operator and station in a private talk."""
+    members = {str(bridge["id"]): [str(member) for member in bridge["channels"]] for bridge in bridges}
+    if caller not in members.get(bridge_of(caller), []):
+        return []
+    up = {str(channel["id"]) for channel in channels if channel["state"] == "Up"}
+    beside = (*members.get(held_of(caller), []), *members.get(consult_of(caller), []))
+    return [one for one in beside if one in up and one.startswith(("op-", "chain-"))]
 
 
 def _is_citizen(said: Sequence[str], state: str) -> bool:
@@ -209,11 +221,12 @@ class Rescue:
             _, bridges = self.switch.ask("GET", "bridges")
             left = [one for one in orphans(channels or [], bridges or []) if one not in self._handed]
             for channel in left:
+                if self._brought_back(channel, company(channel, channels or [], bridges or [])):
+                    continue
                 path = f"channels/{urllib.parse.quote(channel, safe='')}"
                 if not self._fallback_is_there(path):
                     continue
-                for saying in sayings_of(channel):  # the dialplan would begin after its end
-                    self.switch.ask("DELETE", f"playbacks/{urllib.parse.quote(saying, safe='')}")
+                self._hush(channel)  # the dialplan would begin after its end
                 status, _ = self.switch.ask(
                     "POST", f"{path}/continue", context=FALLBACK, extension="s", priority="1"
                 )
@@ -223,6 +236,28 @@ class Rescue:
                 self._end_legs(channel, channels or [])
         except SwitchAway:
             log.warning("asterisk is away; the rescue waits for it")
+
+    def _brought_back(self, caller: str, beside: Sequence[str]) -> bool:
+        """The operator who has them on hold, or asks a station about them, talks with them again; False when nobody is there."""
+        bridge = f"bridges/{urllib.parse.quote(bridge_of(caller), safe='')}/addChannel"
+        there = [one for one in beside if self.switch.ask("POST", bridge, channel=one)[0] < 300]
+        if not there:
+            return False
+        self._hush(caller)
+        for party in (caller, *there):
+            path = urllib.parse.quote(party, safe="")
+            self.switch.ask("DELETE", f"channels/{path}/moh")
+            self.switch.ask("DELETE", f"playbacks/ring-{path}")
+        path = f"channels/{urllib.parse.quote(caller, safe='')}/variable"
+        self.switch.ask("POST", path, variable="KEPT_BY", value="")  # or the next process holds them again
+        log.error(
+            "a caller on hold was brought back to those beside them", call_id=caller, parties=len(there)
+        )
+        return True
+
+    def _hush(self, caller: str) -> None:
+        for saying in sayings_of(caller):
+            self.switch.ask("DELETE", f"playbacks/{urllib.parse.quote(saying, safe='')}")
 
     def _end_legs(self, caller: str, channels: Sequence[Mapping[str, Any]]) -> None:
         """Desks that rang for this caller stop ringing, so that the fallback's queue can ring them."""

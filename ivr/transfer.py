@@ -33,6 +33,7 @@ from ivr.ari import AriError
 from ivr.briefing import of_card
 from ivr.chain import Chain
 from ivr.desk import NotPossible
+from ivr.leg import consult_of
 from ivr.spoken_note import SpokenNote
 
 if TYPE_CHECKING:
@@ -56,11 +57,6 @@ CHANGED = NotPossible(
     "Tình hình vừa thay đổi: hãy xem lại rồi bấm lại.",
     "Things have just changed: look again, then click again.",
 )
-
-
-def consult_of(call_id: str) -> str:
-    """The bridge in which operator and station speak alone."""
-    return f"consult-{call_id}"
 
 
 class Transfer:

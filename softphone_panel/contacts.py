@@ -16,15 +16,16 @@ from hotline.acuity import Acuity
 from hotline.calls import Call, CallState, Direction
 from hotline.commands import DeskCommand, ask
 from hotline.database import transaction
-from hotline.operators import Presence
+from hotline.operators import MUTED, Presence
 from hotline.tickets import Ticket
+from ivr.browser_phone import is_browser
 from softphone_panel import desk, ticket_view
 from softphone_panel.faults import InputFault
 from softphone_panel.words import is_htmx, say
 
 room = Blueprint("contacts", __name__, url_prefix="/desk/contacts")
 
-ACTS = frozenset({"hold", "retrieve", "hang_up", "take_next"})
+ACTS = frozenset({"hold", "retrieve", "mute", "unmute", "hang_up", "take_next"})
 HOLD_AT_MOST_S = 60
 """After this the time on hold stands out."""
 WAITS = (CallState.WAITING,)
@@ -44,6 +45,8 @@ class Contact:
     is_active: bool
     """The desk's phone is for them, also while they are on hold."""
     since: datetime
+    mutes: str = ""
+    """What its button for the microphone does: mute, unmute, or none; a page's own telephone has one itself."""
 
 
 @room.get("")
@@ -84,10 +87,11 @@ def of(session: Session, operator_id: int) -> list[Contact]:
         )
         .order_by(Call.human_at.is_(None), Call.human_at, Call.id)
     ).all()
-    return [_contact(call, ticket, presence.call_id) for call, ticket in rows]
+    mutes = "" if is_browser(presence.phone) else "unmute" if presence.reason == MUTED else "mute"
+    return [_contact(call, ticket, presence.call_id, mutes) for call, ticket in rows]
 
 
-def _contact(call: Call, ticket: Ticket | None, active: str) -> Contact:
+def _contact(call: Call, ticket: Ticket | None, active: str, mutes: str) -> Contact:
     state = "held" if call.held_at else "talking"
     if call.direction == Direction.OUT and call.human_at is None:
         state = "calling"
@@ -99,6 +103,7 @@ def _contact(call: Call, ticket: Ticket | None, active: str) -> Contact:
         state=state,
         is_active=call.id == active,
         since=call.held_at or call.human_at or call.arrived_at,
+        mutes=mutes if call.id == active and state == "talking" else "",
     )
 
 
@@ -135,7 +140,7 @@ def _refusal(session: Session, last: int) -> str:
 
 @room.post("/<act>")
 def act(act: str) -> AnyResponse:
-    """Hold, speak on, hang up, or take the next who waits."""
+    """Hold, speak on, be heard or not, hang up, or take the next who waits."""
     if act not in ACTS:
         raise InputFault("act", say("Không có lệnh này: hãy tải lại trang."), 404)
     call_id = request.form.get("call_id", "")[:64]

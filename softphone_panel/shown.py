@@ -97,6 +97,7 @@ LEG_OUTCOMES: Mapping[str, str] = {
     "unavailable": "Máy không kết nối.",
     "cancelled": "Thôi đổ chuông.",
     "failed": "Không gọi được máy này.",
+    "no_channel": "Đường ra hết kênh.",
     "lost": "Mất đường truyền.",
 }
 """How ringing, or talking, at one phone ended."""
@@ -181,6 +182,7 @@ TRY_STATES: Mapping[str, str] = {
     "failed": "không gọi được",
     "taken": "đã có người nhận trước",
     "cancelled": "thôi gọi",
+    "no_channel": "đường ra hết kênh, chưa gọi được",
 }
 AGE_BANDS: Mapping[str, str] = {
     "": "chưa rõ",
@@ -227,6 +229,8 @@ COMMANDS: Mapping[str, str] = {
     "dial": "gọi ra",
     "hold": "giữ máy",
     "retrieve": "nói tiếp",
+    "mute": "tắt micrô",
+    "unmute": "bật micrô",
     "hang_up": "gác máy",
     "take_next": "nhận người đang chờ",
     "phone_gone": "tắt điện thoại trên trang",

@@ -1,4 +1,4 @@
-// The contacts of the desk by keyboard: F7 the next one, F8 hold or speak on, F9 hang up, Alt+M who waits. The page's telephone has F8 and F9 while it talks.
+// The contacts of the desk by keyboard: F6 the microphone of a desk phone, F7 the next one, F8 hold or speak on, F9 hang up, Alt+M who waits. The page's telephone has F6, F8 and F9 while it talks.
 "use strict";
 (() => {
   const list = () => [...document.querySelectorAll("#contacts [data-call]")];
@@ -11,6 +11,7 @@
   }
   const active = () => list().find((one) => "active" in one.dataset);
   const KEYS = {
+    F6: () => { if (!pageTalks()) (button(active(), "mute") || button(active(), "unmute"))?.click(); },
     F7: next,
     F8: () => { if (!pageTalks()) (button(active(), "hold") || button(active(), "retrieve"))?.click(); },
     F9: () => { if (!pageTalks()) button(active(), "hang_up")?.click(); },

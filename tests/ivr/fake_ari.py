@@ -242,6 +242,9 @@ class FakeAri:
                     members.discard(query["channel"])
                 self.bridges[bridge].add(query["channel"])
                 return 204, None
+            case ["POST", "bridges", bridge, "removeChannel"] if bridge in self.bridges:
+                self.bridges[bridge].discard(query["channel"])
+                return 204, None
             case ["DELETE", "bridges", bridge]:
                 return (204, None) if self.bridges.pop(bridge, None) is not None else (404, {"message": "x"})
             case ["DELETE" | "POST", "channels", one, *_] if one not in self.channels:

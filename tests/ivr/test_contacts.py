@@ -11,7 +11,7 @@ import pytest
 
 from hotline import events as e
 from hotline.acuity import Acuity
-from hotline.operators import Presence
+from hotline.operators import MUTED, Presence
 from ivr import contacts
 from ivr.caller import Caller
 from ivr.desk import Desk, NotPossible
@@ -58,6 +58,26 @@ async def second(s: Stage, desk: Desk, leg: str, acuity: str = "RED") -> None:
     await s.until(lambda: B in s.floor.visits, "B waits")
     contacts.take_next(s.floor, desk)
     await s.until(lambda: together(s, B, leg) and alone(s, A), "B is talked with, A has music")
+
+
+def test_a_desk_phone_is_muted_at_the_page_and_never_for_another_contact(tmp_path: Path) -> None:
+    async def scene(s: Stage) -> None:
+        desk, leg = await talks(s)
+        contacts.mute(s.floor, desk, A, on=True)
+        await s.until(lambda: f"POST channels/{leg}/mute" in s.asterisk.said, "muted")
+        assert (desk.state, desk.reason, desk.call_id) == (Presence.TALKING, MUTED, A)
+        contacts.mute(s.floor, desk, A, on=False)
+        await s.until(lambda: f"DELETE channels/{leg}/mute" in s.asterisk.said, "heard again")
+        assert desk.reason == ""
+        contacts.mute(s.floor, desk, A, on=True)
+        s.asterisk.said.clear()
+        await second(s, desk, leg)
+        await s.until(lambda: f"DELETE channels/{leg}/mute" in s.asterisk.said, "B hears the operator")
+        assert (desk.reason, desk.call_id) == ("", B)
+        with pytest.raises(NotPossible, match="không có cuộc gọi này"):
+            contacts.mute(s.floor, desk, A, on=True)
+
+    played(tmp_path, scene)
 
 
 def test_on_hold_neither_hears_the_other(tmp_path: Path) -> None:

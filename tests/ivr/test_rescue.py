@@ -129,3 +129,69 @@ def test_a_caller_whom_asterisk_did_not_take_over_is_handed_over_again_and_then_
     switch = Refusing("", "", met=([], [first]))
     looked(Rescue(switch, tmp_path), now, ORPHANED_S + 3)
     assert len(switch.met[0]) == 2
+
+
+def in_stasis(channel: str, data: str, state: str = "Up") -> dict[str, object]:
+    return {
+        "id": channel,
+        "name": f"PJSIP/{channel}",
+        "state": state,
+        "dialplan": {"app_name": "Stasis", "app_data": data},
+    }
+
+
+CALL, OPERATOR, STATION = "n1-1.1", "op-n1-1.1-1", "chain-n1-1.1-2"
+
+
+@pytest.mark.parametrize(
+    ("beside", "expected"),
+    [
+        ({f"held-{CALL}": [OPERATOR]}, [OPERATOR]),
+        ({f"consult-{CALL}": [OPERATOR, STATION]}, [OPERATOR, STATION]),
+        ({f"consult-{CALL}": ["Recorder/1", OPERATOR]}, [OPERATOR]),
+        ({"held-n1-1.2": [OPERATOR]}, []),
+        ({f"held-{CALL}": ["op-gone"]}, []),
+    ],
+    ids=["on hold", "private talk", "with a recorder", "another's", "gone"],
+)
+def test_a_caller_with_music_has_those_for_company_who_stand_beside_them(
+    beside: dict[str, list[str]], expected: list[str]
+) -> None:
+    channels = [in_stasis(one, "hotline,x") for one in (CALL, OPERATOR, STATION)]
+    bridges = [{"id": i, "channels": c} for i, c in ({f"call-{CALL}": [CALL]} | beside).items()]
+    assert rescue.company(CALL, channels, bridges) == expected
+    assert rescue.company(CALL, channels, bridges[1:]) == [], "who has no bridge cannot be joined"
+
+
+@dataclass(frozen=True)
+class Holding(Beating):
+    """An Asterisk with a caller on hold; keeps what was asked of it."""
+
+    met: tuple[list[str], ...] = ()
+
+    def ask(self, method: str, path: str, **query: str) -> tuple[int, list[object]]:
+        if path == "channels":
+            return 200, [in_stasis(CALL, "hotline,caller,binhphuoc"), in_stasis(OPERATOR, "hotline,operator")]
+        asked = self.met[0]
+        if path == "bridges":
+            joined = any("addChannel" in one for one in asked)
+            places = [
+                [f"call-{CALL}", [CALL, OPERATOR] if joined else [CALL]],
+                [f"held-{CALL}", [] if joined else [OPERATOR]],
+            ]
+            return 200, [{"id": bridge, "channels": members} for bridge, members in places]
+        asked.append(" ".join([method, path, *query.values()]))
+        return 204, []
+
+
+def test_whoever_is_on_hold_when_the_application_hangs_has_their_operator_again(
+    tmp_path: Path, now: list[float]
+) -> None:
+    switch = Holding("", "", met=([],))
+    looked(Rescue(switch, tmp_path), now, ORPHANED_S + 3)
+    asked = switch.met[0]
+    assert asked[0] == f"POST bridges/call-{CALL}/addChannel {OPERATOR}"
+    assert f"DELETE channels/{CALL}/moh" in asked
+    assert f"POST channels/{CALL}/variable KEPT_BY " in asked
+    assert not any("continue" in one for one in asked)
+    assert sum("addChannel" in one for one in asked) == 1

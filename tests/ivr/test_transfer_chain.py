@@ -238,3 +238,51 @@ def test_a_busy_number_leads_to_the_next_after_a_breath_and_is_told(tmp_path: Pa
 
 
 # -- the operator's own words --
+
+
+def tried(scene: Scene) -> list[tuple[str, str]]:
+    """(number, what became of it) in the order of trying."""
+    last = {t.leg_id: (t.number, str(t.state)) for t in scene.s.told.of(e.StationTried)}
+    return list(last.values())
+
+
+def test_a_full_trunk_sends_a_hand_over_on_to_our_own_phones_at_once_and_says_so(tmp_path: Path) -> None:
+    async def acts(scene: Scene) -> None:
+        trunk = scene.s.floor.installation.outbound_trunk
+        scene.s.floor.in_use[trunk.key] = trunk.channels - 1  # within the emergencies' reserve
+        await scene.visit.hand_over(scene.desk, "st", {})
+        await scene.s.later(0.3)
+        assert scene.stations() == []
+        assert {state for _, state in tried(scene)} == {"no_channel"}
+        assert len(tried(scene)) == len(scene.visit.transfer.chain.lines if scene.visit.transfer else ())
+        await scene.s.later(1.1)
+        await scene.until_state(S.EXHAUSTED)
+        await scene.until_caller_hears("operator")
+
+    played_scene(tmp_path, acts)
+
+
+def test_a_red_hand_over_takes_a_channel_of_the_reserve_but_not_more_than_the_trunk_has(
+    tmp_path: Path,
+) -> None:
+    async def acts(scene: Scene) -> None:
+        trunk = scene.s.floor.installation.outbound_trunk
+        scene.s.floor.in_use[trunk.key] = trunk.channels - 1
+        await scene.ask()
+        assert scene.s.floor.in_use[trunk.key] == trunk.channels, "counted at once"
+        await scene.s.later(20.5)  # the next would ring beside it
+        assert len(scene.stations()) == 1
+        assert "no_channel" in {state for _, state in tried(scene)}
+
+    played_scene(tmp_path, acts, "RED")
+
+
+def test_a_carrier_s_own_503_is_told_as_a_full_trunk_and_the_next_is_rung(tmp_path: Path) -> None:
+    async def acts(scene: Scene) -> None:
+        first = await scene.ask()
+        await scene.s.asterisk.gone(first, 34, 503)
+        await scene.s.until(lambda: tried(scene)[0] == ("0271001", "no_channel"), "told")
+        await scene.s.later(1.1)
+        assert await scene.rung() != first
+
+    played_scene(tmp_path, acts)

@@ -68,6 +68,32 @@ def test_the_card_is_there_while_the_phone_rings(signed_in: SignedIn) -> None:
     assert "data-target" in page  # the wait so far, against the level's seconds
 
 
+def test_who_talks_at_a_desk_phone_has_its_microphone_at_the_page(
+    signed_in: SignedIn, who: dict[str, int]
+) -> None:
+    from hotline.operators import OperatorPresence
+
+    with reading() as session:
+        seat = session.get(OperatorPresence, who["lan"])
+        assert seat is not None
+        call_id = seat.call_id
+    lan = signed_in("lan")
+    for phone, reason, there in (("101", "", "mute"), ("101", "muted", "unmute"), ("web-1", "", "")):
+        with transaction() as session:
+            talks = e.OperatorChanged(
+                operator_id=who["lan"], state="talking", phone=phone, call_id=call_id, reason=reason
+            )
+            apply(session, talks, "calls")
+        page = lan.get("/desk/contacts").text
+        assert set(re.findall(r'data-contact-act="(\w*mute)"', page)) == ({there} if there else set())
+        assert ("Micrô đang tắt" in page) == (reason == "muted")
+    form = {"call_id": call_id, "click_id": hidden(lan.get("/my-desk").text, "click_id")}
+    assert lan.post("/desk/contacts/mute", data=form).status_code == 303
+    with reading() as session:
+        last = session.scalars(select(DeskCommand).order_by(DeskCommand.id.desc()).limit(1)).one()
+        assert (last.kind, last.body["call_id"]) == ("mute", call_id)
+
+
 def test_desks_that_ring_for_one_call_see_its_level_of_now(signed_in: SignedIn, who: dict[str, int]) -> None:
     call_id = ticket_of("hoa", who).removeprefix("t-")
     with transaction() as session:

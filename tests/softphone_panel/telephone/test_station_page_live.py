@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import shutil
 import time
@@ -13,7 +14,7 @@ from playwright.async_api import expect
 from front_door import demo_data
 from tests.product import Product
 from tests.softphone_panel.telephone.browser_desk import BrowserDesk, chromium
-from tests.softphone_panel.telephone.scene import CITIZEN_HZ, OPERATOR_HZ, played, talking
+from tests.softphone_panel.telephone.scene import CITIZEN_HZ, OPERATOR_HZ, Scene, played, talking
 
 log = logging.getLogger(__name__)
 """Measured numbers: pytest -o log_cli=true --log-cli-level=INFO."""
@@ -22,6 +23,8 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium on this machine"),
 ]
 STATION_HZ = 1700
+NOTICED_S = 3.0
+BACK_S = 4.0
 
 
 def test_a_station_at_its_page_reads_the_card_accepts_by_the_key_1_and_has_the_citizen(
@@ -59,6 +62,7 @@ def test_a_station_at_its_page_reads_the_card_accepts_by_the_key_1_and_has_the_c
             assert abs(await station.hears_hz() - OPERATOR_HZ) < 20
             assert abs(await on.desk.hears_hz() - STATION_HZ) < 20
             assert on.leg.rms(1.0) > 50, "the caller has music"
+            await _loaded_anew(station, on)
             await page.click("#transfer-leave")
             await on.leg.until_hears(STATION_HZ, within_s=4)
             assert abs(await station.hears_hz() - CITIZEN_HZ) < 20
@@ -69,3 +73,18 @@ def test_a_station_at_its_page_reads_the_card_accepts_by_the_key_1_and_has_the_c
             assert station.faults == []
 
     played(scene)
+
+
+async def _loaded_anew(station: BrowserDesk, on: Scene) -> None:
+    """F5 at the station in the private talk: the operator has the citizen meanwhile, and the station is back by itself."""
+    began_s = time.monotonic()
+    reloading = asyncio.create_task(station.page.reload())
+    with_citizen_s = await on.leg.until_hears(OPERATOR_HZ, within_s=NOTICED_S) - began_s
+    while abs(await on.desk.hears_hz() - STATION_HZ) > 20:
+        assert time.monotonic() - began_s < 2 * BACK_S, "the station is not back"
+    back_s = time.monotonic() - began_s
+    await reloading
+    log.info("station reload: operator with the citizen %.2f s, station back %.2f s", with_citizen_s, back_s)
+    assert back_s <= BACK_S
+    await station.is_in("talking")
+    assert abs(await station.hears_hz() - OPERATOR_HZ) < 20
