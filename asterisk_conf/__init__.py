@@ -17,6 +17,7 @@ import jinja2
 
 from front_door import parts
 from hotline.acuity import Acuity
+from hotline.hours import calendar
 from hotline.installation import Installation, Trunk, digits
 from hotline.secrets import secret
 from hotline.settings import Settings
@@ -158,6 +159,7 @@ def _words(
         "recordings": settings.recordings.absolute(),
         "prompts": settings.prompts.absolute(),
         "aliases": installation.aliases,
+        "hours": {h.key: calendar(h.hours, installation.holidays, h.key) for h in installation.hotlines},
         "acuities": list(Acuity),
         "channel_variables": CHANNEL_VARIABLES,
         "cdr_columns": CDR_COLUMNS,

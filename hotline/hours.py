@@ -22,6 +22,8 @@ CLOCK = re.compile(r"\d\d:\d\d")
 LONGEST = timedelta(days=31)
 """One row of holidays covers at most so many days: a longer one is a slip of the year."""
 LOOKS_AHEAD_DAYS = 60
+MONDAY = date(2026, 1, 5)
+"""Any Monday."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,17 @@ def plan_of(
         names = [h.name for h in own if h.covers(day, hotline)]
         found.append(DayPlan(day, tuple(sorted(_on(spans, own, hotline, day))), ", ".join(names)))
     return found
+
+
+def calendar(spans: Sequence[Span], holidays: Iterable[Holiday], hotline: str) -> dict[str, str]:
+    """Hours for who has no Python: "1" (Monday) to "7", and "20260902" for a day apart → "0730-1130 1300-1700", "" when closed."""
+    own = [holiday for holiday in holidays if holiday.hotline in ("", hotline)]
+    apart = {h.first + timedelta(days=n) for h in own for n in range((h.last - h.first).days + 1)}
+    week = {str(n): _on(spans, (), hotline, MONDAY + timedelta(days=n - 1)) for n in range(1, 8)}
+    days = {f"{day:%Y%m%d}": _on(spans, own, hotline, day) for day in sorted(apart)}
+    return {
+        day: " ".join(f"{b:%H%M}-{e:%H%M}" for b, e in sorted(opens)) for day, opens in (week | days).items()
+    }
 
 
 def next_opening(

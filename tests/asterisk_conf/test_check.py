@@ -129,9 +129,14 @@ def test_ari_ami_and_http_listen_on_loopback_only(tmp_path: Path) -> None:
 def test_every_prompt_that_the_dialplan_plays_is_among_those_that_are_rendered(tmp_path: Path) -> None:
     folder = etc(tmp_path)
     text = "".join((folder / name).read_text(encoding="utf-8") for name in ("extensions.conf", "queues.conf"))
-    played = set(re.findall(r"(?:\$\{PROMPTS\}|/vi)/(all|\$\{ARG1\})/([\w-]+)", text))
+    shared = set(re.findall(r"/vi/all/([\w-]+)", text))
+    own = set(re.findall(r"\$\{PROMPTS\}/vi/\$\{ARG1\}/([\w-]+)", text))
+    sentences = set(re.findall(r"Gosub\(sound,s,1\(([\w-]+)\)\)", text)) | {"closed", "no-operator"}
+    assert '${IF($["${OPEN}" = "0"]?closed:no-operator)}' in text
     hotlines = {h.key: {"tinh": h.tinh, "province": h.province} for h in DEMO.hotlines}
     rendered = {(p.scope, p.id) for p in prompts_of(system_texts(), hotlines) if p.language == "vi"}
-    scopes = {"all": ["all"], "${ARG1}": list(hotlines)}
-    assert len(played) == 5
-    assert {(scope, name) for place, name in played for scope in scopes[place]} <= rendered
+    assert (len(shared), len(own), len(sentences)) == (1, 1, 5)
+    assert {("all", name) for name in shared} <= rendered
+    assert {(key, name) for key in hotlines for name in own} <= rendered
+    for name in sentences:
+        assert ("all", name) in rendered or {(key, name) for key in hotlines} <= rendered, name

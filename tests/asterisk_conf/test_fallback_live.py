@@ -2,14 +2,24 @@
 
 import array
 import asyncio
+import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from datetime import time as clock
 from pathlib import Path
 
 import pytest
 
+from asterisk_conf import live_files, write_live_files
 from front_door.selftest import recorded_tones
+from hotline.events import now
+from hotline.hours import Holiday, Span, is_open
 from hotline.recordings import BYTES_A_SECOND, relative_path
+from hotline.units import VIETNAM
+from ivr.speech.music import tone
+from ivr.speech.sound import write_pair
 from tests.asterisk_conf.scene import PORTS, agi, carrier, cdrs_of, desk, hangs, run, says
 from tests.asterisk_conf.switch import ANNOUNCEMENT_HZ, COMFORT_HZ, Switch
 from tests.world import Answering, Citizen, Phone
@@ -236,6 +246,83 @@ def test_with_nobody_anywhere_the_caller_leaves_a_message_and_is_never_left_in_s
 
 
 TALKED_AT_LEAST_S = 4.0
+
+
+def test_the_dialplan_alone_knows_the_hours_and_plays_what_the_hotline_recorded(
+    switch: Switch,
+) -> None:
+    """Below ORANGE a closed door rings no duty number; key 2 there is a promise and no message."""
+    work = (
+        Span(frozenset({1, 2, 3, 4, 5}), clock(7, 30), clock(11, 30)),
+        Span(frozenset({1, 5}), clock(13), clock(17)),
+    )
+    night = (Span(frozenset({5, 6}), clock(18), clock(2)), Span(frozenset({7}), clock(0), clock(0)))
+    today = now().astimezone(VIETNAM).date()
+    holidays = (
+        Holiday(date(2026, 9, 1), date(2026, 9, 2), "lễ"),
+        Holiday(date(2026, 9, 2), date(2026, 9, 2), "trực", "binhduong", clock(8), clock(10)),
+        Holiday(today, today + timedelta(days=1), "hôm nay", "binhphuoc"),
+    )
+    hotlines = tuple(
+        replace(h, hours=work if h.key == "binhphuoc" else night) for h in switch.installation.hotlines
+    )
+    province = replace(switch.installation, hotlines=hotlines, holidays=holidays)
+    dice = random.Random(1)
+    moments = [
+        datetime(2026, 8, 29, tzinfo=VIETNAM) + timedelta(minutes=dice.randrange(14 * 1440))
+        for _ in range(60)
+    ]
+    moments += [
+        datetime(2026, 9, day, hour, minute, tzinfo=VIETNAM)
+        for day in (2, 4, 5)
+        for hour, minute in ((2, 0), (7, 30), (11, 30), (23, 59))
+    ]
+    asked = [(h, at) for at in moments for h in hotlines]
+    probe = (
+        "\n[probe]\nexten => 1,1,Answer()\n"
+        + "".join(
+            f" same => n,Set(HOTLINE={h.key})\n same => n,Gosub(open,s,1({at.timestamp():.0f}))\n same => n,Set(SAID=${{SAID}}${{OPEN}})\n"
+            for h, at in asked
+        )
+        + " same => n,Set(GLOBAL(PROBED)=${SAID})\n same => n,Hangup()\n"
+    )
+    texts = dict(live_files(switch.settings, province).texts)
+    before = write_live_files(switch.settings, {"extensions.conf": texts["extensions.conf"] + probe})
+    own = switch.settings.prompts / "vi" / "binhphuoc"
+    try:
+        write_pair(own / "closed", tone(OWN_HZ, 3.0))
+        write_pair(own / "callback-confirmed", tone(OWN_HZ + 200, 1.0))
+        switch.console("dialplan reload")
+        switch.console("channel originate Local/1@probe application Wait 1")
+        until = time.monotonic() + 20
+        while "PROBED=" not in (told := switch.console("dialplan show globals")) and time.monotonic() < until:
+            time.sleep(0.2)
+        said = told.partition("PROBED=")[2].split()[0]
+        wanted = "".join(str(int(is_open(h.hours, holidays, h.key, at))) for h, at in asked)
+        assert said == wanted
+        assert {*wanted} == {"0", "1"}
+
+        async def scene() -> list[str]:
+            async with carrier(switch) as line:
+                leg = await Citizen(line, "0912000033", tone_hz=440).call("02711022")
+                await leg.until_hears(OWN_HZ, within_s=8)
+                await leg.press("2")
+                await leg.until_hears(OWN_HZ + 200, within_s=5)
+                await leg.until_ended(10)
+                return [call.to_number for call in line.calls if call.direction == "from product"]
+
+        with agi(switch, says({"ACUITY": "NONMED", "NEXT": "line", "TRIAGE_DONE": "1"})):
+            assert run(scene()) == []
+        assert cdrs_of(switch, "0912000033")[-1]["served_by"] == "dialplan"
+    finally:
+        for name in ("closed", "callback-confirmed"):
+            for file in own.glob(f"{name}.*"):
+                file.unlink()
+        write_live_files(switch.settings, before)
+        switch.console("dialplan reload")
+
+
+OWN_HZ = 1700
 
 
 @pytest.mark.parametrize(
