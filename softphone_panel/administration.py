@@ -334,7 +334,7 @@ def _of_station(session: Session, key: str, house: House, would: House) -> dict[
         },
         "chains": ()
         if documents.faults(house, STATION, key, contents[1])
-        else station_settings.chains(session, house, would, contents, now()),
+        else station_settings.chains(session, house, would, key, contents, now()),
         "accounts": station_settings.accounts(session, key),
     }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
@@ -130,10 +131,18 @@ def _holidays(one: Field, value: Any) -> str:
 
 
 def _holiday(row: Mapping[str, Any]) -> str:
-    days = f"{row.get('date', '')}" + (f" – {row['until']}" if row.get("until") else "")
+    days = _day(row.get("date", "")) + (f" – {_day(row['until'])}" if row.get("until") else "")
     only = f" ({row['hotline']})" if row.get("hotline") else ""
     span = f": {row.get('from', '')}–{row.get('to', '')}" if row.get("from") or row.get("to") else ""
     return f"{days} {row.get('name', '')}{only}{span}"
+
+
+def _day(text: Any) -> str:
+    """As people write it; what is no day stays as typed."""
+    try:
+        return f"{date.fromisoformat(str(text)):%d/%m/%Y}"
+    except ValueError:
+        return str(text)
 
 
 _SHOWN: Mapping[str, Callable[[Field, Any], str]] = {

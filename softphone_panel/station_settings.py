@@ -54,7 +54,7 @@ def names(session: Session, house: House) -> dict[str, str]:
         key: f"{one.get('name', key)} ({key})" for key, one in station_documents.tables(house).items()
     }
     hotlines = {hotline.key: hotline.name for hotline in desk.province().hotlines}
-    return {**stations, **hotlines, **{level: level_word(level) for level in LEVELS}}
+    return {**stations, **hotlines, **LANGUAGES, **{level: level_word(level) for level in LEVELS}}
 
 
 def level_word(level: str) -> str:
@@ -87,9 +87,12 @@ def choices(
 
 
 def chains(
-    session: Session, house: House, would: House, contents: Sequence[Content], at: datetime
+    session: Session, house: House, would: House, key: str, contents: Sequence[Content], at: datetime
 ) -> list[Chains]:
-    """For the places that the station serves, before or after: the whole chain at that moment, as it is and as it would be."""
+    """For the places that the station serves, before or after: the whole chain at that moment, as it is and as it would be.
+
+    A station without a place is rung when somebody chooses it.
+    """
     above = parents(session)
     before, after = (Directory(station_documents.stations(one), above) for one in (house, would))
     hotlines = {hotline.key: hotline for hotline in desk.province().hotlines}
@@ -97,6 +100,9 @@ def chains(
     if hotline is None:
         return []
     places = dict.fromkeys(code for content in contents for code in _texts(content.get("units")))
+    if not places:
+        chosen = say("Khi tổng đài viên chọn trạm này")
+        return [Chains(chosen, before.chain(hotline, "", at, key), after.chain(hotline, "", at, key))]
     return [
         Chains(
             unit_search.name_of(session, code),

@@ -168,7 +168,7 @@ def _rows(session: Session, house: House, at: datetime) -> list[Row]:
     return [
         Row(
             one, tuple(names.get(code, code) for code in one.units), one.lines(at) if one.active else (),
-            standing.get(one.key, 0), begun.get(one.key), one.key in tables,
+            standing.get(one.key, 0), one.key in tables, begun.get(one.key),
         )
         for one in sorted(stations, key=lambda s: (s.hotline, -LEVELS.index(s.level), folded(s.name)))
     ]  # fmt: skip

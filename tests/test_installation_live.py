@@ -311,7 +311,9 @@ def test_a_published_recording_is_what_the_next_call_hears_and_undone_it_is_the_
     assert {name: on.pid(name) for name in running} == running
 
 
-def test_a_hotline_published_on_the_page_answers_its_callers_in_its_own_name(on: Product) -> None:
+def test_a_hotline_published_on_the_page_answers_its_callers_in_its_own_name_until_it_is_retired(
+    on: Product,
+) -> None:
     began = time.monotonic()
     _until_followed(on, _publish(on.given.installation, "dongnai", "binhduong", lambda numbers: [NEW_NUMBER]))
     greetings = on.given.prompts / "vi" / "dongnai"
@@ -321,3 +323,15 @@ def test_a_hotline_published_on_the_page_answers_its_callers_in_its_own_name(on:
     assert _hotline_of_a_call(on, "0912000204") == "dongnai"
     (ticket,) = on.rows(Ticket, Ticket.caller_number == "+84912000204")
     assert (ticket.hotline, ticket.protocol_id) == ("dongnai", "vn1022-covid-ivr")
+
+    # Retired, its number is the trunk's own again and what it has stays.
+    with transaction() as session:
+        house = documents.house(session, on.given.installation)
+        content = {**house.content(HOTLINE, "dongnai"), "retired": True}
+        seen = documents.seen(session, HOTLINE, "dongnai")
+        documents.save(session, house, HOTLINE, "dongnai", content, by="quantri", seen=seen)
+        seen = documents.seen(session, HOTLINE, "dongnai")
+        retired = documents.publish(session, house, HOTLINE, "dongnai", by="quantri", seen=seen)
+    _until_followed(on, retired.publication or 0)
+    assert _hotline_of_a_call(on, "0912000205") == "binhphuoc"
+    assert on.rows(Ticket, Ticket.hotline == "dongnai") != []

@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import Engine, select, update
 
 from asterisk_conf import Timing
-from hotline import commands, database, documents, station_files
+from hotline import commands, database, documents, people, station_files
 from hotline.calls import Call, Leg
 from hotline.document_kinds import HOLIDAYS
 from hotline.events import CallArrived, CallTriaged
@@ -266,6 +266,17 @@ class CallsHouse:
     def legs_of(self, number: str) -> list[Leg]:
         call = self.call_of(number)
         return self.rows(Leg, Leg.call_id == call.id) if call else []
+
+    def change_person(self, username: str, **values: object) -> None:
+        """What an administrator saves at /people; returns when `calls` has taken it in."""
+        with database.transaction(self.engine) as session:
+            row = session.scalars(select(Operator).where(Operator.username == username)).one()
+            wanted = {**people.values_of(row), **values}
+            people.change(session, row, wanted, by=0, seen=people.last_seen(session, row.id))
+        kind = commands.DeskCommand.kind == "person_changed"
+        self.until(
+            lambda: all(c.done_at for c in self.rows(commands.DeskCommand, kind)), 5, "the person is taken in"
+        )
 
     def publish_holidays(self, *rows: dict[str, str]) -> None:
         """What an administrator publishes at /settings; returns when calls follow it."""

@@ -212,6 +212,53 @@ def test_desks_are_mirrored_into_the_dialplans_own_queues(house: CallsHouse) -> 
     asyncio.run(scene())
 
 
+def test_what_an_administrator_changes_of_a_person_holds_for_the_next_call_and_cuts_no_talk(
+    house: CallsHouse,
+) -> None:
+    """Hotlines, a language and the right to sign in, each while the shift goes on."""
+    house.decided |= {n: Decided("YELLOW") for n in ("0912000401", "0912000402")}
+    house.decided["0912000403"] = Decided("YELLOW", language="en")
+
+    async def scene() -> None:
+        answers = Answering.answers(0.5)
+        async with (
+            house.carrier() as trunk,
+            house.phone("101", 620, answers) as lan,
+            house.phone("102", 760, answers) as minh,
+        ):
+            await seat(house, lan="101", minh="102")
+
+            async def meets(number: str, hz: int, switched_off: str = "") -> None:
+                leg = await Citizen(trunk, number, tone_hz=440).call("1022")
+                await leg.until_hears(hz, within_s=12)
+                if switched_off:
+                    await asyncio.to_thread(house.change_person, switched_off, active=False)
+                    assert (await leg.listen(1.5))[hz] > 0.9, "whoever is switched off talks to the end"
+                leg.hang_up()
+                await leg.until_ended(3)
+
+            await asyncio.to_thread(house.change_person, "lan", hotlines=["binhduong"])
+            await asyncio.to_thread(
+                house.until, lambda: "PJSIP/101" not in house.until_queue("PJSIP/102"), 5, "left"
+            )
+            await meets("0912000401", 760)
+            await asyncio.to_thread(house.until_presence, "minh", "available", 10)
+            assert not lan.legs
+            await asyncio.to_thread(house.change_person, "lan", hotlines=[], skills=["en"])
+            await meets("0912000403", 620)
+            await asyncio.to_thread(house.until_presence, "lan", "available", 10)
+            await asyncio.to_thread(house.change_person, "lan", hotlines=["binhduong"])
+            await meets("0912000402", 760, switched_off="minh")
+            await asyncio.to_thread(house.until_presence, "minh", "offline", 5)
+            assert len(minh.legs) == 2
+
+    try:
+        asyncio.run(scene())
+    finally:
+        house.change_person("lan", hotlines=[], skills=[])
+        house.change_person("minh", active=True)
+
+
 def test_a_caller_names_their_area_while_waiting_confirms_it_the_next_time_and_key_1_is_red_at_once(
     house: CallsHouse,
 ) -> None:
