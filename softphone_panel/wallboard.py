@@ -196,7 +196,12 @@ def alarms(
     found += _of_owed(owed)
     late = state.counts.recalls_late - sum(a.kind == recall_alarms.LATE and a.tries == 0 for a in owed)
     if late > 0:
-        found.append(say("{count} người phải gọi lại đã quá hạn.", count=late))
+        other = late < state.counts.recalls_late
+        found.append(
+            say("Thêm {count} người phải gọi lại đã quá hạn.", count=late)
+            if other
+            else say("{count} người phải gọi lại đã quá hạn.", count=late)
+        )
     for trunk in trunks:
         if trunk.is_nearly_full:
             found.append(
