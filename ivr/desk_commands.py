@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from hotline import commands, recalls
 from hotline import events as e
 from hotline.acuity import Acuity
+from hotline.bus import LIVE, announce
 from hotline.commands import DeskCommand
 from hotline.database import reading, transaction
 from hotline.operators import Operator, Presence, Role
@@ -74,6 +75,10 @@ def _done(command_id: int, refused: str) -> None:
         command = session.get(DeskCommand, command_id)
         if command is not None:
             command.done_at, command.refused = e.now(), refused[:200]
+            told = str(command.body.get("operator_id", ""))
+            if command.kind in supervision.FORCES and told.isdecimal():
+                # A pause that waits for the talk's end changes nothing yet that their page would hear of.
+                announce(session, LIVE, {"event": "desk_told", "operator_id": int(told)})
 
 
 def _operator(operator_id: int) -> Operator | None:

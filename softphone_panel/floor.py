@@ -63,7 +63,8 @@ def _values(session: Session) -> dict[str, Any]:
         "at_a_phone": own is not None and own.state in ("available", "paused", "wrap_up") and bool(own.phone),
         "number_of": lambda c: ticket_view.number_shown(c.number, own=False),
         "names": {d.username: d.full_name for d in state.desks},
-        "desks": [d for d in state.desks if d.state != "offline"],
+        # By name: a row that moves with its state would put somebody else's button under the pointer.
+        "desks": sorted((d for d in state.desks if d.state != "offline"), key=lambda d: d.full_name),
         "told": told,
         "waits": lambda one: one.id in told and told[one.id].waits and one.state in orders.STILL_TALKS,
         "moved": _moved(session),

@@ -51,7 +51,7 @@ PAUSE_REASONS: Mapping[str, str] = {
     "phone": "Mất kết nối máy",
     "wrap_up": "Quá giờ ghi phiếu",
     "supervising": "Đang nghe cùng",
-    "watches": "Chỉ nghe cùng, không nhận cuộc gọi",
+    "watches": "Chỉ nghe cùng",
     "supervisor": "Trưởng ca cho tạm nghỉ",
 }
 TICKET_STATES: Mapping[str, str] = {"open": "Mới", "in_progress": "Đang xử lý", "closed": "Đã đóng"}

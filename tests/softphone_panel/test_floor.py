@@ -10,12 +10,14 @@ from flask import Flask
 from sqlalchemy import select
 
 from hotline import events as e
+from hotline.bus import LIVE, Outbox
 from hotline.calls import Call
 from hotline.commands import DeskCommand
 from hotline.database import reading, transaction
 from hotline.events import now
 from hotline.ledger import LedgerEntry
 from hotline.record import apply
+from ivr import desk_commands
 from tests.softphone_panel.conftest import SignedIn, hidden
 
 
@@ -220,3 +222,25 @@ def test_an_act_names_its_ticket_and_a_moved_caller_is_marked(
     page = signed_in("truongca").get("/floor/board").text
     assert "↑ đã lên đầu" in page
     assert re.search(r"Trần Văn Trưởng Ca: đưa lên đầu hàng B\w-\d+", page)
+
+
+def test_a_desk_that_was_told_something_is_told_to_look(who: dict[str, int]) -> None:
+    told("force_pause", who["truongca"], operator_id=str(who["lan"]))
+    desk_commands._done(commands()[-1].id, "")
+    with reading() as session:
+        bodies = [row.body for row in session.scalars(select(Outbox).where(Outbox.stream == LIVE))]
+    assert {"event": "desk_told", "operator_id": who["lan"]} in bodies
+
+
+def test_a_desk_keeps_its_row_whatever_it_does(signed_in: SignedIn, who: dict[str, int]) -> None:
+    client = signed_in("truongca")
+
+    def rows() -> list[str]:
+        return re.findall(r'class="who-name">([^<]+) <small>', client.get("/floor/board").text)
+
+    before = rows()
+    with transaction() as session:
+        change = e.OperatorChanged(operator_id=who["lan"], state="paused", reason="meeting", phone="101")
+        apply(session, change, "calls")
+    assert len(before) > 1
+    assert rows() == before
