@@ -14,7 +14,7 @@ from typing import Any
 import redis
 import structlog
 
-from hotline import recall_alarms
+from hotline import clocks, recall_alarms
 from hotline.bus import LIVE
 
 log = structlog.get_logger(__name__)
@@ -204,5 +204,5 @@ def message(stream_id: str, fields: dict[str, str]) -> Message | None:
         ids.add(f"t-{about['call_id']}")
     return Message(
         "change", stream_id, json.dumps(about), str(about.get("operator_id", "")), frozenset(ids), str(body.get("station", "")),
-        everybody=about.get("event") == recall_alarms.CHANGED,
+        everybody=about.get("event") in (recall_alarms.CHANGED, clocks.CHANGED),
     )  # fmt: skip

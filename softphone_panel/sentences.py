@@ -22,6 +22,7 @@ MACHINES: Mapping[str, str] = {
     "calls": "Tổng đài",
     "dialplan": "Tổng đài (chế độ dự phòng)",
     "worker": "Hệ thống",
+    "clock": "Đồng hồ",
     "rescue": "Hệ thống",
 }
 
@@ -298,6 +299,52 @@ def _leg_recording(body: Body, names: Names) -> str:
     return say("Đã lưu ghi âm máy trạm dài {length}.", length=length(float(body.get("length_s") or 0)))
 
 
+def _stage(body: Body) -> str:
+    return shown.word(shown.STAGES, str(body.get("stage") or "")).lower()
+
+
+def _clock_warned(body: Body, names: Names) -> str:
+    return say("Sắp hết hạn bước “{stage}”.", stage=_stage(body))
+
+
+def _clock_escalated(body: Body, names: Names) -> str:
+    kind, _, key = str(body.get("to") or "").partition(":")
+    whom = shown.word(shown.ROLES, key) if kind == "role" else key
+    return say("Quá hạn bước “{stage}”: báo lên {whom}.", stage=_stage(body), whom=whom)
+
+
+def _clock_paused(body: Body, names: Names) -> str:
+    until = datetime.fromisoformat(str(body.get("until")))
+    return say("Tạm dừng đồng hồ đến {when}. Lý do:", when=day_clock(until))
+
+
+def _work_done(body: Body, names: Names) -> str:
+    return say("Đã xử lý: {result}.", result=shown.word(shown.RESULTS, str(body.get("result") or "")))
+
+
+def _citizen_told(body: Body, names: Names) -> str:
+    return say("Đã báo người dân: {how}.", how=shown.word(shown.TOLD, str(body.get("how") or "")).lower())
+
+
+def _result_told(body: Body, names: Names) -> str:
+    answers = {
+        "solved": say("Máy gọi báo kết quả: người dân nói đã xong."),
+        "not_solved": say("Máy gọi báo kết quả: người dân nói chưa xong."),
+        "operator": say("Máy gọi báo kết quả: người dân muốn gặp tổng đài viên."),
+    }
+    return answers.get(str(body.get("answer") or ""), say("Máy gọi báo kết quả: người dân đã nghe."))
+
+
+def _assigned(body: Body, names: Names) -> str:
+    whom = body.get("name") or body.get("agency") or "?"
+    return say("Đã giao cho {whom}.", whom=whom)
+
+
+def _reopened(body: Body, names: Names) -> str:
+    kind, _, key = str(body.get("owner") or "").partition(":")
+    return say("Mở lại phiếu, giao lên {whom}.", whom=shown.word(shown.ROLES, key) if kind == "role" else key)
+
+
 SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "call_arrived": _arrived,
     "call_triaged": _triaged,
@@ -339,6 +386,15 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "wrapped_up": _wrapped_up,
     "task_taken": _task,
     "note": _note,
+    "clock_warned": _clock_warned,
+    "clock_escalated": _clock_escalated,
+    "clock_paused": _clock_paused,
+    "clock_resumed": lambda body, names: say("Đồng hồ chạy tiếp."),
+    "work_done": _work_done,
+    "citizen_told": _citizen_told,
+    "result_told": _result_told,
+    "reopened": _reopened,
+    "assigned": _assigned,
 }
 
 

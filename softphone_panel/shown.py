@@ -72,6 +72,7 @@ WEEKDAYS: Mapping[int, str] = {1: "T2", 2: "T3", 3: "T4", 4: "T5", 5: "T6", 6: "
 SETTINGS: Mapping[str, str] = {
     "hotline": "Số gọi và cấu hình",
     "hours": "Giờ làm việc",
+    "sla": "Thời hạn xử lý",
     "holidays": "Ngày nghỉ",
     "rules": "Quy tắc chung",
     "station": "Trạm y tế",
@@ -134,7 +135,32 @@ RECALL_REASONS: Mapping[str, str] = {
     "switch_lost": "Tổng đài dừng giữa cuộc gọi",
     "dropped": "Rớt máy khi đang nói",
     "follow_up": "Hẹn hỏi thăm lại",
+    "result": "Báo kết quả",
 }
+STAGES: Mapping[str, str] = {
+    "accept": "Tiếp nhận",
+    "assign": "Giao việc",
+    "on_site": "Có mặt",
+    "done": "Xử lý xong",
+    "told": "Báo người dân",
+    "close": "Đóng phiếu",
+}
+RESULTS: Mapping[str, str] = {
+    "solved": "Đã giải quyết xong",
+    "answered": "Cơ quan đã trả lời",
+    "supplied": "Đã giao hàng, vật phẩm",
+    "checked": "Đã kiểm tra, xử lý tại chỗ",
+    "not_possible": "Không thuộc thẩm quyền hoặc chưa đủ điều kiện",
+    "other": "Đã xử lý",
+}
+TOLD: Mapping[str, str] = {
+    "call": "Máy gọi báo ngay",
+    "operator": "Tổng đài viên gọi báo",
+    "talk": "Đã nói trực tiếp với người dân",
+    "message": "Đã nhắn tin",
+    "in_person": "Đã báo tại chỗ",
+}
+"""How the citizen is, or was, told: the first two are still to be done."""
 TRANSFER_STATES: Mapping[str, str] = {
     "ringing": "Đang gọi trạm, người dân nghe nhạc",
     "ringing_back": "Đang gọi trạm, bạn nói với người dân",
@@ -271,6 +297,7 @@ DISPOSITIONS: Mapping[str, str] = {
     "emergency_sent": "Đã chuyển cấp cứu 115",
     "sent_to_station": "Đã chuyển trạm y tế",
     "forwarded": "Đã chuyển cơ quan xử lý",
+    "resolved": "Đã giải quyết xong",
     "called_back": "Đã gọi lại và giải quyết",
     "unreachable": "Không liên lạc được",
     "wrong_number": "Gọi nhầm số",

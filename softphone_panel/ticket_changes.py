@@ -9,14 +9,16 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from hotline import closing
 from hotline.acuity import Acuity
 from hotline.bus import LIVE, announce
+from hotline.closing import Missing
 from hotline.events import AcuityCorrected, now
 from hotline.record import Told, apply
 from hotline.tickets import FOLLOWS, Ticket, TicketEntry, TicketState
 from softphone_panel import shown, unit_search
 from softphone_panel.faults import InputFault
-from softphone_panel.words import say
+from softphone_panel.words import language, say
 
 NOTE_CHARACTERS = 4000
 REASON_CHARACTERS = 200
@@ -36,6 +38,7 @@ class Asked:
     disposition: str
     unit_code: str
     note: str
+    supervises: bool = False
 
 
 class Conflict(ValueError):  # noqa: N818 - exceptions are named by the fact
@@ -137,6 +140,7 @@ def change(session: Session, ticket: Ticket, actor: str, asked: Asked) -> tuple[
         if differing:
             raise Conflict(ticket, differing)
     _check(session, ticket, asked)
+    proof = _proof(session, ticket, asked) if closes(ticket, asked) else None
     changed: list[str] = []
     if asked.unit_code != ticket.unit_code:
         ticket.unit_code = asked.unit_code
@@ -161,7 +165,7 @@ def change(session: Session, ticket: Ticket, actor: str, asked: Asked) -> tuple[
                 "disposition",
                 actor,
                 asked.note,
-                {"disposition": asked.disposition, "folded": folded},
+                {"disposition": asked.disposition, "folded": folded, "proof": proof},
             )
         else:
             add_entry(
@@ -178,6 +182,19 @@ def change(session: Session, ticket: Ticket, actor: str, asked: Asked) -> tuple[
     if changed:
         ticket.version += 1
     return tuple(changed)
+
+
+def closes(ticket: Ticket, asked: Asked) -> bool:
+    return asked.state == TicketState.CLOSED and ticket.state != TicketState.CLOSED
+
+
+def _proof(session: Session, ticket: Ticket, asked: Asked) -> dict[str, str]:
+    """What shows that the citizen was helped and told. Raises InputFault when nothing does."""
+    known = closing.known(session, ticket)
+    found = closing.proof(asked.disposition, known, asked.note, supervises=asked.supervises)
+    if isinstance(found, Missing):
+        raise InputFault("disposition", found.en if language() == "en" else found.vi)
+    return found.plain()
 
 
 def _check(session: Session, ticket: Ticket, asked: Asked) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from hotline.acuity import Acuity
 from hotline.database import reading, transaction
+from hotline.events import now
 from hotline.tickets import FOLLOWS, Ticket, TicketState
 from softphone_panel import (
     desk,
@@ -41,6 +42,7 @@ def index() -> str:
             wanted=wanted,
             found=found,
             labels=ticket_view.labels(found.rows),
+            clocks=_clocks(session, found.rows),
             number_of=lambda t: ticket_view.number_shown(t.caller_number, own=t.id in found.own),
             words=ticket_view.WORDS,
             states=shown.TICKET_STATES,
@@ -70,11 +72,18 @@ def fresh_click() -> str:
     return uuid4().hex
 
 
+def _clocks(session: Session, rows: Sequence[Ticket]) -> dict[str, Any]:
+    from softphone_panel import ticket_clock  # as below
+
+    return dict(ticket_clock.of_list(session, [row.id for row in rows], now()))
+
+
 def _page(session: Session, ticket: Ticket, **more: Any) -> str:
     values = {"faults": {}, "typed": {}, **more}
     return render_template(
         "ticket.html",
         **_calls(session, ticket),
+        **_clock(session, ticket),
         dispositions=shown.DISPOSITIONS,
         click_id=fresh_click(),
         command_click=fresh_click(),
@@ -109,6 +118,12 @@ def calls(ticket_id: str) -> Response:
     return desk.fragment(
         "ticket_calls.html", lambda session: _calls(session, seen_ticket(session, ticket_id))
     )
+
+
+def _clock(session: Session, ticket: Ticket) -> dict[str, Any]:
+    from softphone_panel import ticket_clock  # which needs this module to tell who may see
+
+    return ticket_clock.values(session, ticket)
 
 
 def _calls(session: Session, ticket: Ticket) -> dict[str, Any]:
@@ -204,6 +219,7 @@ def _asked() -> Asked:
         disposition=disposition[:32],
         unit_code=form.get("unit_code", "").strip()[:8],
         note=ticket_changes.checked_note(form.get("note", ""), needed=False),
+        supervises=bool(current_user.supervises),
     )
 
 

@@ -181,8 +181,9 @@ def _write(
     if to in FOLLOWS[TicketState(ticket.state)]:
         seen = {name: getattr(ticket, name) for name in ticket_changes.EDITED}
         asked = ticket_changes.Asked(
-            ticket.version, seen, to, disposition if closes else "", ticket.unit_code, ""
-        )
+            ticket.version, seen, to, disposition if closes else "", ticket.unit_code, "",
+            bool(current_user.supervises),
+        )  # fmt: skip
         ticket_changes.change(session, ticket, current_user.username, asked)
     if due_at is not None:
         make_recall(session, call, ticket, FOLLOW_UP, due_at, held_until=due_at + OWN_FOR)
