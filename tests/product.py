@@ -1,6 +1,7 @@
 """The whole product for a live test: every process under its supervisor, in a folder and on ports of its own."""
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +24,8 @@ from tests.world import Carrier
 from tests.world.plan import Desk, Plan
 
 PROJECT = Path(__file__).resolve().parent.parent
+SAID = PROJECT / "var" / "tests" / "prompts"
+"""Prompts that an earlier product of a test rendered; whatever has changed since is rendered anew, by its digest."""
 
 
 def environment(folder: Path, installation: Path) -> dict[str, str]:
@@ -173,10 +176,13 @@ def running_product(
     try:
         given = preparation.read_settings()
         with supervision.installation(given):
+            if approved and SAID.is_dir():
+                shutil.copytree(SAID, given.prompts)
             preparation.all_of(given)
             demo_data.lay(given, desks)
             if approved:
                 demo_data.approve(given)
+                _keep_what_is_said(given.prompts)
             with supervision.running(given, processes.all_of(given)) as supervisor:
                 supervisor.wait_until_ready()
                 yield Product(given, supervisor, desks)
@@ -184,6 +190,18 @@ def running_product(
         os.environ.clear()
         os.environ.update(before)
         _forget()
+
+
+def _keep_what_is_said(prompts: Path) -> None:
+    """Lays the rendered prompts aside for the next product of this clone."""
+    if SAID.exists():
+        return
+    mine = SAID.with_name(f"{SAID.name}-{os.getpid()}")
+    shutil.copytree(prompts, mine)
+    try:
+        mine.rename(SAID)
+    except OSError:  # another worker was quicker
+        shutil.rmtree(mine)
 
 
 def _forget() -> None:

@@ -102,7 +102,7 @@ def test_a_trunk_with_no_free_channel_says_503(switch: Switch) -> None:
         async with carrier(switch, "viettel") as line, desk(switch, "101", 620, Answering.rings_on()):
             legs = [await Citizen(line, f"091300000{n}").call("1022") for n in range(2)]
             third = Citizen(line, "0913000002").dial("1022")
-            await third.until_ended(within_s=5)
+            await third.until_ended(within_s=15)
             for leg in legs:
                 leg.hang_up()
             return third.final_status
@@ -139,7 +139,7 @@ def test_a_forged_caller_id_is_cut_down_to_its_digits(switch: Switch, from_heade
     async def scene() -> None:
         async with carrier(switch) as line, desk(switch, "101", 620):
             leg = Citizen(line, from_header=from_header).dial("02711022")
-            await leg.until_hears(620, within_s=8)
+            await leg.until_hears(620, within_s=15)
             leg.hang_up()
             await leg.until_ended()
 
@@ -159,7 +159,7 @@ def test_a_desk_phone_dials_its_echo_and_nothing_else(switch: Switch) -> None:
             refused = []
             for number in ("0912345678", "115", "1022", "s", "fallback"):
                 leg = phone.dial(number)
-                await leg.until_ended(within_s=5)
+                await leg.until_ended(within_s=15)
                 refused.append(leg.final_status)
             return heard, refused
 
@@ -190,7 +190,7 @@ def test_garbage_on_the_wire_disturbs_no_call(switch: Switch) -> None:
     async def scene() -> dict[int, float]:
         async with carrier(switch) as line, desk(switch, "101", 620):
             leg = await Citizen(line, "0914000009").call("02711022")
-            await leg.until_hears(620, within_s=8)
+            await leg.until_hears(620, within_s=15)
             stranger = await UserAgent.open("127.0.0.9", 0)
             for _ in range(20):
                 for datagram in garbage:

@@ -32,7 +32,7 @@ def test_every_phase_meets_every_fault_in_the_table() -> None:
 
 
 @pytest.mark.live
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("fault", list(Fault), ids=lambda fault: fault.replace(" ", "-"))
 def test_no_caller_is_left_in_silence_and_none_is_missing(struck: Struck, fault: Fault) -> None:
     on, server = struck.by(fault)
@@ -42,7 +42,7 @@ def test_no_caller_is_left_in_silence_and_none_is_missing(struck: Struck, fault:
 
 
 @pytest.mark.live
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(300)
 def test_whoever_is_lost_in_any_way_is_a_task_within_five_seconds_by_the_carriers_own_list(
     struck: Struck,
 ) -> None:

@@ -145,12 +145,12 @@ class CallsHouse:
             yield child
         finally:
             child.terminate()
-            child.wait(8)
+            child.wait(20)
 
     def start_calls(self) -> None:
         """Start the calls process and wait for its heartbeat."""
         self.begin_calls()
-        self.until(lambda: self.beat_age_s() < 1.5, 10, "a heartbeat")
+        self.until(lambda: self.beat_age_s() < 1.5, 30, "a heartbeat")
 
     def beat_age_s(self) -> float:
         said = self.switch.console("dialplan show globals")
@@ -166,7 +166,7 @@ class CallsHouse:
     def stop_calls(self) -> None:
         if self.child is not None and self.child.poll() is None:
             self.child.terminate()
-            self.child.wait(8)
+            self.child.wait(20)
 
     def kill_asterisk(self) -> None:
         """SIGKILL: every caller is left without a goodbye."""
@@ -190,7 +190,7 @@ class CallsHouse:
         # A caller who has just hung up is owed a call by the fact that ends theirs.
         self.until(
             lambda: not [c for c in self.rows(Call, Call.direction == "in") if c.state in ours],
-            5,
+            15,
             "all ended",
         )
         self.forget_recalls()
@@ -198,7 +198,7 @@ class CallsHouse:
             here = select(OperatorPresence.operator_id).where(OperatorPresence.state != "offline")
             for operator_id in session.scalars(here).all():
                 commands.ask(session, operator_id, "sign_out", f"leave-{time.monotonic_ns()}", {})
-        self.until(lambda: {one.state for one in self.rows(OperatorPresence)} <= {"offline"}, 10, "all left")
+        self.until(lambda: {one.state for one in self.rows(OperatorPresence)} <= {"offline"}, 30, "all left")
 
     def ask(self, username: str, kind: str, **body: Any) -> str:
         """A desk's click; returns the refusal, or "" when done."""
@@ -212,7 +212,7 @@ class CallsHouse:
             found[:] = self.rows(commands.DeskCommand, commands.DeskCommand.id == row.id)
             return bool(found and found[0].done_at)
 
-        self.until(done, 10, f"{kind} carried out")
+        self.until(done, 30, f"{kind} carried out")
         return found[0].refused
 
     def presence(self, username: str) -> str:
@@ -223,7 +223,7 @@ class CallsHouse:
             ).one_or_none()
             return f"{row.state} {row.reason}".strip() if row else "offline"
 
-    def until_presence(self, username: str, said: str, within_s: float = 2.0) -> None:
+    def until_presence(self, username: str, said: str, within_s: float = 15.0) -> None:
         self.until(lambda: self.presence(username) == said, within_s, f"{username} {said}")
 
     def until_queue(self, words: str) -> str:
@@ -233,7 +233,7 @@ class CallsHouse:
             texts = [self.switch.console(f"queue show {queue}") for queue in queues_of("binhphuoc")]
             return texts[-1] if all(words in text for text in texts) else ""
 
-        return str(self.until(shown, 3, f"{words} in the queue"))
+        return str(self.until(shown, 15, f"{words} in the queue"))
 
     def rows(self, kind: type[Any], *where: Any) -> list[Any]:
         with database.reading(self.engine) as session:
@@ -250,7 +250,7 @@ class CallsHouse:
             call = self.call_of(number)
             return call if call is not None and call.state == "ended" else None
 
-        call = self.until(ended, 4, f"the call of {number} ended")
+        call = self.until(ended, 15, f"the call of {number} ended")
         assert isinstance(call, Call)
         assert call.end_reason == reason, call.end_reason
         return call
@@ -288,7 +288,7 @@ class CallsHouse:
             seen = documents.seen(session, HOLIDAYS, "")
             number = documents.publish(session, house, HOLIDAYS, "", by="quantri", seen=seen).publication
         followed = (documents.Follower.publication == number, documents.Follower.fault == "")
-        self.until(lambda: self.rows(documents.Follower, *followed), 5, f"publication {number} in Asterisk")
+        self.until(lambda: self.rows(documents.Follower, *followed), 15, f"publication {number} in Asterisk")
 
     def recalls_of(self, number: str) -> list[Recall]:
         return self.rows(Recall, Recall.number == "+84" + number[1:])

@@ -52,7 +52,7 @@ async def _calls(switch: Switch) -> list[str]:
         async with Phone("101", switch.password("101"), switch.address, tone_hz=620, ports=PORTS):
             await asyncio.to_thread(switch.sign_in, "101")
             served = await Citizen(line, "0912000001").call("02711022")
-            await served.until_hears(620, within_s=8)
+            await served.until_hears(620, within_s=15)
             await asyncio.sleep(1.5)
             served.hang_up()
             await served.until_ended()

@@ -23,7 +23,7 @@ def test_a_stranger_who_floods_us_is_shut_out_while_a_call_goes_on_undisturbed(h
         async with house.carrier() as trunk, house.phone("101", 620, Answering.answers(0.5)) as desk:
             await seat(house, lan="101")
             leg = await Citizen(trunk, "0912000066", tone_hz=440).call("1022")
-            await leg.until_hears(620, within_s=8)
+            await leg.until_hears(620, within_s=15)
             stranger = await UserAgent.open("127.0.0.9", 0)
 
             async def ask(n: int) -> int:
@@ -53,7 +53,7 @@ def test_a_stranger_who_floods_us_is_shut_out_while_a_call_goes_on_undisturbed(h
             another = await Citizen(trunk, "0912000067").call("1022")
             for one in (leg, another):
                 one.hang_up()
-                await one.until_ended(3)
+                await one.until_ended(15)
             return list(met), heard
 
     met, heard = asyncio.run(scene())
@@ -77,7 +77,7 @@ def test_a_supervisor_listens_whispers_joins_and_takes_over_and_each_hears_only_
         ):
             await seat(house, lan="101")
             leg = await Citizen(trunk, number, tone_hz=caller_hz).call("1022")
-            await leg.until_hears(operator_hz, within_s=6)
+            await leg.until_hears(operator_hz, within_s=15)
             call = await asyncio.to_thread(house.call_of, number)
             assert call is not None
             await seat(house, truongca="104")
@@ -89,7 +89,6 @@ def test_a_supervisor_listens_whispers_joins_and_takes_over_and_each_hears_only_
                 """Whose tone each party hears for two seconds."""
                 assert desk.leg is not None
                 assert chief.leg is not None
-                await asyncio.sleep(0.7)
                 parties = {"caller": leg, "operator": desk.leg, "supervisor": chief.leg}
                 shares = await asyncio.gather(*(one.listen(2.0) for one in parties.values()))
                 tones = (caller_hz, operator_hz, supervisor_hz)
@@ -100,29 +99,32 @@ def test_a_supervisor_listens_whispers_joins_and_takes_over_and_each_hears_only_
                 print(found, [{hz: round(share.get(hz, 0.0), 2) for hz in tones} for share in shares])  # noqa: T201 - the audio matrix, for reports
                 return found
 
+            async def hear(expected: dict[str, set[int]]) -> None:
+                """Each hears whom they may, as soon as the bridges have been changed."""
+                began_s = time.monotonic()
+                while (found := await heard()) != expected:
+                    assert time.monotonic() - began_s < 8, found
+
             alone = {"caller": {operator_hz}, "operator": {caller_hz}, "supervisor": {caller_hz, operator_hz}}
             await act("listen")
-            await chief.until_talking(6)
-            assert await heard() == alone
+            await chief.until_talking(15)
+            await hear(alone)
             await act("whisper")
-            assert await heard() == {**alone, "operator": {caller_hz, supervisor_hz}}
+            await hear({**alone, "operator": {caller_hz, supervisor_hz}})
             await act("barge")
-            assert await heard() == {
-                "caller": {operator_hz, supervisor_hz},
-                "operator": {caller_hz, supervisor_hz},
-                "supervisor": {caller_hz, operator_hz},
-            }
+            everybody = {"caller": {operator_hz, supervisor_hz}, "operator": {caller_hz, supervisor_hz}}
+            await hear({**alone, **everybody})
             await act("listen")
-            assert await heard() == alone
+            await hear(alone)
             await act("take_over")
-            await leg.until_hears(supervisor_hz, within_s=2)
+            await leg.until_hears(supervisor_hz, within_s=15)
             share = await leg.listen(1.5)
             assert share.get(operator_hz, 0.0) < 0.1, share
             await asyncio.to_thread(house.until_presence, "lan", "wrap_up")
             await asyncio.to_thread(house.until_presence, "truongca", "talking")
             assert chief.leg is not None
             chief.leg.hang_up()
-            await leg.until_ended(3)
+            await leg.until_ended(15)
 
     asyncio.run(scene())
     call = house.until_ended(number, "served")

@@ -42,7 +42,7 @@ def house(running: CallsHouse) -> Iterator[CallsHouse]:
     yield running
     running.forget_recalls()
     running.ask("lan", "sign_out")
-    running.until_presence("lan", "offline", 5)
+    running.until_presence("lan", "offline")
 
 
 def transfer_of(house: CallsHouse, number: str) -> Transfer | None:
@@ -57,7 +57,7 @@ def tries_of(house: CallsHouse, number: str) -> list[tuple[str, str]]:
     return [(t.number, t.state) for t in sorted(rows, key=lambda t: t.rung_at)]
 
 
-async def until_state(house: CallsHouse, number: str, state: str, within_s: float = 4.0) -> None:
+async def until_state(house: CallsHouse, number: str, state: str, within_s: float = 15.0) -> None:
     def there() -> bool:
         transfer = transfer_of(house, number)
         return transfer is not None and transfer.state == state
@@ -76,7 +76,7 @@ async def talking(house: CallsHouse, trunk: Carrier, desk: Phone, number: str, a
     house.decided[number] = Decided(acuity)
     assert await asyncio.to_thread(house.ask, "lan", "sign_in", phone="101") == ""
     leg = await Citizen(trunk, number, tone_hz=CALLER_HZ).call("1022")
-    await leg.until_hears(OPERATOR_HZ, within_s=8)
+    await leg.until_hears(OPERATOR_HZ, within_s=15)
     return leg
 
 
@@ -165,13 +165,13 @@ def test_each_party_hears_whom_the_table_says_through_a_whole_hand_over(house: C
                 "the note is not for the caller"
             )
             assert await ask(house, number, "note_end") == ""
-            await asyncio.to_thread(house.until, lambda: station.leg is not None, 6, "the station is rung")
+            await asyncio.to_thread(house.until, lambda: station.leg is not None, 15, "the station is rung")
             there = station.leg
             assert there is not None
-            await there.until_hears(OPERATOR_HZ, within_s=10)  # after the pieces, before the keys
+            await there.until_hears(OPERATOR_HZ, within_s=15)  # after the pieces, before the keys
             assert (await operator.listen(0.3, [STATION_HZ])).get(STATION_HZ, 0.0) < 0.2, "it is a recording"
             await there.press("1")
-            await until_state(house, number, "private", 4)
+            await until_state(house, number, "private")
             three = {"caller": caller, "operator": operator, "station": there}
             assert await matrix("private", **three) == MATRIX["private"]
             assert caller.rms(1.0) > 50, "the caller has music"
@@ -184,13 +184,13 @@ def test_each_party_hears_whom_the_table_says_through_a_whole_hand_over(house: C
                 await until_state(house, number, state)
                 assert await matrix(state, **three) == MATRIX[state], state
             assert await ask(house, number, "leave") == ""
-            await operator.until_ended(3)
+            await operator.until_ended(15)
             await until_state(house, number, "handed_over")
             assert await matrix("handed_over", caller=caller, station=there) == MATRIX["handed_over"]
-            await asyncio.to_thread(house.until_presence, "lan", "available", 4)
+            await asyncio.to_thread(house.until_presence, "lan", "available")
             await asyncio.sleep(2.5)  # a station that leaves at once would give the caller back to the line
             there.hang_up()
-            await caller.until_ended(3)
+            await caller.until_ended(15)
 
     asyncio.run(scene())
     call = house.until_ended(number, "served")
@@ -224,8 +224,7 @@ def test_a_station_that_declines_and_one_that_says_nothing_lead_to_the_next_and_
             caller = await talking(house, trunk, desk, number)
             began_s = time.monotonic()
             assert await ask(house, number, "ask", station=STATION) == ""
-            await asyncio.sleep(4.0)
-            assert silent.leg is not None, "the second number rings after the first declined"
+            await silent.until_rung(15)  # after the first declined
             gap_s = caller.longest_gap_s(began_s)
             assert gap_s < 1.0, gap_s
             await until_state(house, number, "private", 30)
@@ -235,7 +234,7 @@ def test_a_station_that_declines_and_one_that_says_nothing_lead_to_the_next_and_
             assert waited == MATRIX["private"]
             assert caller.longest_gap_s(began_s) < 2.0
             assert await ask(house, number, "cancel") == ""
-            await there.until_ended(3)
+            await there.until_ended(15)
             assert await matrix("cancelled", caller=caller, operator=desk.leg) == MATRIX["cancelled"]
             caller.hang_up()
 
@@ -267,21 +266,21 @@ def test_for_red_two_duty_numbers_ring_side_by_side_and_the_first_yes_has_the_ca
             slow = trunk.route(first, Answering.rings_on(), tone_hz=other_hz)
             quick = trunk.route(second, Answering.answers(0.3), tone_hz=STATION_HZ)
             caller = await Citizen(trunk, number, tone_hz=CALLER_HZ).call("1022")
-            loser = await slow.until_rung(6)
+            loser = await slow.until_rung(15)
             began_s = time.monotonic()
             winner = await quick.until_rung(25)
             beside_s = time.monotonic() - began_s
             loser.answer()  # both are on the line and hear their briefing
             await asyncio.gather(
-                loser.until_hears(PROMPT_HZ, within_s=4), winner.until_hears(PROMPT_HZ, within_s=4)
+                loser.until_hears(PROMPT_HZ, within_s=15), winner.until_hears(PROMPT_HZ, within_s=15)
             )
             yes_s = time.monotonic()
             await winner.press("1")
             await loser.press("1")
-            talks_s = await caller.until_hears(STATION_HZ, within_s=4) - yes_s
+            talks_s = await caller.until_hears(STATION_HZ, within_s=15) - yes_s
             heard = await winner.listen(0.8, [*NAMES, other_hz])
             assert heard.get(CALLER_HZ, 0) > 0.8, heard
-            await loser.until_ended(6)
+            await loser.until_ended(15)
             let_go_s = time.monotonic() - yes_s
             told = loser.heard(since_s=yes_s + 0.2, until_s=time.monotonic())
             assert told.get(PROMPT_HZ, 0) > 0.05, "the loser hears a sentence before the hang-up"

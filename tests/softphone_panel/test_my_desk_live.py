@@ -7,7 +7,6 @@ import logging
 import shutil
 import time
 from datetime import timedelta
-from functools import partial
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -23,6 +22,7 @@ from hotline.record import apply
 from hotline.ticket_fields import TicketField
 from hotline.tickets import Ticket
 from hotline.wrap_ups import WrapUp
+from tests.product import eventually
 from tests.softphone_panel import rows
 from tests.softphone_panel.running import PANEL, Running
 from tests.softphone_panel.test_live import AXE, Opens, browser, desk_of, running, seconds_until
@@ -87,7 +87,7 @@ def test_the_caller_is_on_the_page_before_the_second_ring(desk_of: Opens, who: d
         number = f"+8490001100{n}"
         rings(who["tuan"], "104", number)
         shown = page.locator("#caller").get_by_text(f"090001100{n}")
-        took.append(seconds_until(partial(shown.wait_for, timeout=4000)))
+        took.append(seconds_until(shown.wait_for))
         frees(who["tuan"], "104")
         expect(page.locator("#caller .card-call")).to_have_count(0)
     log.info("ring_to_dom_s %s", [round(t, 3) for t in took])
@@ -128,10 +128,11 @@ def test_a_call_is_worked_from_ring_to_disposition_by_keyboard_alone(
         call = session.get(Call, call_id)
         assert call is not None
         assert call.acuity == "RED"
-    assert values(f"t-{call_id}") == {
+    answered = {
         "awake_and_breathing": "yes", "unit_code": "697", "callback_number": "0912 345 678",
         "patient_name": "Bé Nguyễn Văn Ánh", "speech": "few_words",
     }  # fmt: skip
+    eventually(lambda: values(f"t-{call_id}") == answered, 15, "all answers are saved")
     presence(who["tuan"], "wrap_up", "104", call_id)
     expect(page.locator("#wrap-disposition")).to_be_visible()
     press("Alt+KeyK")
@@ -161,10 +162,7 @@ def test_a_reload_in_the_middle_of_a_word_loses_nothing(desk_of: Opens, who: dic
         at_desk = session.get(OperatorPresence, who["lan"])
         assert at_desk is not None
         ticket_id = f"t-{at_desk.call_id}"
-    until = time.monotonic() + 5
-    while values(ticket_id).get("address") != "Ấp 5, sau chợ" and time.monotonic() < until:
-        time.sleep(0.1)
-    assert values(ticket_id)["address"] == "Ấp 5, sau chợ"
+    eventually(lambda: values(ticket_id).get("address") == "Ấp 5, sau chợ", 15, "the address is saved")
 
 
 def test_what_is_typed_while_the_server_is_away_is_saved_when_it_is_back(
@@ -176,7 +174,7 @@ def test_what_is_typed_while_the_server_is_away_is_saved_when_it_is_back(
     page.locator("#f-patient_name").blur()
     expect(page.locator(".all-saved")).to_contain_text("chưa lưu được")
     running.start("panel")
-    expect(page.locator(".all-saved")).to_contain_text("đã lưu", timeout=15000)
+    expect(page.locator(".all-saved")).to_contain_text("đã lưu")
     page.reload()
     expect(page.locator("#f-patient_name")).to_have_value("Lê Văn Tám")
 
@@ -196,11 +194,12 @@ def test_two_tabs_of_one_desk_keep_up_and_neither_overwrites_the_other(desk_of: 
     first.locator("#f-address").fill("Ấp 3")
     first.locator("#f-address").blur()
     second.locator("#f-address").press("Enter")
-    clash = second.locator("[data-field=address] .clash, [data-field=address] .clash")
-    other = first.locator("[data-field=address] .clash")
-    told = next(one for one in (clash, other, clash) if _says(one))
+    lines = {page: page.locator("[data-field=address] .clash") for page in (first, second)}
+    losing = eventually(
+        lambda: next((page for page, line in lines.items() if line.inner_text()), None), 20, "a tab is told"
+    )
+    told = lines[losing]
     expect(told).to_contain_text("ở thẻ khác, vừa ghi")
-    losing = second if told is clash else first
     losing.locator("#f-address").press("Escape")
     expect(losing.locator("#f-address")).to_have_value("Ấp 3" if losing is second else "Ấp 7")
     expect(told).to_be_empty()
@@ -251,21 +250,12 @@ def test_words_typed_for_two_contacts_go_each_to_its_own_ticket_and_nothing_is_t
             presence(me, "talking", "104", first)
     expect(address).to_be_focused()
     expect(address).to_have_value("Ấp 2abcdefghijkl")
-    expect(shown).to_have_attribute("data-ticket", f"t-{first}", timeout=8000)
+    expect(shown).to_have_attribute("data-ticket", f"t-{first}")
     expect(address).to_have_value("Ấp 1")
-    until = time.monotonic() + 5
-    while values(f"t-{second}").get("address") != "Ấp 2abcdefghijkl" and time.monotonic() < until:
-        time.sleep(0.1)
-    assert values(f"t-{first}") == {"address": "Ấp 1"}
-    assert values(f"t-{second}") == {"address": "Ấp 2abcdefghijkl"}
-
-
-def _says(line: object) -> bool:
-    try:
-        expect(line).not_to_be_empty(timeout=2000)  # type: ignore[call-overload]  # a locator
-    except AssertionError:
-        return False
-    return True
+    saved = (first, {"address": "Ấp 1"}), (second, {"address": "Ấp 2abcdefghijkl"})
+    eventually(
+        lambda: all(values(f"t-{one}") == words for one, words in saved), 15, "both addresses are saved"
+    )
 
 
 @pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed: npm ci")

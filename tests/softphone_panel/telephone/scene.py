@@ -57,7 +57,7 @@ async def talking(
         await leg.press("0")
         await desk.is_in("ringing", 15)
         await desk.act("answer")
-        await leg.until_hears(OPERATOR_HZ, within_s=5)
+        await leg.until_hears(OPERATOR_HZ, within_s=15)
         try:
             yield Scene(on, folder, carrier, browser, desk, leg)
         finally:
@@ -69,7 +69,7 @@ async def talking(
 
 
 def played(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(asyncio.wait_for(scene(), 180))
+    asyncio.run(asyncio.wait_for(scene(), 240))
 
 
 async def comfort_after(leg: Leg, since_s: float) -> float:

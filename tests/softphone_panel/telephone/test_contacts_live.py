@@ -47,9 +47,9 @@ async def has_music(leg: Leg) -> None:
 
 async def states(s: Scene, *wanted: str) -> None:
     rows = s.desk.page.locator("#contacts [data-call]")
-    await expect(rows).to_have_count(len(wanted), timeout=8000)
+    await expect(rows).to_have_count(len(wanted))
     for n, state in enumerate(wanted):
-        await expect(rows.nth(n)).to_have_attribute("data-state", state, timeout=8000)
+        await expect(rows.nth(n)).to_have_attribute("data-state", state)
 
 
 def typed(product: Product, number: str) -> list[str]:
@@ -88,7 +88,7 @@ def test_two_citizens_at_one_desk_are_never_mixed_up(product: Product, tmp_path:
             assert await s.desk.hears_hz() == 0, "nobody comes who was not asked for"
             await expect(page.locator("#contact-take-next")).to_be_visible(timeout=20_000)
             await press("Alt+KeyM")
-            await second.until_hears(OPERATOR_HZ, within_s=5)
+            await second.until_hears(OPERATOR_HZ, within_s=15)
             await hears(s, NEXT_HZ)
             await has_music(first)
             await states(s, "held", "talking")
@@ -101,18 +101,18 @@ def test_two_citizens_at_one_desk_are_never_mixed_up(product: Product, tmp_path:
                 await expect(address).to_be_visible()
                 await address.fill(f"hai {n}")
                 await press("F7")
-                await first.until_hears(OPERATOR_HZ, within_s=5)
+                await first.until_hears(OPERATOR_HZ, within_s=15)
                 await expect(page.locator("#work > [data-ticket]")).to_have_attribute(
                     "data-ticket", ticket_of(product, FIRST), timeout=8000
                 )
                 await address.fill(f"một {n}")
                 await press("F7")
-                await second.until_hears(OPERATOR_HZ, within_s=5)
+                await second.until_hears(OPERATOR_HZ, within_s=15)
                 await expect(page.locator("#work > [data-ticket]")).to_have_attribute(
                     "data-ticket", ticket_of(product, SECOND), timeout=8000
                 )
             await has_music(first)
-            await asyncio.to_thread(eventually, lambda: typed(product, FIRST) == ["một 1"], 5, "the first's")
+            await asyncio.to_thread(eventually, lambda: typed(product, FIRST) == ["một 1"], 15, "the first's")
             assert typed(product, SECOND) == ["hai 1"]
             # Whoever dies and comes back finds everybody where they were.
             killed = product.pid("calls")
@@ -127,17 +127,17 @@ def test_two_citizens_at_one_desk_are_never_mixed_up(product: Product, tmp_path:
             await has_music(first)
             await states(s, "held", "talking")
             await press("F7")
-            await first.until_hears(OPERATOR_HZ, within_s=10)
+            await first.until_hears(OPERATOR_HZ, within_s=15)
             await has_music(second)
             await hears(s, CITIZEN_HZ)
             await states(s, "talking", "held")
             first.hang_up()
-            await second.until_hears(OPERATOR_HZ, within_s=5)
+            await second.until_hears(OPERATOR_HZ, within_s=15)
             await hears(s, NEXT_HZ)
             await states(s, "talking")
             await expect(page.locator("#tasks .unfinished li")).to_have_count(1, timeout=25_000)
             await s.desk.act("hangup")
-            await second.until_ended(5)
+            await second.until_ended(15)
             await s.desk.is_in("ready")
             calls = [product.call_of(number) for number in (FIRST, SECOND)]
             for call in calls:
@@ -154,7 +154,7 @@ def test_two_citizens_at_one_desk_are_never_mixed_up(product: Product, tmp_path:
                     row.ended_at
                     for row in product.rows(Call, Call.id.in_([call.id for call in calls if call]))
                 ),
-                5,
+                15,
                 "both over",
             )
 
@@ -182,17 +182,17 @@ def test_the_page_holds_turns_and_hangs_up_at_a_desk_phone(product: Product, tmp
             await leg.until_hears(OPERATOR_HZ, within_s=15)
             assert phone.leg is not None
             row = desk.page.locator("#contacts [data-call]")
-            await expect(row).to_have_attribute("data-state", "talking", timeout=8000)
+            await expect(row).to_have_attribute("data-state", "talking")
             await desk.page.keyboard.press("F8")
-            await expect(row).to_have_attribute("data-state", "held", timeout=8000)
+            await expect(row).to_have_attribute("data-state", "held")
             await has_music(leg)
             assert (await phone.leg.listen(1.0)).get(CITIZEN_HZ, 0) < 0.05
             await desk.page.keyboard.press("F8")
-            await leg.until_hears(OPERATOR_HZ, within_s=5)
+            await leg.until_hears(OPERATOR_HZ, within_s=15)
             assert (await phone.leg.listen(1.0)).get(CITIZEN_HZ, 0) > 0.9
             await desk.page.keyboard.press("F9")
-            await leg.until_ended(5)
-            await expect(row).to_have_count(0, timeout=8000)
+            await leg.until_ended(15)
+            await expect(row).to_have_count(0)
             await desk.leave_duty()
             assert desk.faults == []
 

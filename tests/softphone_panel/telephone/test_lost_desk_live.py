@@ -44,7 +44,7 @@ def test_a_reload_brings_the_same_operator_back_and_the_citizen_hears_comfort_me
             began = time.monotonic()
             reloading = asyncio.create_task(s.desk.page.reload())
             noticed = await comfort_after(s.leg, began)
-            back = await s.leg.until_hears(OPERATOR_HZ, within_s=8) - began
+            back = await s.leg.until_hears(OPERATOR_HZ, within_s=15) - began
             await reloading
             log.info(
                 "reload: comfort after %.2f s, back after %.2f s, longest gap %.2f s",
@@ -69,7 +69,7 @@ def test_a_frozen_browser_is_noticed_and_talks_on_when_it_wakes(product: Product
             finally:
                 s.strike(signal.SIGCONT)
             woken = time.monotonic()
-            back = await s.leg.until_hears(OPERATOR_HZ, within_s=8) - woken
+            back = await s.leg.until_hears(OPERATOR_HZ, within_s=15) - woken
             log.info("frozen: comfort after %.2f s; awake again: back after %.2f s", noticed, back)
             assert noticed <= NOTICED_S
             assert back <= BACK_S
@@ -91,7 +91,7 @@ def test_a_cut_cable_is_noticed_and_the_same_operator_is_back_when_it_is_mended(
             finally:
                 elsewhere.cut(off=False)
             mended = time.monotonic()
-            back = await s.leg.until_hears(OPERATOR_HZ, within_s=8) - mended
+            back = await s.leg.until_hears(OPERATOR_HZ, within_s=15) - mended
             log.info("cable cut: comfort after %.2f s; mended: back after %.2f s", noticed, back)
             assert noticed <= NOTICED_S
 
@@ -125,7 +125,7 @@ def test_a_killed_browsers_citizen_is_served_by_the_next_operator(product: Produ
             legs = await asyncio.to_thread(
                 eventually,
                 lambda: product.rows(LegRow, LegRow.call_id == call.id, LegRow.ended_at.is_not(None)),
-                5,
+                15,
                 "legs",
             )
             assert {leg.outcome for leg in legs} >= {"lost"}
@@ -152,12 +152,12 @@ def test_who_was_called_out_to_is_comforted_too_when_the_page_is_loaded_again_or
             desk = await BrowserDesk.open(browser, product.given, "lan", demo_data.password(product.given))
             await desk.go_on_duty()
             await desk.dial("0913 555 778")
-            leg = await called.until_talking(10)
+            leg = await called.until_talking(15)
             await leg.until_hears(OPERATOR_HZ, within_s=15)
             began = time.monotonic()
             reloading = asyncio.create_task(desk.page.reload())
             noticed = await comfort_after(leg, began)
-            back = await leg.until_hears(OPERATOR_HZ, within_s=8) - began
+            back = await leg.until_hears(OPERATOR_HZ, within_s=15) - began
             await reloading
             log.info("outgoing call, reload: comfort after %.2f s, back after %.2f s", noticed, back)
             assert noticed <= NOTICED_S

@@ -101,7 +101,7 @@ def test_a_call_in_the_browser_is_answered_muted_held_keyed_and_hung_up(
             await asyncio.sleep(2.5)  # a muted desk is no lost one
             assert (await s.leg.listen(0.5)) == {}
             await s.desk.page.keyboard.press("F6")
-            await s.leg.until_hears(OPERATOR_HZ, within_s=2)
+            await s.leg.until_hears(OPERATOR_HZ, within_s=15)
             await s.desk.page.keyboard.press("F8")
             await s.desk.is_in("held")
             await comfort_after(s.leg, time.monotonic())
@@ -109,13 +109,13 @@ def test_a_call_in_the_browser_is_answered_muted_held_keyed_and_hung_up(
             assert held.get(OPERATOR_HZ, 0) < 0.05
             assert s.leg.rms(1.0) > 100  # music
             await s.desk.page.keyboard.press("F8")
-            await s.leg.until_hears(OPERATOR_HZ, within_s=2)
+            await s.leg.until_hears(OPERATOR_HZ, within_s=15)
             await s.desk.act("pad")
             await s.desk.page.click("[data-digit='5']")
             await asyncio.sleep(0.6)
             assert s.leg.keys_heard == "5"
             await s.desk.act("hangup")
-            await s.leg.until_ended(5)
+            await s.leg.until_ended(15)
             await s.desk.is_in("ready")
 
     played(scene)
@@ -133,13 +133,13 @@ def test_an_operator_calls_out_and_not_abroad(product: Product, tmp_path: Path) 
             desk = await BrowserDesk.open(browser, product.given, "lan", demo_data.password(product.given))
             await desk.go_on_duty()
             await desk.dial("+1 202 555 0123")
-            await expect(desk.page.locator("#bar .refused")).to_contain_text("đầu số này", timeout=5000)
+            await expect(desk.page.locator("#bar .refused")).to_contain_text("đầu số này")
             await desk.dial("0913 555 777")
-            leg = await station.until_talking(10)
+            leg = await station.until_talking(15)
             await leg.until_hears(OPERATOR_HZ, within_s=15)
             assert abs(await desk.hears_hz() - NEXT_HZ) < 12
             await desk.act("hangup")
-            await leg.until_ended(5)
+            await leg.until_ended(15)
             await desk.leave_duty()
 
     played(scene)
@@ -162,10 +162,10 @@ def test_a_second_phone_rings_too_and_who_answers_there_talks_there(product: Pro
             await leg.until_sound()
             await leg.press("0")
             await desk.is_in("ringing", 15)
-            await phone.until_rung(within_s=5)
+            await phone.until_rung(within_s=15)
             assert phone.leg is not None
             phone.leg.answer()
-            await leg.until_hears(NEXT_HZ, within_s=5)
+            await leg.until_hears(NEXT_HZ, within_s=15)
             await desk.is_in("ready")
             await desk.page.reload()  # the page is not what they talk with
             await asyncio.sleep(3)
@@ -200,8 +200,8 @@ def test_a_page_whose_telephone_did_not_load_says_so_and_shows_no_dead_button(
             await desk.is_in("off")
             await desk.page.route("**/phone/line.js*", lambda route: route.abort())
             await desk.page.reload()
-            await expect(desk.page.locator("#phone-state")).to_contain_text("không chạy được", timeout=5000)
-            await expect(desk.page.locator("#phone-state")).to_be_visible(timeout=5000)
+            await expect(desk.page.locator("#phone-state")).to_contain_text("không chạy được")
+            await expect(desk.page.locator("#phone-state")).to_be_visible(timeout=20_000)
             await expect(desk.page.locator("#telephone button:visible")).to_have_count(0)
             assert await desk.violations() == []
 
@@ -234,7 +234,7 @@ def test_a_second_sign_in_takes_the_telephone_over_only_when_it_is_told_to(
                     product.rows(OperatorPresence, OperatorPresence.operator_id == number)[0].state
                     == "offline"
                 ),
-                5,
+                15,
                 "off duty",
             )
 
@@ -271,7 +271,7 @@ def test_the_telephone_is_without_a_fault_of_access_in_every_state(product: Prod
             assert await desk.page.evaluate("tones") >= 4
             assert await desk.page.evaluate("notices") == [["Cuộc gọi đến", "0912000006"]]
             await desk.page.keyboard.press("F2")
-            await leg.until_hears(OPERATOR_HZ, within_s=5)
+            await leg.until_hears(OPERATOR_HZ, within_s=15)
             for act in ("pad", "devices"):
                 await desk.act(act)
             await see(desk, "talking")
@@ -288,7 +288,7 @@ def test_the_telephone_is_without_a_fault_of_access_in_every_state(product: Prod
             await see(desk, "keys")
             await desk.page.keyboard.press("Escape")
             await desk.act("hangup")
-            await leg.until_ended(5)
+            await leg.until_ended(15)
             await desk.leave_duty()
         assert found == {}, found
 
