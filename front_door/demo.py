@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import time
+from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from front_door import accounting, demo_data, demo_places, preparation, processes, supervision, up
 from front_door.accounting import Witnessed
 from front_door.faults import Fault, of_os_error
-from front_door.supervision import Ended
+from front_door.supervision import ASKED, Ended
 from hotline.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,7 +41,10 @@ def run(calls: int | None, file: Path | None, desks: int) -> int:
                 degraded = supervisor.wait_until_ready()
                 print(up.where_to_go(given, time.monotonic() - began, degraded), flush=True)
                 print(demo_data.who_signs_in(given), flush=True)
-                return asyncio.run(_play(given, calls, file, desks))
+                status = asyncio.run(until_ended(_play(given, calls, file, desks)))
+                if status is None:
+                    raise Ended
+                return status
     except Ended:
         print("1022: ended.", flush=True)
         return 0
@@ -47,6 +52,31 @@ def run(calls: int | None, file: Path | None, desks: int) -> int:
         return up.told(of_os_error(error, given.var))
     except Fault as fault:
         return up.told(fault)
+
+
+async def until_ended(playing: Coroutine[Any, Any, int]) -> int | None:
+    """The play's status; None when a signal asked for the end, which comes between two steps of the play and never inside one."""
+    loop = asyncio.get_running_loop()
+    task, before = loop.create_task(playing), {number: signal.getsignal(number) for number in ASKED}
+    ended = False
+
+    def end() -> None:
+        nonlocal ended
+        ended = True
+        task.cancel()
+
+    for number in ASKED:
+        loop.add_signal_handler(number, end)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if ended:
+            return None
+        raise
+    finally:
+        for number, was in before.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, was)
 
 
 async def _play(given: Settings, calls: int | None, file: Path | None, desks: int) -> int:

@@ -37,11 +37,12 @@ SOCKET_PATH_BYTES = 95
 PR_SET_PDEATHSIG = 1
 
 
-class Ended(KeyboardInterrupt):
-    """Ctrl-C or SIGTERM: the person asked for the end.
+ASKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The signals by which somebody asks for the end."""
 
-    The signal may come while any task of the demo's world runs; asyncio hands on only what ends a program.
-    """
+
+class Ended(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM: the person asked for the end."""
 
 
 @contextmanager
@@ -77,8 +78,7 @@ def running(given: Settings, found: Sequence[processes.Process]) -> Iterator[Sup
         del number, frame
         raise Ended
 
-    asked = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, end) for number in asked}
+    before = {number: signal.signal(number, end) for number in ASKED}
     supervisor = Supervisor(given, found)
     try:
         yield supervisor
