@@ -22,6 +22,7 @@ from ivr.speech.music import tone
 from ivr.speech.sound import write_pair
 from tests.asterisk_conf.scene import PORTS, agi, carrier, cdrs_of, desk, hangs, run, says
 from tests.asterisk_conf.switch import ANNOUNCEMENT_HZ, COMFORT_HZ, Switch
+from tests.product import eventually
 from tests.world import Answering, Citizen, Phone
 
 FIRST_DUTY, SECOND_DUTY = "02713888001", "02713888002"
@@ -83,12 +84,20 @@ def test_the_call_is_recorded_from_the_answer_with_the_caller_left_and_what_they
     lasted_s = run(scene())
     call_id = cdrs_of(switch, "0912000002")[0]["uniqueid"]
     file = switch.settings.recordings / relative_path(call_id)
-    time.sleep(0.3)
+    eventually(
+        lambda: abs(file.stat().st_size / BYTES_A_SECOND - lasted_s) < 0.3, 10, f"{lasted_s:.1f} s of sound"
+    )
     sound = file.read_bytes()
-    assert abs(len(sound) / BYTES_A_SECOND - lasted_s) < 0.3
     talk = tmp_path / "talk.raw"
     talk.write_bytes(array.array("h", sound[-2 * BYTES_A_SECOND // 4 * 4 :]).tobytes())
     assert recorded_tones(talk) == (1000, 440)
+
+
+async def waits_in(switch: Switch, queue: str) -> None:
+    """Returns when somebody waits in that queue of app_queue's."""
+    await asyncio.to_thread(
+        eventually, lambda: "(wait:" in switch.console(f"queue show {queue}"), 15, f"somebody in {queue}"
+    )
 
 
 def test_key_1_in_the_line_is_an_emergency_and_jumps_it(switch: Switch) -> None:
@@ -98,11 +107,11 @@ def test_key_1_in_the_line_is_an_emergency_and_jumps_it(switch: Switch) -> None:
             await talking.until_hears(620, within_s=15)
             await operator.until_rung()
             earlier = await Citizen(line, "0912000011", tone_hz=460).call("02711022")
-            await asyncio.sleep(0.3)
+            await waits_in(switch, "binhphuoc")
             emergency = await Citizen(line, "0912000012", tone_hz=480).call("02711022")
             await emergency.until_sound()
             await emergency.press("1")
-            await asyncio.sleep(0.3)
+            await waits_in(switch, "binhphuoc-urgent")
             talking.hang_up()
             rung = await operator.until_rung(15)
             await emergency.until_hears(620, within_s=15)
@@ -124,8 +133,12 @@ def test_an_emergency_rings_while_an_earlier_caller_rings_a_desk(switch: Switch,
             desk(switch, "102", 760, Answering.rings_on()) as two,
         ):
             earlier = await Citizen(line, "0913000410").call("02711022")
-            await asyncio.sleep(1.5)
+            rings = [asyncio.create_task(phone.until_rung(15)) for phone in (one, two)]
+            await asyncio.wait(rings, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(0.5)
             assert len(one.legs) + len(two.legs) == 1, "one desk at a time"
+            for ring in rings:
+                ring.cancel()
             free = two if one.legs else one
             asked = time.monotonic()
             emergency = await Citizen(line, "0913000411").call("02711022")
