@@ -32,6 +32,7 @@ from tests import ports
 from tests.agi_scripts.conftest import approve
 from tests.asterisk_conf.switch import COMFORT_HZ, Switch, settings_in
 from tests.ivr.protocols import FOLDER, covid
+from tests.product import eventually
 from tests.world import Carrier, Citizen, Ports
 from tests.world.leg import Leg
 
@@ -119,7 +120,7 @@ class Machine:
         with reading(self.engine) as session:
             return list(session.scalars(select(kind).where(column == "+84" + number[1:])))
 
-    def ticket(self, number: str, within_s: float = 5.0) -> Ticket:
+    def ticket(self, number: str, within_s: float = 15.0) -> Ticket:
         """The caller's ticket once triage is in it."""
         until = time.monotonic() + within_s
         while time.monotonic() < until:
@@ -128,7 +129,7 @@ class Machine:
             time.sleep(0.1)
         raise AssertionError(f"no ticket of {number}: {(self.given.var / 'agi.log').read_text()[-2000:]}")
 
-    def cdr(self, number: str, within_s: float = 5.0) -> dict[str, str]:
+    def cdr(self, number: str, within_s: float = 15.0) -> dict[str, str]:
         until = time.monotonic() + within_s
         while time.monotonic() < until:
             rows = [dict(zip(CDR_COLUMNS, row, strict=True)) for row in csv.reader(self.switch.cdr_lines())]
@@ -283,7 +284,8 @@ def test_a_hang_up_in_the_questions_leaves_a_ticket_and_a_recall(machine: Machin
     run(scene())
     ticket = machine.ticket(number)
     assert [step["key"] for step in ticket.path] == ["2", "2"]
-    recall, call = machine.rows(Recall, number)[0], machine.rows(Call, number)[0]
+    recall = eventually(lambda: machine.rows(Recall, number), 15, "a recall")[0]
+    call = eventually(lambda: [one for one in machine.rows(Call, number) if one.end_reason], 15, "the end")[0]
     assert (recall.acuity, recall.why, call.state, call.end_reason) == (
         "ORANGE",
         "lost",
@@ -360,7 +362,8 @@ def test_a_hung_server_is_killed_and_its_callers_are_in_the_fallback_within_eigh
 
     rescue = machine.program("rescue")
     try:
-        time.sleep(2.0)
+        said = machine.given.var / "rescue.log"
+        eventually(lambda: "the rescue watches" in said.read_text(), 30, "the rescue")
         assert run(scene()) < 8.0
     finally:
         rescue.terminate()

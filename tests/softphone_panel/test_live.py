@@ -434,7 +434,8 @@ def until_published(call_id: str) -> None:
 
     def there() -> bool:
         return any(
-            "call_queued" in str(one) and call_id in str(one) for one in stream.xrevrange(LIVE, count=50)
+            "call_queued" in str(one) and call_id in str(one)
+            for one in stream.xrevrange(LIVE, count=50) or ()
         )
 
     eventually(there, 15, "the arrival in the stream")
