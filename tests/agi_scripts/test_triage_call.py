@@ -255,7 +255,8 @@ def test_a_locked_database_does_not_hold_a_call_up(tmp_path: Path, running: Runn
         began = time.monotonic()
         calls.run(running.port)
     # One wait for the record, which this test's settings allow two seconds; the history is read beside the lock.
-    assert time.monotonic() - began < 3.0
+    # A second one would make it four.
+    assert time.monotonic() - began < 4.0
     assert calls.variables["TRIAGE_DONE"] == "1"
 
 

@@ -104,6 +104,14 @@ class Stage:
         for visit in list(self.floor.visits.values()):
             visit.tick()
         await asyncio.sleep(0.1)
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Returns once nothing more is asked of Asterisk and told, on a slow machine too."""
+        before: tuple[int, int] | None = None
+        while (now := (len(self.asterisk.said), len(self.told.facts))) != before:
+            before = now
+            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager
