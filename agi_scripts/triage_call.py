@@ -68,9 +68,8 @@ class House:
                 return False
             return True
 
-        names = [hotline.protocol for hotline in province.hotlines]
         protocols = ApprovedProtocols(
-            make_engine(given.database, busy_s=2.0), names, given.var / "approved", ready=ready
+            make_engine(given.database, busy_s=2.0), province.protocols, given.var / "approved", ready=ready
         )
         house = cls(given, province, record, protocols, engine)
         return house
@@ -78,7 +77,7 @@ class House:
     def follow(self, province: Installation) -> None:
         """Calls from now on are asked as this says."""
         self.province = province
-        self.protocols.follow(hotline.protocol for hotline in province.hotlines)
+        self.protocols.follow(province.protocols)
 
 
 @dataclass

@@ -25,6 +25,7 @@ DESKS = STAFF | {Role.STATION}
 STATIONS = frozenset({Role.STATION})
 SUPERVISORS = frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR})
 ADMINISTRATORS = frozenset({Role.ADMINISTRATOR})
+LEADERS = frozenset({Role.LEADER})
 
 ROUTES: Mapping[str, Who] = {
     "static": Open.ANYONE,
@@ -153,6 +154,9 @@ ROUTES: Mapping[str, Who] = {
     "stations.units": SUPERVISORS,
     "stations.new": ADMINISTRATORS,
     "stations.add": ADMINISTRATORS,
+    "campaigns.index": SUPERVISORS | LEADERS,
+    "campaigns.one": SUPERVISORS | LEADERS,
+    **{f"campaigns.{name}": ADMINISTRATORS | LEADERS for name in ("switch", "undo", "cancel")},
     **{f"organisation.{name}": SUPERVISORS for name in ("first", "index", "one", "export")},
     **{
         f"organisation.{name}": ADMINISTRATORS

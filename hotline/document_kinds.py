@@ -19,7 +19,7 @@ OWN_DOCUMENTS = ("hours", "sla")
 """Tables of a hotline that are documents of their own."""
 RULES_FIELDS = (
     *("name", "ring_s", "wrap_up_s", "comfort_every_s", "reserve_share", "dial_prefixes", "dial_roles"),
-    *("operators_see_listening", "supervisors_hear_consults"),
+    *("operators_see_listening", "supervisors_hear_consults", "authority"),
 )
 """The file's own fields that an administrator may change. Trunks are the carrier's contract, telephones are in Asterisk's
 configuration from its start, units and stations have files of their own."""
@@ -104,6 +104,33 @@ def _lay_holidays(laid: dict[str, Any], key: str, content: Content) -> None:
     laid["holidays"] = content.get("holidays", [])
 
 
+def _profiles(house: House) -> tuple[str, ...]:
+    return tuple(tables(house).get("profile", {}))
+
+
+def _file_profile(house: House, key: str) -> Content:
+    return deepcopy(dict(house.raw.get("profile", {}).get(key, {})))
+
+
+def _lay_profile(laid: dict[str, Any], key: str, content: Content) -> None:
+    laid.setdefault("profile", {})[key] = content
+
+
+def _judge_campaign(house: House, key: str, content: Content) -> list[Fault]:
+    wanted = content.get("profile", "")
+    if wanted and wanted not in _profiles(house):
+        return [
+            Fault(
+                f"Không có chế độ “{wanted}”: hãy tải lại trang.", f"There is no profile {wanted!r}: reload."
+            )
+        ]
+    return _judge_as("campaign")(house, key, content)
+
+
+def _lay_campaign(laid: dict[str, Any], key: str, content: Content) -> None:
+    laid["campaign"] = content
+
+
 def _file_rules(house: House, key: str) -> Content:
     return {name: house.raw[name] for name in RULES_FIELDS if name in house.raw}
 
@@ -125,8 +152,14 @@ HOLIDAYS = Kind("holidays", lambda house: ONE, _file_holidays, _judge_as("holida
 RULES = Kind("rules", lambda house: ONE, _file_rules, _judge_as("rules"))
 """RULES_FIELDS."""
 
+PROFILE = Kind("profile", _profiles, _file_profile, _judge_as("profile"))
+"""What a campaign lays over the installation (`hotline.profiles`)."""
+CAMPAIGN = Kind("campaign", lambda house: ONE, lambda house, key: {"profile": ""}, _judge_campaign)
+"""{"profile": key, or "" for none; "plan"?: which plan switched it}: the one switch (`hotline.campaigns`)."""
+
 KINDS: Mapping[str, Kind] = {
-    kind.name: kind for kind in (HOTLINE, HOURS, SLA, HOLIDAYS, RULES, STATION, ORGANISATION)
+    kind.name: kind
+    for kind in (HOTLINE, HOURS, SLA, HOLIDAYS, RULES, STATION, ORGANISATION, PROFILE, CAMPAIGN)
 }
 """Every kind, in the order of the page."""
 _LAID: Mapping[str, Callable[[dict[str, Any], str, Content], None]] = {
@@ -135,5 +168,7 @@ _LAID: Mapping[str, Callable[[dict[str, Any], str, Content], None]] = {
     "sla": _lay_sla,
     "holidays": _lay_holidays,
     "rules": _lay_rules,
+    "profile": _lay_profile,
+    "campaign": _lay_campaign,
 }
 """The kinds that are parts of the installation, in the order in which they are laid: hours lie in a hotline's table."""

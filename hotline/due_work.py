@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hotline import clocks, order_clocks
+from hotline import campaigns, clocks, order_clocks
 from hotline.clocks import Clocks
 from hotline.deadlines import Handler
 
-HANDLERS: Mapping[str, Handler] = {**order_clocks.HANDLERS}
+HANDLERS: Mapping[str, Handler] = {**order_clocks.HANDLERS, **campaigns.HANDLERS}
 """Those that need nothing but the database."""
 
 

@@ -142,6 +142,12 @@ FIELD_NAMES: Mapping[str, FieldName] = {
     "supervisors_hear_consults": FieldName(
         "Trưởng ca nghe được lời trao đổi riêng với trạm", "Supervisors hear private talk with stations"
     ),
+    "authority": FieldName("Tự ra lệnh cho đội cấp", "May order teams of these levels"),
+    "sla.budgets": FieldName("Thời hạn từng bước (phút)", "Budgets of the stages (minutes)"),
+    "sla.levels": FieldName("Báo lên khi quá hạn (phút)", "Escalation after (minutes)"),
+    "sla.warn_percent": FieldName("Cảnh báo khi hết (%)", "Warning at (%)"),
+    "sla.repeat_min": FieldName("Nhắc lại mỗi (phút)", "Told again every (minutes)"),
+    "sla.hours": FieldName("Giờ tính thời hạn", "Hours that count"),
 }
 """Field of the installation → its name."""
 

@@ -7,18 +7,21 @@ is judged here too. What is wrong comes back as sentences naming the table, the 
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from hotline import sla_tables
+from hotline import profiles, sla_tables
 from hotline.hours import Holiday, Span, read_holidays, read_spans
 from hotline.operators import Role
+from hotline.profiles import Profile
 from hotline.sla import Rules
 from hotline.toml_table import Fault, Table
 from hotline.units import VIETNAM
 
+LEVELS = ("commune", "district", "province")
 UNKNOWN = "unknown"
 """The hotline of a call whose arrival was not told yet."""
 PLAIN = "1022"
@@ -136,6 +139,12 @@ class Installation:
     dial_prefixes: tuple[str, ...] = ("02", "03", "05", "07", "08", "09")
     """What operators may call out to, by how numbers begin as people in Vietnam dial them: no abroad, no paid services."""
     dial_roles: tuple[str, ...] = ("operator", "supervisor")
+    authority: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Role → levels whose teams it sends on its own word, where it is not as `hotline.orders` has it."""
+    profiles: tuple[Profile, ...] = ()
+    """What can be switched on, in the order of the page."""
+    campaign: str = ""
+    """Key of the profile that is laid over it now; empty: none."""
     outbound: str = ""
     """Key of the trunk that carries the hotline's own calls; empty: the first."""
     aliases: dict[str, str] = field(default_factory=dict)
@@ -156,6 +165,17 @@ class Installation:
     def day(self, at: datetime) -> date:
         """The day whose units and agencies count at that moment, on Vietnam's calendar."""
         return self.structure_on or at.astimezone(VIETNAM).date()
+
+    @property
+    def protocols(self) -> frozenset[str]:
+        """Names of all that a call may be asked by, also after another profile was switched on."""
+        ahead = (name for profile in self.profiles for name in profile.protocols)
+        return frozenset((*(hotline.protocol for hotline in self.hotlines), *ahead))
+
+    @property
+    def profile(self) -> Profile | None:
+        """The one that is switched on."""
+        return next((one for one in self.profiles if one.key == self.campaign), None)
 
     @property
     def outbound_trunk(self) -> Trunk:
@@ -186,9 +206,36 @@ def raw(path: Path) -> dict[str, Any]:
 def judged(tables: Mapping[str, Any], path: Path) -> Installation:
     """The installation that those tables tell; `path` is the file that their relative paths begin at.
 
-    Raises InstallationFaults with every fault.
+    Every profile is judged over it, so that none can be switched on and then break something; the one that `campaign` names
+    is in force. Raises InstallationFaults with every fault.
     """
     values = dict(tables)
+    given, campaign = values.pop("profile", {}), values.pop("campaign", {})
+    faults: list[Fault] = []
+    known = profiles.read(given, tuple(values.get("hotline", {})), faults)
+    found = {}
+    for profile in (None, *known):
+        try:
+            found[profile.key if profile else ""] = _alone(
+                profiles.laid(values, profile) if profile else values, path
+            )
+        except InstallationFaults as wrong:
+            if profile is None:  # the same faults would come with every profile
+                raise InstallationFaults([*wrong.told, *faults]) from None
+            here = f"[profile.{profile.key}]"
+            faults += [
+                Fault(f"Chế độ “{profile.vi}”: {f.vi}", f"{here}: {f.en}", here, f.field) for f in wrong.told
+            ]
+    if faults:
+        raise InstallationFaults(faults)
+    active = str(campaign.get("profile", "")) if isinstance(campaign, Mapping) else ""
+    active = active if active in found else ""
+    return replace(found[active], profiles=known, campaign=active)
+
+
+def _alone(tables: Mapping[str, Any], path: Path) -> Installation:
+    """The installation without regard to profiles."""
+    values = deepcopy(dict(tables))
     faults: list[Fault] = []
     named = {name: _tables(values.pop(name, {}), name, faults) for name in ("hotline", "trunk")}
     hotlines = tuple(_hotline(k, Table(f"[hotline.{k}]", v, faults)) for k, v in named["hotline"].items())
@@ -212,6 +259,7 @@ def judged(tables: Mapping[str, Any], path: Path) -> Installation:
         operators_see_listening=top.take("operators_see_listening", bool, True),
         supervisors_hear_consults=top.take("supervisors_hear_consults", bool, False),
         outbound=top.take("outbound", str, ""),
+        authority=_authority(top),
         holidays=read_holidays(top, named["hotline"]),
         aliases=_aliases(hotlines, faults),
     )
@@ -220,6 +268,17 @@ def judged(tables: Mapping[str, Any], path: Path) -> Installation:
     if faults:
         raise InstallationFaults(faults)
     return installation
+
+
+def _authority(top: Table) -> dict[str, frozenset[str]]:
+    given = top.take("authority", dict, {})
+    for role, levels in given.items():
+        if role not in set(Role):
+            top.wrong("authority", f"không có vai trò {role!r}.", f": authority: there is no role {role!r}.")
+        if not isinstance(levels, list) or not set(levels) <= set(LEVELS):
+            top.wrong("authority", f"các cấp của {role} phải thuộc {', '.join(LEVELS)}.",
+                      f": authority.{role} must be of {', '.join(LEVELS)}.")  # fmt: skip
+    return {role: frozenset(levels) for role, levels in given.items() if isinstance(levels, list)}
 
 
 def _structure_on(top: Table) -> date | None:

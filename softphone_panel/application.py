@@ -26,6 +26,7 @@ from hotline.settings import settings
 from softphone_panel import (
     administration,
     call_tasks,
+    campaigns,
     contacts,
     desk,
     floor,
@@ -133,6 +134,7 @@ def create() -> Flask:
         people,
         stations,
         organisation,
+        campaigns,
         administration,
     )
     for room in (*rooms, health):

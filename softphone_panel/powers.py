@@ -29,13 +29,15 @@ POWERS: Mapping[str, str] = {
     "people": "quản lý nhân sự",
     "administration.index": "xem cài đặt của tổng đài",
     "administration": "sửa và công bố cài đặt",
+    "campaigns.index": "xem chế độ đang theo và lịch hẹn",
+    "campaigns": "chuyển chế độ của mọi tổng đài",
     "other": "việc khác của vai trò này",
 }
 SAME_AS: Mapping[str, str] = {"scoring": "quality", "administration.one": "administration.index",
     "stations.index": "administration.index", "stations.chain": "administration.index",
     "stations.units": "administration.index", "stations": "administration",
     **{f"organisation.{name}": "administration.index" for name in ("first", "index", "one", "export")},
-    "organisation": "administration"}  # fmt: skip
+    "organisation": "administration", "campaigns.one": "campaigns.index"}  # fmt: skip
 """What is one thing to whoever works in it."""
 """What not everybody may, by endpoint, else by its room; what all who work at the hotline may is one line."""
 SUPERVISORS_SEE = "xem phiếu, ghi âm và số điện thoại của mọi tổng đài"

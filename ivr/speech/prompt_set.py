@@ -161,7 +161,7 @@ def main(words: list[str]) -> int:
 
 def _protocols(given: Settings, province: installation.Installation) -> list[Protocol]:
     """The emergency one, each approved one, and each file that can be read: approving it is then instant."""
-    names = sorted({hotline.protocol for hotline in province.hotlines})
+    names = sorted(province.protocols)
     found = [approved.emergency_only()]
     # Before the first migration, or with the database away, the files are what there is.
     engine = make_engine(given.database, busy_s=2.0)
