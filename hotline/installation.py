@@ -143,6 +143,8 @@ class Installation:
     """Role → levels whose teams it sends on its own word, where it is not as `hotline.orders` has it."""
     profiles: tuple[Profile, ...] = ()
     """What can be switched on, in the order of the page."""
+    kept_ready: frozenset[str] = frozenset()
+    """Protocols that calls are asked by without a profile, and with each."""
     campaign: str = ""
     """Key of the profile that is laid over it now; empty: none."""
     outbound: str = ""
@@ -169,8 +171,7 @@ class Installation:
     @property
     def protocols(self) -> frozenset[str]:
         """Names of all that a call may be asked by, also after another profile was switched on."""
-        ahead = (name for profile in self.profiles for name in profile.protocols)
-        return frozenset((*(hotline.protocol for hotline in self.hotlines), *ahead))
+        return self.kept_ready | {hotline.protocol for hotline in self.hotlines}
 
     @property
     def profile(self) -> Profile | None:
@@ -230,7 +231,8 @@ def judged(tables: Mapping[str, Any], path: Path) -> Installation:
         raise InstallationFaults(faults)
     active = str(campaign.get("profile", "")) if isinstance(campaign, Mapping) else ""
     active = active if active in found else ""
-    return replace(found[active], profiles=known, campaign=active)
+    asked = frozenset(hotline.protocol for one in found.values() for hotline in one.hotlines)
+    return replace(found[active], profiles=known, campaign=active, kept_ready=asked)
 
 
 def _alone(tables: Mapping[str, Any], path: Path) -> Installation:
