@@ -42,6 +42,8 @@ PROMPT_HZ = 1480
 """Every prompt is half a second of this tone; music is what it is in the product."""
 ANNOUNCED_HZ = 1240
 CLOSED_HZ = 1120
+RESULT_HZ = 1120
+"""Of no call that meets closed doors."""
 PHONES = ("101", "102", "103", "104")
 OPERATORS = ("lan", "minh", "hoa", "tuan", "nga", "vy")
 SUPERVISOR = "truongca"
@@ -386,9 +388,19 @@ def calls_house(folder: Path, **changes: str) -> Iterator[CallsHouse]:
 def _lay_prompts(given: Settings, switch: Switch) -> None:
     write_music(given.prompts)
     for name in (*system_texts(), "message-RED", "message-YELLOW", "message-long", "unit-688", "unit-689"):
-        hz = {"chain-announcement": ANNOUNCED_HZ, "closed": CLOSED_HZ}.get(name, PROMPT_HZ)
-        seconds = {"chain-announcement": 1.5, "closed": 2.0, "channels-full": 9.0, "message-long": 25.0}.get(
-            name, 0.5
-        )  # as long as when spoken
+        hz = {
+            "chain-announcement": ANNOUNCED_HZ,
+            "closed": CLOSED_HZ,
+            "result-intro": RESULT_HZ,
+            "result-supplied": RESULT_HZ,
+        }.get(name, PROMPT_HZ)
+        seconds = {
+            "chain-announcement": 1.5,
+            "closed": 2.0,
+            "result-who": 1.5,
+            "result-supplied": 1.5,
+            "channels-full": 9.0,
+            "message-long": 25.0,
+        }.get(name, 0.5)  # as long as when spoken
         write_pair(given.prompts / "vi" / "all" / name, tone(hz, seconds))
     assert digits(switch.installation.hotlines[0].emergency_number) == "115"

@@ -8,10 +8,12 @@ from datetime import timedelta
 
 import pytest
 
+from hotline import database
 from hotline.calls import Call
 from hotline.events import RecallDue, now
 from hotline.recordings import relative_path
-from tests.ivr.calls_house import CallsHouse, Decided, seat
+from hotline.tickets import Ticket, TicketEntry
+from tests.ivr.calls_house import PROMPT_HZ, RESULT_HZ, CallsHouse, Decided, seat
 from tests.world import Answering, Citizen
 
 pytestmark = [pytest.mark.live]
@@ -112,6 +114,64 @@ def _dropped(house: CallsHouse) -> None:
         )
     )  # fmt: skip
     assert house.ask("lan", "recall_now", recall_id=recall_id, mine=True) == ""
+
+
+def test_the_machine_tells_a_result_only_after_1_and_what_is_not_solved_is_open_again(
+    house: CallsHouse,
+) -> None:
+    house.decided["0912000013"] = Decided("GREEN")
+    number = "0912000013"
+
+    async def scene() -> None:
+        async with house.carrier() as trunk:
+            leg = await Citizen(trunk, number).call("1022")
+            await asyncio.sleep(1.5)
+            await leg.press("2")
+            await leg.until_ended(6)
+            house.forget_recalls()
+            home = trunk.route(number, Answering.answers(0.5), tone_hz=440)
+            await asyncio.to_thread(_result_is_owed, house, number)
+            citizen = await home.until_talking(15)
+            await citizen.until_hears(PROMPT_HZ, within_s=10)
+            heard = await citizen.listen(2.0)
+            assert heard.get(RESULT_HZ, 0.0) < 0.02, f"the result was said before the key: {heard}"
+            await citizen.press("1")
+            await citizen.until_hears(RESULT_HZ, within_s=8)
+            await asyncio.sleep(2.0)
+            await citizen.press("2")
+            await citizen.until_ended(15)
+
+    asyncio.run(scene())
+    (recall,) = [one for one in house.recalls_of(number) if one.why == "result"]
+    ticket = house.rows(Ticket, Ticket.id == recall.ticket_id)[0]
+    house.until(lambda: house.rows(TicketEntry, TicketEntry.kind == "reopened"), 5, "opened again")
+    house.until(
+        lambda: [r.state for r in house.recalls_of(number) if r.why == "result"] == ["done"], 5, "done"
+    )
+    told = [row.body for row in house.rows(TicketEntry, TicketEntry.kind == "result_told")]
+    assert [(body["answer"], body["result"]) for body in told] == [("not_solved", "supplied")]
+    assert ticket.state == "open"
+    ours = house.rows(Call, Call.direction == "out", Call.ticket_id == ticket.id)
+    file = house.settings.recordings / relative_path(ours[-1].id)
+    house.until(lambda: file.exists() and file.stat().st_size > 64_000, 6, "a recording of more than 2 s")
+
+
+def _result_is_owed(house: CallsHouse, number: str) -> None:
+    """As the ticket's page does when somebody enters what was done."""
+    call = house.call_of(number)
+    assert call is not None
+    with database.transaction(house.engine) as session:
+        entry = TicketEntry(
+            ticket_id=call.ticket_id, at=now(), kind="work_done", actor="lan", text="đã giao gạo"
+        )
+        entry.body = {"result": "supplied"}
+        session.add(entry)
+    house.record.write(
+        RecallDue(
+            call_id=call.id, hotline=call.hotline, number=call.caller_number, acuity=call.acuity, why="result",
+            due_at=now(), recall_id=f"r-{call.id}-result",
+        )
+    )  # fmt: skip
 
 
 def test_a_citizen_we_rang_whose_operator_leaves_while_calls_is_dead_is_first_in_line_again(
