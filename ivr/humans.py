@@ -205,7 +205,7 @@ class Humans:
             return
         absent, self.absent = self.absent, None
         if absent is not None and absent is not leg:
-            self._give_up(absent)
+            self.give_up(absent)
         self.talking, self.answered_once, self._caller.front = leg, True, True
         desk = self._floor.desks.of(leg.operator_id)
         if desk is not None:
@@ -329,8 +329,8 @@ class Humans:
         self._caller.do(self._floor.ari.set_aside(self._caller.bridge, leg.id))
         self.wait_again("no sound from the phone")
 
-    def _give_up(self, leg: Leg) -> None:
-        """Somebody else has the caller: the phone that went silent is let go, and its desk rests until somebody looks at it."""
+    def give_up(self, leg: Leg) -> None:
+        """The caller is with others: the phone that went silent is let go, and its desk rests until somebody looks at it."""
         desk = self._floor.desks.of(leg.operator_id)
         if desk is not None and desk.call_id == self._caller.id:
             to = Presence.OFFLINE if desk.signing_out else Presence.PAUSED

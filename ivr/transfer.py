@@ -14,7 +14,6 @@ import structlog
 from hotline import events as e
 from hotline.acuity import Acuity
 from hotline.directory import Line, plain
-from hotline.operators import Presence
 from hotline.transfers import (
     HAS_OPERATOR,
     HAS_STATION,
@@ -311,10 +310,7 @@ class Transfer:
         self.rearrange()
 
     def _station_lost(self, leg: Leg) -> None:
-        desk = self._floor.desks.of(leg.operator_id)
-        self._caller.humans.cancel(leg, "lost")
-        if desk is not None and desk.state is not Presence.OFFLINE and not desk.call_id:
-            self._floor.desks.change(desk, Presence.PAUSED, "phone")  # until a page is its telephone again
+        self._caller.humans.give_up(leg)  # their desk rests until a page is its telephone again
         self.chain.go_on()
         self.happened(Happening.STATION_LOST)
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from hotline.operators import Operator
 from hotline.settings import PROJECT
 from hotline.transfers import Transfer, TransferState
 from hotline.transfers import TransferState as S
@@ -272,6 +273,141 @@ async def _measure(house: CallsHouse, strike: str, group: tuple[str, ...], round
         if strike.startswith("calls"):
             await asyncio.to_thread(house.until, lambda: house.beat_age_s() < 1.5, 15, "a heartbeat")
     return faults
+
+
+COLLEAGUE_HZ = 1040
+
+
+def test_at_desk_phones_a_dead_line_is_noticed_and_a_station_that_saves_packets_is_left_alone(
+    house: CallsHouse,
+) -> None:
+    """Three callers at once: with a colleague asked in private, alone with their operator, alone with such a station."""
+    asyncio.run(_at_desk_phones(house))
+
+
+async def _at_desk_phones(house: CallsHouse) -> None:
+    private, alone, saving = "0912099001", "0912099002", "0912099003"
+    async with contextlib.AsyncExitStack() as stack:
+        trunk = await stack.enter_async_context(Carrier(house.address, "127.0.0.2", TRUNK_PORTS["vnpt"]))
+        phones = [
+            await stack.enter_async_context(house.phone(number, hz, Answering.answers(0.2)))
+            for number, hz in zip(PHONES, (OPERATOR_HZ, COLLEAGUE_HZ, OPERATOR_HZ, OPERATOR_HZ), strict=True)
+        ]
+        station = trunk.route(NUMBERS[0], Answering.answers(0.2), tone_hz=STATION_HZ)
+        saver = await _talk(house, trunk, phones[0], OPERATORS[0], saving)
+        await ask(house, OPERATORS[0], saving, "ask", number=NUMBERS[0])
+        await station.until_rung(6)
+        there = station.leg
+        assert there is not None
+        await there.until_answered(4)
+        await asyncio.sleep(1.0)
+        there.stream.mute()  # listens to the briefing and sends nothing, as its kind does
+        await asyncio.sleep(1.5)
+        there.stream.mute(False)
+        await there.press("1")
+        await until(house, saving, S.PRIVATE)
+        await ask(house, OPERATORS[0], saving, "leave")
+        await saver.until_hears(STATION_HZ, 5)
+
+        left = await _talk(house, trunk, phones[2], OPERATORS[2], alone)
+        consulted = await _talk(house, trunk, phones[3], OPERATORS[3], private)
+        await asyncio.to_thread(house.ask, OPERATORS[1], "sign_in", phone=PHONES[1])
+        colleague = house.rows(Operator, Operator.username == OPERATORS[1])[0].id
+        call = house.call_of(private)
+        assert call is not None
+        asked = await asyncio.to_thread(
+            house.ask, OPERATORS[3], "transfer_ask", call_id=call.id, colleague=colleague
+        )
+        assert asked == ""
+        await until(house, private, S.PRIVATE)
+        await asyncio.sleep(STEADY_BEFORE_S)
+        muting = phones[3].leg
+        assert muting is not None
+        muting.stream.mute()  # as some do at their own key: nothing comes, and the phone is there
+        await asyncio.sleep(3.5)
+        assert state_of(house, private) == S.PRIVATE
+        assert (await asyncio.to_thread(house.presence, OPERATORS[3])) == "talking"
+        muting.stream.mute(False)
+
+        struck_s = time.monotonic()
+        there.stream.mute()
+        phones[1].unplug()
+        phones[2].unplug()
+        await asyncio.sleep(3.0 + WATCHED_S)
+        assert consulted.stream.received.heard(struck_s + 3.0, struck_s + 4.5).get(OPERATOR_HZ, 0.0) > 0.8
+        silence_s = left.longest_gap_s(struck_s, time.monotonic())
+        assert silence_s < 3.0, "music and a word"
+        assert left.ended_s is None
+        assert (await asyncio.to_thread(house.presence, OPERATORS[1])) == "paused phone"
+        again_s = _first_heard_s(left, OPERATOR_HZ, struck_s + 1.0)
+        assert again_s is not None, "the operator who has become free has them"
+        assert (await asyncio.to_thread(house.presence, OPERATORS[2])) == "paused phone"
+        said: dict[str, object] = {
+            "private": _first_heard_s(consulted, OPERATOR_HZ, struck_s),
+            "alone": {"silence_s": round(silence_s, 2), "next_operator_s": round(again_s + 1.0, 1)},
+        }
+        assert saver.longest_gap_s(struck_s + 0.5, time.monotonic()) > 6.0, (
+            "no comfort, nobody else: it is there"
+        )
+        assert there.ended_s is None
+        there.stream.mute(False)
+        await saver.until_hears(STATION_HZ, 3)
+        _keep("at desk phones", "all", said)
+        for leg in (saver, left, consulted):
+            leg.hang_up()
+        for username in OPERATORS[:4]:
+            await asyncio.to_thread(house.ask, username, "sign_out")
+            await asyncio.to_thread(house.until_presence, username, "offline", 10)
+    await asyncio.to_thread(house.forget_recalls)
+
+
+async def _talk(house: CallsHouse, trunk: Carrier, desk: Phone, username: str, number: str) -> Leg:
+    """A caller with their operator; no other is rung at that desk."""
+    house.decided[number] = Decided("YELLOW")
+    assert await asyncio.to_thread(house.ask, username, "sign_in", phone=desk.user) == ""
+    caller = await Citizen(trunk, number, tone_hz=CALLER_HZ).call("1022")
+    await caller.until_hears(OPERATOR_HZ, within_s=10)
+    return caller
+
+
+def _first_heard_s(leg: Leg, hz: int, since_s: float) -> float | None:
+    """How long after `since_s` that tone began to be heard."""
+    tenths = (
+        n
+        for n in range(80)
+        if leg.stream.received.heard(since_s + n / 10, since_s + n / 10 + 0.5).get(hz, 0) > 0.8
+    )
+    first = next(tenths, None)
+    return None if first is None else first / 10
+
+
+def test_whoever_has_music_has_their_operator_again_when_call_control_stays_away(house: CallsHouse) -> None:
+    asyncio.run(_stays_away(house))
+
+
+async def _stays_away(house: CallsHouse) -> None:
+    """One on hold and one whose operator asks a station; the rescue brings them together, the next process goes on."""
+    kept = "0912099011"
+    async with scene(house, (S.PRIVATE,), 98) as (party,), contextlib.AsyncExitStack() as beside:
+        phone = await beside.enter_async_context(house.phone(PHONES[1], OPERATOR_HZ, Answering.answers(0.2)))
+        held = await _talk(house, party.trunk, phone, OPERATORS[1], kept)
+        call = house.call_of(kept)
+        assert call is not None
+        assert await asyncio.to_thread(house.ask, OPERATORS[1], "hold", call_id=call.id) == ""
+        beside.enter_context(house.own("rescue"))
+        await asyncio.sleep(2.0)
+        struck_s = time.monotonic()
+        await asyncio.to_thread(house.kill_calls)
+        await asyncio.gather(held.until_hears(OPERATOR_HZ, 12), party.caller.until_hears(OPERATOR_HZ, 12))
+        _keep("calls stays away", "on hold, private", {"together_s": round(time.monotonic() - struck_s, 1)})
+        await asyncio.to_thread(house.start_calls)
+        await asyncio.sleep(1.5)
+        assert (await held.listen(1.0)).get(OPERATOR_HZ, 0.0) > 0.8, "nobody puts them on hold again"
+        assert state_of(house, party.number) == S.PRIVATE
+        assert (await party.caller.listen(1.0)).get(OPERATOR_HZ, 0.0) < 0.2, "the private talk goes on"
+        held.hang_up()
+        await asyncio.to_thread(house.ask, OPERATORS[1], "sign_out")
+        await asyncio.to_thread(house.until_presence, OPERATORS[1], "offline", 10)
 
 
 def test_urgent_callers_whom_asterisk_takes_with_it_in_a_hand_over_are_rung_back(house: CallsHouse) -> None:

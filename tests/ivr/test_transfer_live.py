@@ -21,6 +21,7 @@ from hotline.transfers import Transfer, TransferTry
 from tests.ivr.calls_house import PROMPT_HZ, TRUNK_PORTS, CallsHouse, Decided, calls_house
 from tests.world import Answering, Carrier, Citizen, Phone
 from tests.world.leg import Leg
+from tests.world.party import Station
 
 pytestmark = [pytest.mark.live]
 
@@ -142,6 +143,34 @@ def _keep(state: str, settled_s: float) -> None:
     measured = json.loads(path.read_text()) if path.exists() else {}
     measured.setdefault(state, []).append(round(settled_s, 2))
     path.write_text(json.dumps(measured, indent=1) + "\n")
+
+
+def test_a_trunk_without_a_channel_costs_no_ringing_time_and_the_operator_has_the_caller(
+    house: CallsHouse,
+) -> None:
+    number = "0912000719"
+
+    async def scene() -> float:
+        async with (
+            Carrier(house.address, "127.0.0.2", TRUNK_PORTS["vnpt"], channel_count=1) as trunk,
+            Phone("101", house.switch.password("101"), house.address, tone_hz=OPERATOR_HZ, answering=Answering.answers(0.3)) as desk,
+        ):  # fmt: skip
+            trunk.anybody = Station("whoever would be rung", Answering.answers(0.3))
+            caller = await talking(house, trunk, desk, number)
+            began_s = time.monotonic()
+            assert await ask(house, number, "ask", station=STATION) == ""
+            await until_state(house, number, "exhausted", 25)
+            took_s = time.monotonic() - began_s
+            await caller.until_hears(OPERATOR_HZ, within_s=3)
+            caller.hang_up()
+            await asyncio.to_thread(house.until_ended, number, "served")
+            return took_s
+
+    took_s = asyncio.run(scene())
+    tried = tries_of(house, number)
+    assert {state for _, state in tried} == {"no_channel"}
+    assert took_s < 3.0 * len(tried), f"{len(tried)} numbers in {took_s:.1f} s, not 20 s each"
+    _keep("no channel, a number", took_s / len(tried))
 
 
 def test_each_party_hears_whom_the_table_says_through_a_whole_hand_over(house: CallsHouse) -> None:
