@@ -13,7 +13,7 @@ SHOWN = "CONNECTEDLINE(num,i)"
 BUSY, NO_SUCH_NUMBER, NO_ANSWER, DECLINED = 17, 1, 19, 21
 NORMAL, NOT_SAID = 16, 0
 """A party's own hang-up: Asterisk gives 0 for a leg that was never in a bridge."""
-MISSED = {"no_answer": "missed", "declined": "missed", "busy": "busy", "unavailable": "phone"}
+MISSED = {"no_answer": "missed", "declined": "declined", "busy": "busy", "unavailable": "phone"}
 """Why a desk is paused whose ring ended so: otherwise it would be rung again at once. A RED call that rings out pauses nobody."""
 AWAY = 480
 _OUTCOMES = {486: "busy", 600: "busy", 603: "declined", 404: "failed", 503: "no_channel", 480: "unavailable"}

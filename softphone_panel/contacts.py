@@ -19,7 +19,7 @@ from hotline.database import transaction
 from hotline.operators import MUTED, Presence
 from hotline.tickets import Ticket
 from ivr.browser_phone import is_browser
-from softphone_panel import desk, ticket_view
+from softphone_panel import desk, ticket_view, waiting
 from softphone_panel.faults import InputFault
 from softphone_panel.words import is_htmx, say
 
@@ -28,8 +28,6 @@ room = Blueprint("contacts", __name__, url_prefix="/desk/contacts")
 ACTS = frozenset({"hold", "retrieve", "mute", "unmute", "hang_up", "take_next"})
 HOLD_AT_MOST_S = 60
 """After this the time on hold stands out."""
-WAITS = (CallState.WAITING,)
-"""In the line, and no operator's phone rings for them."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +64,7 @@ def values(session: Session) -> dict[str, Any]:
         "contacts": found,
         "hold_at_most_s": HOLD_AT_MOST_S,
         "contacts_waiting": _waiting(session) if found else {},
+        "contacts_hotlines": "" if current_user.supervises else " ".join(current_user.hotlines),
         "contacts_refusal": _refusal(session, last or 0),
         "contacts_click": lambda act, call_id="": desk.click_id(f"{act} {call_id}", last or 0),
     }
@@ -114,17 +113,10 @@ def live_call(session: Session, operator_id: int, ticket_id: str) -> Call | None
 
 
 def _waiting(session: Session) -> dict[str, int]:
-    """How many wait without a phone ringing for them, by level."""
-    rows = session.execute(
-        select(Call.acuity, Call.hotline, func.count())
-        .where(Call.state.in_(WAITS), Call.direction == Direction.IN)
-        .group_by(Call.acuity, Call.hotline)
-    ).all()
-    found: dict[str, int] = {}
-    for acuity, hotline, count in rows:
-        if current_user.serves(hotline):
-            found[acuity] = found.get(acuity, 0) + count
-    return {a.value: found[a.value] for a in reversed(Acuity) if found.get(a.value)}
+    """How many wait in the reader's hotlines without a phone ringing for them: every level, the most urgent first."""
+    found = waiting.by_hotline(session)
+    served = [counts for hotline, counts in found.items() if current_user.serves(hotline)]
+    return {a.value: sum(counts.get(a.value, 0) for counts in served) for a in reversed(Acuity)}
 
 
 def _refusal(session: Session, last: int) -> str:

@@ -7,12 +7,13 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import redis
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from hotline import clocks, recall_alarms
 from hotline.bus import LIVE
@@ -29,6 +30,8 @@ REPLAYED = 2000
 CALLS_FOLLOWED = 12
 """Calls and tickets that a desk's page has had and may still show."""
 SEEN = 4000
+LINE_EVERY_S = 0.5
+"""Who waits is counted at most so often, whatever happens."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Message:
     """Of a change: the station that is rung."""
     everybody: bool = False
     """Of a change: it concerns every desk."""
+    moves_the_line: bool = False
+    """Of a change: somebody may have begun or ceased to wait."""
 
     def wire(self) -> bytes:
         head = f"id: {self.id}\n" if self.id else ""
@@ -55,6 +60,8 @@ class Message:
 AWAY = Message("away", "", "{}")
 """Redis is away: the page polls until `back`."""
 BACK = Message("back", "", "{}")
+Counted = tuple[dict[str, dict[str, int]], frozenset[str]]
+"""Who waits while no phone rings for them, hotline → level → how many; and the operators who talk, to whom that is told."""
 
 
 def place(stream_id: str) -> tuple[int, int]:
@@ -82,6 +89,10 @@ class Browser:
         # What another operator does with the same call (a RED one rings at all desks) changes nothing here.
         return not message.operator and not message.about.isdisjoint(self._calls)
 
+    def hears_of_the_line(self, talking: frozenset[str]) -> bool:
+        """Whether this is the page of somebody who talks, and may take one of those who wait beside their caller."""
+        return self._operator in talking
+
     def put(self, message: Message) -> None:
         if not self.wants(message):
             return
@@ -94,7 +105,7 @@ class Browser:
 class Hub:
     """Reads from the first browser on, in one thread that begins after gunicorn's fork."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, count: Callable[[], Counted] | None = None) -> None:
         self._redis = redis.Redis.from_url(
             url, socket_timeout=SOCKET_TIMEOUT_S, socket_connect_timeout=2, decode_responses=True
         )
@@ -102,6 +113,8 @@ class Hub:
         self._browsers: set[Browser] = set()
         self._thread: threading.Thread | None = None
         self._last = ""
+        self._count, self._line = count, ""
+        self._line_moves = threading.Event()
         self._seen: deque[str] = deque(maxlen=SEEN)
         self.is_away = False
 
@@ -121,6 +134,8 @@ class Hub:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._read, name="live-hub", daemon=True)
                 self._thread.start()
+                # Of its own: a database that thinks holds no fact up.
+                threading.Thread(target=self._follow_line, name="live-line", daemon=True).start()
         try:
             return browser, [one for one in self._missed(last_id) if browser.wants(one)]
         except redis.RedisError:
@@ -183,6 +198,34 @@ class Hub:
                     made = message(stream_id, fields)
                     if made:
                         self._tell(made)
+                        if made.moves_the_line:
+                            self._line_moves.set()
+
+    def _follow_line(self) -> None:
+        while True:
+            self._line_moves.wait()
+            self._line_moves.clear()
+            try:
+                self._tell_line()
+            except SQLAlchemyError as error:
+                log.warning("who waits cannot be counted", error=type(error).__name__)
+                self._line_moves.set()  # again when the database is back
+            time.sleep(LINE_EVERY_S)
+
+    def _tell_line(self) -> None:
+        """Who waits, to those who talk, when it has changed; their pages read it by themselves every minute."""
+        with self._lock:
+            browsers = list(self._browsers)
+        if self._count is None or not browsers:
+            return
+        waiting, talking = self._count()
+        line = json.dumps(waiting, sort_keys=True)
+        if line == self._line:
+            return
+        self._line = line
+        for browser in browsers:
+            if browser.hears_of_the_line(talking):
+                browser.put(Message("line", "", line))
 
     def _tell(self, made: Message) -> None:
         with self._lock:
@@ -204,5 +247,5 @@ def message(stream_id: str, fields: dict[str, str]) -> Message | None:
         ids.add(f"t-{about['call_id']}")
     return Message(
         "change", stream_id, json.dumps(about), str(about.get("operator_id", "")), frozenset(ids), str(body.get("station", "")),
-        everybody=about.get("event") in (recall_alarms.CHANGED, clocks.CHANGED),
+        everybody=about.get("event") in (recall_alarms.CHANGED, clocks.CHANGED), moves_the_line="call_id" in about,
     )  # fmt: skip

@@ -10,13 +10,16 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, abort, current_app, request, session
 from flask_login import current_user
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as AnyResponse
 
 from hotline.access import ROUTES, Open, may
+from hotline.database import reading
+from hotline.operators import OperatorPresence, Presence
 from hotline.settings import settings
-from softphone_panel import people_signed_in
-from softphone_panel.hub import Browser, Hub, Message, place
+from softphone_panel import people_signed_in, waiting
+from softphone_panel.hub import Browser, Counted, Hub, Message, place
 
 room = Blueprint("stream", __name__)
 
@@ -36,11 +39,18 @@ def create_app() -> Flask:
     """The stream's application; its reading thread begins with the first browser, after gunicorn's fork."""
     app = Flask("softphone_panel.live", static_folder=None)
     people_signed_in.wire(app)
-    app.extensions["hub"] = Hub(settings().redis)
+    app.extensions["hub"] = Hub(settings().redis, counted)
     app.register_blueprint(room)
     app.before_request(_only_whom_the_table_names)
     app.after_request(_for_the_panel_only)
     return app
+
+
+def counted() -> Counted:
+    """Who waits while no phone rings for them, and who talks."""
+    with reading() as db:
+        talking = select(OperatorPresence.operator_id).where(OperatorPresence.state == Presence.TALKING)
+        return waiting.by_hotline(db), frozenset(str(one) for one in db.scalars(talking))
 
 
 def _only_whom_the_table_names() -> None:

@@ -47,6 +47,7 @@ PAUSES: Mapping[str, str] = {
 PAUSE_REASONS: Mapping[str, str] = {
     **PAUSES,
     "missed": "Lỡ cuộc gọi",
+    "declined": "Đã từ chối cuộc gọi",
     "busy": "Máy bận",
     "phone": "Mất kết nối máy",
     "wrap_up": "Quá giờ ghi phiếu",
@@ -248,7 +249,7 @@ COMMANDS: Mapping[str, str] = {
     "sign_in": "vào ca",
     "sign_out": "ra ca",
     "pause": "tạm nghỉ",
-    "resume": "nhận cuộc gọi lại",
+    "resume": "tiếp tục nhận cuộc gọi",
     "finish_wrap_up": "xong ghi phiếu",
     "hold_wrap_up": "ghi kết quả cuộc gọi",
     "raise_acuity": "nâng mức",

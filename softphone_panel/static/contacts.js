@@ -19,13 +19,29 @@
   document.addEventListener("keydown", (event) => {
     if (event.altKey && event.code === "KeyM" && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();
-      if (!event.repeat) document.getElementById("contact-take-next")?.click();
+      if (!event.repeat) document.querySelector("#take-next:not([hidden]) #contact-take-next")?.click();
       return;
     }
     const act = event.ctrlKey || event.altKey || event.metaKey ? null : KEYS[event.key];
     if (!act || !list().length) return;
     event.preventDefault();
     if (!event.repeat) act();
+  });
+  // Who waits is pushed with its numbers: nothing is fetched for it, however many desks look on.
+  document.addEventListener("1022-line", ({ detail }) => {
+    const form = document.getElementById("take-next");
+    if (!form) return;
+    const mine = form.dataset.hotlines.split(" ").filter(Boolean);
+    const served = Object.entries(detail).filter(([hotline]) => !mine.length || mine.includes(hotline));
+    let all = 0;
+    for (const tally of form.querySelectorAll("[data-waiting]")) {
+      const count = served.reduce((sum, [, levels]) => sum + (levels[tally.dataset.waiting] || 0), 0);
+      tally.querySelector(".count").textContent = count;
+      tally.hidden = !count;
+      all += count;
+      if (tally.dataset.waiting === "RED") form.classList.toggle("RED", count > 0);
+    }
+    form.hidden = !all;
   });
   // The operator's own wish to go to another contact: the page may show that one's ticket at once.
   document.addEventListener("click", (event) => {

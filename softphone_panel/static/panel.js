@@ -185,6 +185,7 @@
     on("back", () => { show(true); readAll(); });
     on("away", () => show(false));
     on("ping", () => {});
+    on("line", (event) => document.dispatchEvent(new CustomEvent("1022-line", { detail: JSON.parse(event.data) })));
     on("ended", () => {
       source.close();
       if (document.dispatchEvent(new Event("1022-session-over", { cancelable: true }))) location.reload();

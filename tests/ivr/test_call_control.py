@@ -85,6 +85,18 @@ def test_a_red_caller_may_interrupt_wrap_up_and_nobody_else_may(tmp_path: Path) 
     played(tmp_path, scene)
 
 
+def test_who_declines_is_paused_and_reads_that_they_declined(tmp_path: Path) -> None:
+    async def scene(s: Stage) -> None:
+        desk = s.seat(1, "101")
+        await s.asterisk.caller("n1-1.1", "GREEN")
+        (leg,) = await s.rings("n1-1.1")
+        await s.asterisk.gone(leg, 21, 603)
+        await s.until(lambda: desk.state is Presence.PAUSED, "paused")
+        assert desk.reason == "declined"
+
+    played(tmp_path, scene)
+
+
 def test_a_phone_that_is_away_pauses_its_desk_and_the_next_rings(tmp_path: Path) -> None:
     async def scene(s: Stage) -> None:
         s.asterisk.away.add("101")

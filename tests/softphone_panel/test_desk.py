@@ -8,7 +8,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import delete, select
 
+from front_door import demo_data
 from hotline.approvals import Approval
+from hotline.calls import Call
 from hotline.commands import DeskCommand
 from hotline.database import reading, transaction
 from hotline.events import now
@@ -165,3 +167,28 @@ def test_a_call_that_never_ended_leaves_the_page(signed_in: SignedIn) -> None:
         rows.Caller(session, rows.call_id(old, 999), old, number="+84999999999").arrives()
         session.get(OperatorPresence, 1)
     assert "0999999999" not in signed_in("truongca").get("/desk/board").text
+
+
+def test_who_was_paused_by_a_call_is_told_that_the_phone_rings_no_more(
+    signed_in: SignedIn, who: dict[str, int]
+) -> None:
+    with transaction() as session:
+        presence = session.get(OperatorPresence, who["tuan"])
+        assert presence is not None
+        presence.state, presence.reason = "paused", "declined"
+    page = signed_in("tuan").get("/desk/bar").text
+    assert "Đã từ chối cuộc gọi" in page
+    assert "Máy bạn không đổ chuông nữa." in page
+    assert "Tiếp tục nhận cuộc gọi" in page
+
+
+def test_the_demo_knows_which_callers_somebody_at_a_page_has(who: dict[str, int]) -> None:
+    assert demo_data.at_browser_desks() == []
+    with transaction() as session:
+        talking = session.scalars(select(OperatorPresence).where(OperatorPresence.state == "talking")).first()
+        assert talking is not None
+        talking.phone = "web-7"
+        call = session.get(Call, talking.call_id)
+        assert call is not None
+        number = call.caller_number
+    assert set(demo_data.at_browser_desks()) == {number}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from softphone_panel.hub import AWAY, Browser, Message, message
+from softphone_panel.hub import AWAY, Browser, Hub, Message, message
 
 
 def told(**about: object) -> Message:
@@ -45,6 +45,19 @@ def test_a_red_call_that_rings_at_all_desks_is_told_each_desk_once() -> None:
 
 def test_a_page_that_was_loaded_in_a_call_hears_of_it() -> None:
     assert received(Browser("7", ["n1-1.1", "t-n1-1.1"]), RAISED, ELSEWHERE) == ["acuity_raised"]
+
+
+def test_who_waits_is_told_to_the_desks_that_talk_and_only_when_it_has_changed() -> None:
+    waits: dict[str, dict[str, int]] = {"binhphuoc": {"RED": 1}}
+    hub = Hub("redis://nowhere", lambda: (waits, frozenset({"7"})))
+    talks, idle, board = Browser("7"), Browser("8"), Browser()
+    hub._browsers |= {talks, idle, board}
+    for _ in range(3):
+        hub._tell_line()
+    assert [one.messages.qsize() for one in (talks, idle, board)] == [1, 0, 0]
+    told_them = talks.messages.get_nowait()
+    assert told_them is not None
+    assert (told_them.event, told_them.id, json.loads(told_them.data)) == ("line", "", waits)
 
 
 def test_every_page_hears_that_redis_is_away() -> None:

@@ -162,11 +162,13 @@ class BrowserDesk:
         await page.wait_for_url(f"**{home}*")
         return desk
 
-    async def go_on_duty(self, second_phone: str = "") -> None:
+    async def go_on_duty(self, second_phone: str = "", *, into_a_ring: bool = False) -> None:
+        """Into a ring: somebody waits, and the phone rings before the page has shown the operator as free."""
         await self.page.select_option("#phone", "web")
         await self.page.select_option("#second_phone", second_phone)
         await self.page.click("#act-sign_in")
-        await expect(self.page.locator("#bar .presence.available")).to_be_visible(timeout=20_000)
+        shown = "ringing" if into_a_ring else "available"
+        await expect(self.page.locator(f"#bar .presence.{shown}")).to_be_visible(timeout=20_000)
 
     async def leave_duty(self) -> None:
         """Out of duty; clicked again, as people do, where the bar was drawn anew under the click."""

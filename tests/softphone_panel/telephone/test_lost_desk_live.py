@@ -8,12 +8,15 @@ import os
 import shutil
 import signal
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from front_door import demo_data
+from hotline import database
 from hotline.calls import Leg as LegRow
+from hotline.recalls import Recall
 from tests.product import Product, eventually
 from tests.softphone_panel.telephone.browser_desk import BrowserDesk, Elsewhere, chromium, processes_of
 from tests.softphone_panel.telephone.scene import (
@@ -24,7 +27,7 @@ from tests.softphone_panel.telephone.scene import (
     played,
     talking,
 )
-from tests.world import Answering, Carrier, Phone
+from tests.world import Answering, Carrier, Citizen, Phone
 
 log = logging.getLogger(__name__)
 """Measured numbers: pytest -o log_cli=true --log-cli-level=INFO."""
@@ -171,6 +174,73 @@ def test_who_was_called_out_to_is_comforted_too_when_the_page_is_loaded_again_or
             log.info("outgoing call, killed: comfort after %.2f s", noticed)
             assert noticed <= NOTICED_S
             leg.hang_up()
+        await asyncio.to_thread(product.put_in_order)
+
+    played(scene)
+
+
+def _lost_long_ago(product: Product, number: str) -> None:
+    """The half minute for which a RED recall waits for an operator is moved back, not waited for."""
+    (owed,) = eventually(lambda: product.recalls_of(number), 8, "an owed call")
+    assert (owed.acuity, owed.why) == ("RED", "lost")
+    with database.transaction() as session:
+        row = session.get(Recall, owed.id)
+        assert row is not None
+        row.made_at -= timedelta(seconds=40)
+
+
+def test_a_lost_red_citizen_is_rung_before_any_operator_and_keeps_the_one_who_comes_through_reload_and_death(
+    product: Product, tmp_path: Path
+) -> None:
+    number = "0912000008"
+
+    async def scene() -> None:
+        plan = product.plan()
+        trunk = plan.trunks[0]
+        async with (
+            Carrier(plan.product, trunk.host, trunk.port) as carrier,
+            chromium(tmp_path, OPERATOR_HZ) as browser,
+        ):
+            home = carrier.route(number, Answering.answers(0.5), tone_hz=CITIZEN_HZ)
+            desk = await BrowserDesk.open(browser, product.given, "lan", demo_data.password(product.given))
+            leg = await Citizen(carrier, number, tone_hz=CITIZEN_HZ).call("02711022")
+            await leg.until_sound()
+            await leg.press("1")
+            await asyncio.sleep(0.5)
+            leg.hang_up()
+            await asyncio.to_thread(_lost_long_ago, product, number)
+            since = time.monotonic()
+            citizen = await home.until_talking(20)
+            log.info("lost RED citizen with nobody on duty: rung after %.2f s", time.monotonic() - since)
+            await citizen.until_sound(10)
+            await desk.go_on_duty(into_a_ring=True)
+            await desk.is_in("ringing", 15)
+            await desk.act("answer")
+            await citizen.until_hears(OPERATOR_HZ, within_s=8)
+            assert abs(await desk.hears_hz() - CITIZEN_HZ) < 12
+            began = time.monotonic()
+            reloading = asyncio.create_task(desk.page.reload())
+            noticed = await comfort_after(citizen, began)
+            back = await citizen.until_hears(OPERATOR_HZ, within_s=8) - began
+            await reloading
+            log.info("recall, reload: comfort after %.2f s, back after %.2f s", noticed, back)
+            assert noticed <= NOTICED_S
+            assert back <= BACK_S
+            await desk.is_in("talking")
+            began = time.monotonic()
+            for pid in processes_of(tmp_path, OPERATOR_HZ):
+                os.kill(pid, signal.SIGKILL)
+            noticed = await comfort_after(citizen, began)
+            log.info("recall, killed: comfort after %.2f s", noticed)
+            assert noticed <= NOTICED_S
+            citizen.hang_up()
+        (owed,) = await asyncio.to_thread(
+            eventually,
+            lambda: [one for one in product.recalls_of(number) if one.state == "done"],
+            10,
+            "the call is no longer owed",
+        )
+        assert owed.tries == 1
         await asyncio.to_thread(product.put_in_order)
 
     played(scene)
