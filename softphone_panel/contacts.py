@@ -116,7 +116,7 @@ def _waiting(session: Session) -> dict[str, int]:
     """How many wait in the reader's hotlines without a phone ringing for them: every level, the most urgent first."""
     found = waiting.by_hotline(session)
     served = [counts for hotline, counts in found.items() if current_user.serves(hotline)]
-    return {a.value: sum(counts.get(a.value, 0) for counts in served) for a in reversed(Acuity)}
+    return {a.value: sum(counts.get(a.value, 0) for counts in served) for a in Acuity}
 
 
 def _refusal(session: Session, last: int) -> str:

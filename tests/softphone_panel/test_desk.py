@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -192,3 +193,19 @@ def test_the_demo_knows_which_callers_somebody_at_a_page_has(who: dict[str, int]
         assert call is not None
         number = call.caller_number
     assert set(demo_data.at_browser_desks()) == {number}
+
+
+def test_who_talks_sees_who_waits_the_most_urgent_first(signed_in: SignedIn, who: dict[str, int]) -> None:
+    with transaction() as session:
+        talking = session.scalars(select(OperatorPresence).where(OperatorPresence.state == "talking")).first()
+        assert talking is not None
+        username = next(name for name, number in who.items() if number == talking.operator_id)
+        held = session.get(Call, talking.call_id)
+        assert held is not None
+        waiting = session.scalars(select(Call).where(Call.direction == "in", Call.id != held.id)).all()
+        for call, acuity in zip(waiting, ("NONMED", "RED", "ORANGE"), strict=False):
+            call.state, call.acuity, call.hotline, call.ended_at = "waiting", acuity, held.hotline, None
+    page = signed_in(username).get("/desk/contacts").text
+    shown = re.findall(r'data-waiting="(\w+)"( hidden)?', page)
+    assert [level for level, _ in shown] == ["RED", "ORANGE", "YELLOW", "GREEN", "NONMED"]
+    assert ("RED", "") in shown
