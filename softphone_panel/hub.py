@@ -213,7 +213,7 @@ class Hub:
             time.sleep(LINE_EVERY_S)
 
     def _tell_line(self) -> None:
-        """Who waits, to those who talk, when it has changed; their pages read it by themselves every minute."""
+        """Who waits, to those who talk, when it has changed; their pages read it by themselves every 15 s too."""
         with self._lock:
             browsers = list(self._browsers)
         if self._count is None or not browsers:

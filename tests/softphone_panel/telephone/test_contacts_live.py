@@ -86,7 +86,7 @@ def test_two_citizens_at_one_desk_are_never_mixed_up(product: Product, tmp_path:
             await second.press("0")
             await asyncio.sleep(1.0)
             assert await s.desk.hears_hz() == 0, "nobody comes who was not asked for"
-            # Pushed: the page reads its contacts by itself only once a minute.
+            # Pushed: the page reads its contacts by itself only every 15 s.
             await expect(page.locator("#contact-take-next")).to_be_visible(timeout=8_000)
             await press("Alt+KeyM")
             await second.until_hears(OPERATOR_HZ, within_s=15)
