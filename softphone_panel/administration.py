@@ -14,8 +14,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from hotline import documents
+from hotline import categories, documents
 from hotline.approvals import Approval
+from hotline.categories import Category, CategoryFaults
 from hotline.database import reading, transaction
 from hotline.document_kinds import HOLIDAYS, HOTLINE, HOURS, KINDS, in_force
 from hotline.documents import Content, Follower, House, Kind, Refused, Version
@@ -238,6 +239,7 @@ def _page(
         if kind is STATION
         else _choices(session, house, content),
         weekdays=shown.WEEKDAYS,
+        stages=shown.STAGES,
         zipped=lambda plans: zip(*plans.values(), strict=True),
         holiday_years=[year for year in MOVING if year >= now().astimezone(VIETNAM).year],
         action=lambda name: (
@@ -302,8 +304,19 @@ def _choices(session: Session, house: House, content: Content) -> Mapping[str, S
             for name in protocols
         ],
         "dial_roles": [(role, say(word)) for role, word in roles.items()],
+        "category": [
+            ("*", say("Tất cả")),
+            *((key, one.word(language())) for key, one in _categories().items()),
+        ],
         "hotline": [("", say("Tất cả")), *((h.key, h.name) for h in desk.province().hotlines)],
     }
+
+
+def _categories() -> Mapping[str, Category]:
+    try:
+        return categories.beside(settings().installation)
+    except CategoryFaults:
+        return {}
 
 
 def _met(session: Session, kind: Kind, key: str, house: House, would: House) -> dict[str, Any]:

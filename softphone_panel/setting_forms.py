@@ -17,6 +17,7 @@ from hotline.directory import LANGUAGES as STATION_LANGUAGES
 from hotline.documents import Content
 from hotline.field_names import FIELD_NAMES, STATION_FIELDS, FieldName
 from hotline.installation import Hotline, Installation
+from hotline.sla import STAGES
 from softphone_panel.shown import ROLES, WEEKDAYS
 
 Typed = MultiDict[str, str]
@@ -44,6 +45,7 @@ class Field:
 BLANK_ROWS = 2
 HOURS_ROW = ("days", "from", "to")
 DUTY_ROW = ("who", "number", "days", "from", "to")
+BUDGET_STAGES = tuple(stage.value for stage in STAGES)
 HOLIDAY_ROW = ("date", "until", "name", "hotline", "from", "to")
 
 FORMS: Mapping[str, tuple[Field, ...]] = {
@@ -64,6 +66,13 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
         Field("retired", "yes", default=False),
     ),
     "hours": (Field("hours", "hours", ()),),
+    "sla": (
+        Field("budgets", "budgets", ()),
+        Field("levels", "pairs", ()),
+        Field("warn_percent", "number", 80, 10, 99),
+        Field("repeat_min", "number", 1440, 5, 86_400),
+        Field("hours", "hours", ()),
+    ),
     "holidays": (Field("holidays", "holidays", ()),),
     "rules": (
         Field("name", "text", required=True),
@@ -90,7 +99,11 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
     ),
 }
 """Kind of document → its fields, those changed most often first."""
-PAIRS: Mapping[str, tuple[str, str]] = {"chain": ("name", "number"), "areas": ("keys", "unit")}
+PAIRS: Mapping[str, tuple[str, str]] = {
+    "levels": ("after", "to"),
+    "chain": ("name", "number"),
+    "areas": ("keys", "unit"),
+}
 """Lines "left = right" → the names of the two in the document."""
 
 
@@ -130,6 +143,16 @@ def _holidays(one: Field, value: Any) -> str:
     return "\n".join(_holiday(row) for row in value)
 
 
+def _budgets(one: Field, value: Any) -> str:
+    return "\n".join(_budget(row) for row in value)
+
+
+def _budget(row: Mapping[str, Any]) -> str:
+    whose = f"{row.get('category', '*')} {row.get('acuity', '*')}"
+    steps = " ".join(f"{stage}={row[stage]}" for stage in BUDGET_STAGES if row.get(stage))
+    return f"{whose}: {steps}{' (giờ làm việc)' if row.get('in_hours') else ''}"
+
+
 def _holiday(row: Mapping[str, Any]) -> str:
     days = _day(row.get("date", "")) + (f" – {_day(row['until'])}" if row.get("until") else "")
     only = f" ({row['hotline']})" if row.get("hotline") else ""
@@ -159,6 +182,7 @@ _SHOWN: Mapping[str, Callable[[Field, Any], str]] = {
     "units": _lines,
     "order": _lines,
     "duty": _duty,
+    "budgets": _budgets,
 }
 
 
@@ -263,6 +287,19 @@ def _clock(text: str | None) -> str:
     return f"{int(found[1]):02d}:{found[2] or '00'}" if found else (text or "").strip()
 
 
+def _typed_budgets(one: Field, typed: Typed) -> Any:
+    found = []
+    for n in _row_numbers(typed, "category"):
+        minutes = {stage: (typed.get(f"{stage}-{n}") or "").strip() for stage in BUDGET_STAGES}
+        if not any(minutes.values()) or typed.get(f"drop-{n}") is not None:
+            continue
+        row: dict[str, Any] = {name: typed.get(f"{name}-{n}") or "*" for name in ("category", "acuity")}
+        row["in_hours"] = typed.get(f"in_hours-{n}") == "yes"
+        row |= {s: int(m) if m.isdecimal() and len(m) < 8 else m for s, m in minutes.items() if m}
+        found.append(row)
+    return found
+
+
 ROWS_AT_MOST = 200
 
 
@@ -284,6 +321,7 @@ _TYPED: Mapping[str, Callable[[Field, Typed], Any]] = {
     "duty": typed_duty,
     "order": _typed_order,
     "units": _typed_units,
+    "budgets": _typed_budgets,
 }
 
 

@@ -54,7 +54,7 @@ def test_only_administrators_change_settings_and_supervisors_read_them(signed_in
 def test_every_document_has_its_page_and_no_other_has(signed_in: SignedIn) -> None:
     client = signed_in("quantri")
     page = client.get("/settings").text
-    for path in ("hotline/binhphuoc", "hours/binhduong", "rules", "holidays"):
+    for path in ("hotline/binhphuoc", "hours/binhduong", "sla/binhduong", "rules", "holidays"):
         assert f'href="/settings/{path}"' in page
         assert client.get(f"/settings/{path}").status_code == 200
     for path in ("hotline/nowhere", "hotline", "rules/x", "trunks"):
@@ -254,3 +254,33 @@ def test_a_form_that_no_page_of_ours_made_changes_nothing(signed_in: SignedIn, s
     client = signed_in("quantri")
     answer = client.post("/settings/rules", data={"seen": seen, **form_of(RULES, "", ring_s="30")})
     assert answer.status_code == 409
+
+
+def test_deadlines_are_typed_row_by_row_published_and_hold(app: Flask, signed_in: SignedIn) -> None:
+    client, path = signed_in("quantri"), "/settings/sla/binhphuoc"
+    page = client.get(path).text
+    assert 'name="accept-0" value="15"' in page and "0 = supervisor" in page
+    steps = {"accept": "10", "assign": "20", "done": "100", "told": "120", "close": "600"}
+    typed = {f"{stage}-0": minutes for stage, minutes in steps.items()}
+    typed |= {
+        "category-0": "*",
+        "acuity-0": "*",
+        "levels": "0 = supervisor\n30 = above",
+        "warn_percent": "70",
+    }
+    typed |= {"repeat_min": "600", "from-0": "07:00", "to-0": "17:00", "days-0": "1"}
+    wrong = {**typed, "told-0": "90", "levels": "0 ="}
+    status, page = post(client, path, **wrong)
+    assert status == 303 and "mỗi bước phải có hạn" in page and "cần người nhận" in page
+    status, page = post(client, path, **typed)
+    assert status == 303
+    assert post(client, path, "/publish")[0] == 303
+    with reading() as session:
+        rules = in_force(documents.house(session, settings().installation)).hotline("binhphuoc").sla
+    assert [(b.category, dict(b.minutes)) for b in rules.budgets] == [
+        ("*", {k: int(v) for k, v in steps.items()})
+    ]
+    assert ([(level.after_min, level.to) for level in rules.levels], rules.warn_percent) == (
+        [(0, "supervisor"), (30, "above")], 70,
+    )  # fmt: skip
+    assert post(client, path, "/undo", number="0")[0] == 303
