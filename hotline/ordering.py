@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select
@@ -15,6 +15,7 @@ from hotline.facts import apply
 from hotline.operators import Role
 from hotline.orders import (
     APPROVED_WITHIN,
+    AUTHORITY,
     LIVE,
     WORKING,
     Actor,
@@ -61,6 +62,8 @@ class By:
     role: str = ""
     agency: str = ""
     """Key of the agency whose account it is."""
+    authority: Mapping[str, frozenset[str]] = field(default_factory=lambda: AUTHORITY, hash=False, repr=False)
+    """Role → levels whose teams it sends on its own word: `Installation.authority`, which campaigns change."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,7 @@ def issue(
     unit_code = wanted.unit_code or ticket.unit_code
     _check_unit(session, unit_code, at)
     agencies = _agencies(organisation, ticket.hotline, wanted.teams, at)
-    beyond = needs_approval(by.role, frozenset(one.level for one in agencies))
+    beyond = needs_approval(by.role, frozenset(one.level for one in agencies), by.authority)
     asks = beyond or wanted.ask
     reason = (
         _text(wanted.reason, "reason", "Lý do xin duyệt", "Why it needs approval", REASON) if asks else ""
@@ -265,7 +268,7 @@ def give(
             f"{agency.name} has this order already: choose another team.",
             "team",
         )
-    if needs_approval(by.role, frozenset({agency.level})) and not order.approved_by:
+    if needs_approval(by.role, frozenset({agency.level}), by.authority) and not order.approved_by:
         raise OrderRefused(
             f"{agency.name} vượt thẩm quyền của bạn: hãy ra lệnh mới và xin Ban Chỉ đạo duyệt.",
             f"{agency.name} is beyond your authority: issue a new order and ask the committee.",

@@ -181,9 +181,14 @@ AUTHORITY: Mapping[str, frozenset[str]] = {
 """Whose teams somebody may send on their own word; for all others the committee is asked."""
 
 
-def needs_approval(role: str, levels: frozenset[str]) -> bool:
-    """Whether an order to teams of these levels goes beyond what that role may order itself."""
-    return not levels <= AUTHORITY.get(role, frozenset())
+def needs_approval(
+    role: str, levels: frozenset[str], authority: Mapping[str, frozenset[str]] = AUTHORITY
+) -> bool:
+    """Whether an order to teams of these levels goes beyond what that role may order itself.
+
+    `authority` is what a campaign says of some roles (`Installation.authority`); of all others the table holds.
+    """
+    return not levels <= authority.get(role, AUTHORITY.get(role, frozenset()))
 
 
 ANSWER_WITHIN: Mapping[Acuity, timedelta] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import itertools
 import json
 import logging
 import math
@@ -13,6 +14,7 @@ import urllib.request
 import wave
 from array import array
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -20,10 +22,11 @@ from aiohttp import ClientSession, CookieJar, FormData
 from sqlalchemy import func
 
 from front_door import demo_data, supervision
-from hotline import documents
+from hotline import campaigns, documents
 from hotline.calls import Call
 from hotline.database import reading, transaction
-from hotline.document_kinds import HOTLINE
+from hotline.document_kinds import CAMPAIGN, HOTLINE
+from hotline.events import now
 from hotline.installation import read as read_installation
 from hotline.recordings import Recording
 from hotline.tickets import Ticket
@@ -211,6 +214,61 @@ def test_a_number_published_on_the_page_is_answered_by_its_hotline_and_undone_it
     assert {name: on.pid(name) for name in running} == running
 
 
+def _asked_by(on: Product, caller: str) -> str:
+    """Which protocol asks somebody who presses 1 at its first question."""
+
+    async def call() -> None:
+        plan = on.plan()
+        trunk = plan.trunks[0]
+        async with Carrier(plan.product, trunk.host, trunk.port) as carrier:
+            leg = await Citizen(carrier, caller).call("02711022")
+            await leg.until_sound(5)
+            await leg.press("1")
+            await asyncio.sleep(1.0)
+            leg.hang_up()
+            await leg.until_ended(3)
+
+    asyncio.run(call())
+    asked = (Ticket.caller_number == "+84" + caller[1:], func.length(Ticket.protocol_id) > 0)
+    return str(eventually(lambda: on.rows(Ticket, *asked), 10.0, "a triaged ticket")[0].protocol_id)
+
+
+def test_the_next_call_follows_a_campaigns_switch_and_its_planned_end(on: Product) -> None:
+    """Another protocol and another ring time with no process restarted; the worker takes it off at its end."""
+    path, by = on.given.installation, "quantri"
+    running = {name: on.pid(name) for name in ("asterisk", "calls", "agi", "panel", "worker")}
+    demo_data.approve(on.given)
+    eventually(
+        lambda: _asked_by(on, f"09120004{next(_TRIES):02}") == "vn1022-covid-ivr",
+        30.0,
+        "the approved protocol",
+    )
+
+    began = time.monotonic()
+    with transaction() as session:
+        house = documents.house(session, path)
+        seen = documents.seen(session, CAMPAIGN, "")
+        plan = campaigns.plan(
+            session, house, "disaster", None, now() + timedelta(seconds=25), by=by, note="bão", at=now()
+        )
+        made = campaigns.switch(session, house, "disaster", by=by, seen=seen, note="bão", plan=plan)
+    _until_followed(on, made.publication or 0)
+    followed_s = time.monotonic() - began
+    time.sleep(2.0)  # the machine looks at what is published once a second
+    assert _asked_by(on, "0912000481") == "vn1022-emergency-only"
+
+    def is_over() -> bool:
+        with reading() as session:
+            return campaigns.active(documents.house(session, path)) == ""
+
+    eventually(is_over, 60.0, "the campaign's planned end")
+    time.sleep(2.0)
+    assert _asked_by(on, "0912000482") == "vn1022-covid-ivr"
+    log.info("campaign: in Asterisk after %.1f s", followed_s)
+    assert {name: on.pid(name) for name in running} == running
+
+
+_TRIES = itertools.count(10)
 RECORDED_HZ = 1000
 RECORDED_S = 4.0
 

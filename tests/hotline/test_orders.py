@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 from pathlib import Path
@@ -16,6 +17,7 @@ from sqlalchemy import Engine, select
 from hotline import agencies, order_tries, ordering
 from hotline.acuity import Acuity
 from hotline.database import make_engine, migrate, reading, transaction
+from hotline.installation import read as read_installation
 from hotline.ledger import LedgerEntry, verify
 from hotline.ordering import By, OrderRefused
 from hotline.orders import (
@@ -37,6 +39,7 @@ from hotline.orders import (
     follows,
 )
 from hotline.record import apply
+from hotline.settings import PROJECT
 from hotline.tickets import TicketEntry
 from hotline.transfers import Refusal
 from tests.hotline.order_scene import DISTRICT_LEADER, OPERATOR, PROVINCE_LEADER, SUPERVISOR, Scene
@@ -283,6 +286,12 @@ def test_an_order_beyond_ones_authority_waits_for_a_second_person(scene: Scene) 
 
 def test_what_is_within_ones_authority_is_sent_at_once(scene: Scene) -> None:
     assert scene.states(scene.issue("huyen", by=SUPERVISOR)) == {"huyen": "sent"}
+
+
+def test_a_campaign_lets_an_operator_order_what_else_the_committee_is_asked_for(scene: Scene) -> None:
+    epidemic = read_installation(PROJECT / "installation" / "demo.toml").profiles[0]
+    authority = {role: frozenset(levels) for role, levels in epidemic.rules["authority"].items()}
+    assert scene.states(scene.issue("huyen", by=replace(OPERATOR, authority=authority))) == {"huyen": "sent"}
 
 
 def test_an_unanswered_approval_climbs_and_then_the_lower_committee_is_told(scene: Scene) -> None:
