@@ -34,6 +34,7 @@ ROUTES: Mapping[str, Who] = {
     "signing.password": EVERYBODY,
     "signing.choose_language": Open.ANYONE,
     "trust.guide": Open.ANYONE,
+    "status.page": Open.ANYONE,
     "trust.authority": Open.ANYONE,
     "health.live": Open.ANYONE,
     "health.ready": Open.ANYONE,

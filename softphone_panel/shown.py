@@ -146,6 +146,15 @@ STAGES: Mapping[str, str] = {
     "told": "Báo người dân",
     "close": "Đóng phiếu",
 }
+STANDINGS: Mapping[str, str] = {
+    "accept": "Đã tiếp nhận, đang chờ người xử lý.",
+    "assign": "Đang giao cho nơi có trách nhiệm.",
+    "on_site": "Đã giao, đang đến nơi.",
+    "done": "Đang được xử lý.",
+    "told": "Đã xử lý xong, đang báo kết quả.",
+    "close": "Đã xử lý xong và đã báo kết quả.",
+}
+"""What a citizen reads of a ticket that waits for this stage."""
 RESULTS: Mapping[str, str] = {
     "solved": "Đã giải quyết xong",
     "answered": "Cơ quan đã trả lời",

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from hotline import clocks, sla
+from hotline import clocks, references, sla
 from hotline.agencies import AgencyRow
 from hotline.calls import Call
 from hotline.clocks import TicketClock
@@ -22,6 +22,7 @@ from hotline.facts import apply
 from hotline.operators import Operator
 from hotline.recalls import FOLLOW_UP, OWED, RESULT, Recall, awake
 from hotline.results import RESULTS
+from hotline.settings import settings
 from hotline.sla import Stage
 from hotline.tickets import Ticket, TicketEntry, TicketState
 from softphone_panel import desk, shown, ticket_changes, ticket_view, tickets
@@ -126,6 +127,9 @@ def values(session: Session, ticket: Ticket) -> dict[str, Any]:
     return {
         "ticket": ticket,
         "running": running,
+        "reference": references.written(
+            ticket_view.label(ticket.hotline, ticket.number), references.code_of(ticket.id, settings().var)
+        ),
         "is_closed": ticket.state == TicketState.CLOSED,
         "steps": steps,
         "left": left,
