@@ -23,6 +23,10 @@ BROWSERS = ("mai", "son")
 """Operators whom nobody simulates: a person who watches signs in as one and answers in the page."""
 STATION, STATION_KEY = "tram", "ttyt-dong-xoai"
 """A health station's account: who signs in as it and goes on duty is rung before the station's simulated telephones."""
+TEAM, LEADER = "doi", "chutich"
+"""A team's account, and somebody of the steering committee."""
+TEAM_UNITS = ("25195", "697", "70")
+"""Whose team it is: the first of these units that has one."""
 FULL_NAMES = {
     ADMINISTRATOR: "Nguyễn Thị Quản Trị",
     SUPERVISOR: "Trần Văn Trưởng Ca",
@@ -34,6 +38,8 @@ FULL_NAMES = {
     "mai": "Ngô Thị Mai",
     "son": "Bùi Hồng Sơn",
     STATION: "Trạm Đồng Xoài",
+    TEAM: "Đội trực",
+    LEADER: "Phan Thị Chủ Tịch",
 }
 SKILLS = {"minh": ["en"]}
 """Callers who press 8 for English ring there first."""
@@ -56,7 +62,7 @@ def lay(given: Settings, desks: int) -> None:
     from hotline.operators import Operator, Role
 
     roles = {ADMINISTRATOR: Role.ADMINISTRATOR, SUPERVISOR: Role.SUPERVISOR, STATION: Role.STATION}
-    roles[SECOND_SUPERVISOR] = Role.SUPERVISOR
+    roles |= {SECOND_SUPERVISOR: Role.SUPERVISOR, TEAM: Role.TEAM, LEADER: Role.LEADER}
     roles |= dict.fromkeys((*OPERATORS[:desks], *BROWSERS), Role.OPERATOR)
     with transaction() as session:
         there = set(session.scalars(select(Operator.username)))
@@ -64,8 +70,20 @@ def lay(given: Settings, desks: int) -> None:
             if name not in there:
                 person = preparation.person(name, password(given), FULL_NAMES[name], role)
                 person.station = STATION_KEY if role is Role.STATION else ""
+                person.agency = _team(session) if role is Role.TEAM else ""
                 person.skills = SKILLS.get(name, [])
                 session.add(person)
+
+
+def _team(session: Any) -> str:
+    """Key of a commune's team that stands today."""
+    from hotline.agencies import organisation
+    from hotline.units import VIETNAM
+
+    today = datetime.now(VIETNAM).date()
+    teams = [a for a in organisation(session).agencies.values() if a.kind == "team" and a.stands(today)]
+    near = sorted(teams, key=lambda a: TEAM_UNITS.index(a.unit) if a.unit in TEAM_UNITS else len(TEAM_UNITS))
+    return near[0].key if near else ""
 
 
 def approve(given: Settings) -> None:
@@ -100,13 +118,13 @@ def plan(given: Settings, desks: int) -> Plan:
             Desk(phone.name, secret(given.var, f"phone:{phone.name}"))
             for phone in installation.phones[:desks]
         ),
-        duty_numbers=tuple(sorted(_duty_numbers(installation))),
+        duty_numbers=tuple(sorted(_duty_numbers(installation) - _team_numbers())),
+        team_numbers=tuple(sorted(_team_numbers())),
     )
 
 
 def _duty_numbers(installation: Any) -> set[str]:
-    """The hotlines' own chains, and the numbers and people on duty of every known station, agency and team."""
-    from hotline.agencies import organisation
+    """The hotlines' own chains, and the numbers and people on duty of every known station."""
     from hotline.database import reading
     from hotline.stations import directory
 
@@ -114,9 +132,17 @@ def _duty_numbers(installation: Any) -> set[str]:
     with reading() as session:
         for station in directory(session):
             found |= {*station.numbers, *(shift.number for shift in station.shifts)}
-        for agency in organisation(session).agencies.values():
-            found |= {*agency.numbers, *(shift.number for shift in agency.shifts)}
     return found
+
+
+def _team_numbers() -> set[str]:
+    """The numbers and people on duty of every known agency, command centre and team."""
+    from hotline.agencies import organisation
+    from hotline.database import reading
+
+    with reading() as session:
+        known = organisation(session).agencies.values()
+        return {n for one in known for n in (*one.numbers, *(shift.number for shift in one.shifts))}
 
 
 def _numbers(installation: Any, trunk: Any) -> tuple[str, ...]:
@@ -160,7 +186,8 @@ def who_signs_in(given: Settings) -> str:
     """Whom a person who watches may sign in as."""
     desks = f"{' or '.join(BROWSERS)} (operators, the telephone is in the page)"
     desks += f", {' or '.join(OPERATORS[:2])} (operators whose desk phones are simulated: their calls come by themselves)"
-    people = f"{desks}, {SUPERVISOR} or {SECOND_SUPERVISOR} (supervisors), {STATION} (a health station), {ADMINISTRATOR} (administrator)"
+    people = f"{desks}, {SUPERVISOR} or {SECOND_SUPERVISOR} (supervisors), {STATION} (a health station)"
+    people += f", {TEAM} (a team), {LEADER} (a leader who approves orders), {ADMINISTRATOR} (administrator)"
     return f"  Sign in as           {people}; password {password(given)}"
 
 

@@ -26,6 +26,9 @@ STATIONS = frozenset({Role.STATION})
 SUPERVISORS = frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR})
 ADMINISTRATORS = frozenset({Role.ADMINISTRATOR})
 LEADERS = frozenset({Role.LEADER})
+TEAMS = frozenset({Role.TEAM})
+COMMAND = STAFF | {Role.LEADER}
+"""Who sees orders; what somebody may order or approve is judged order by order (hotline.ordering)."""
 
 ROUTES: Mapping[str, Who] = {
     "static": Open.ANYONE,
@@ -71,6 +74,27 @@ ROUTES: Mapping[str, Who] = {
     "station_desk.page": STATIONS,
     "station_desk.offers": STATIONS,
     "station_desk.answer": STATIONS,
+    "team_desk.page": TEAMS,
+    "team_desk.report": TEAMS,
+    "team_desk.link": Open.ANYONE,
+    "team_desk.link_report": Open.ANYONE,
+    **{
+        f"team_orders.{name}": COMMAND
+        for name in (
+            "index",
+            "listed",
+            "one",
+            "parts",
+            "decide",
+            "recall",
+            "give",
+            "ended",
+            "photo",
+            "new",
+            "teams",
+            "issue",
+        )
+    },
     "tickets.index": STAFF,
     "tickets.one": STAFF,
     "tickets.timeline": STAFF,

@@ -7,6 +7,8 @@ from hotline import deadlines
 from hotline import events as e
 from hotline.acuity import Acuity
 from hotline.book import Book
+from hotline.bus import LIVE as LIVE_STREAM
+from hotline.bus import announce
 from hotline.orders import (
     AGAIN_AFTER,
     ANSWER_WITHIN,
@@ -29,8 +31,17 @@ from hotline.rows import Row
 
 ANSWER, APPROVAL, DUE = "order_answer", "order_approval", "order_due"
 """Kinds of deadlines: about an assignment, an approval, an order."""
+OVER = frozenset(set(AssignmentState) - LIVE - {AssignmentState.UNANSWERED})
 SAID = 500
 """Characters of a note."""
+
+
+ALARMS_CHANGED = "recall_alarms_changed"
+"""As hotline.recall_alarms has it: every page looks again at what alarms."""
+
+
+def _alarms(book: Book) -> None:
+    announce(book.session, LIVE_STREAM, {"event": ALARMS_CHANGED, "call_id": "", "operator_id": None})
 
 
 def order_issued(book: Book, event: e.OrderIssued) -> Row:
@@ -92,6 +103,7 @@ def order_changed(book: Book, event: e.OrderChanged) -> Row | None:
     order = book.rows.get(Order, event.order_id)
     if order is None:
         return None
+    _alarms(book)
     if event.overdue:
         order.overdue = True
         return order
@@ -127,6 +139,7 @@ def approval_decided(book: Book, event: e.ApprovalDecided) -> Row | None:
         approval.state, approval.decided_by, approval.decided_at = event.state, event.by, event.at
         approval.said = event.reason[:200]
         deadlines.clear(book.session, APPROVAL, event.approval_id)
+        _alarms(book)
     return book.rows.get(Order, event.order_id)
 
 
@@ -143,7 +156,10 @@ def assignment_moved(book: Book, event: e.AssignmentMoved) -> Row | None:
     order = book.rows.get(Order, event.order_id)
     if one is None:
         return order
+    if one.state in OVER:
+        return order  # said while the database was away, and meanwhile it was over
     one.state, one.changed_at = event.state, event.at
+    _alarms(book)
     if event.note:
         one.note = event.note[:SAID]
     if event.state == AssignmentState.ACCEPTED and one.accepted_at is None:

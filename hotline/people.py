@@ -14,7 +14,18 @@ from hotline.database import Base, Moment
 from hotline.events import now
 from hotline.operators import Operator, OperatorPresence, Role
 
-FIELDS = ("full_name", "role", "station", "language", "hotlines", "skills", "phone", "second_phone", "active")
+FIELDS = (
+    "full_name",
+    "role",
+    "station",
+    "agency",
+    "language",
+    "hotlines",
+    "skills",
+    "phone",
+    "second_phone",
+    "active",
+)
 """What an entry may change, and an undoing put back."""
 CHANGED, ADDED, RESET, OWN, ENDED = "changed", "added", "password_reset", "own_password", "sessions_ended"
 """Kinds of entry; only changed ones can be undone."""

@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     """Panel, live stream and the browsers' telephones by https."""
     plain_port: int = 8020
     """The same without TLS, for browsers on this machine only."""
+    public_url: str = ""
+    """Where telephones outside reach the front, for links in messages; empty: https, this machine and front_port."""
     certificate: Path | None = None
     """PEM file of the front's own certificate with its chain; empty: a local authority made at the first run signs one."""
     certificate_key: Path | None = None
@@ -66,6 +68,12 @@ class Settings(BaseSettings):
     @property
     def redis(self) -> str:
         return self.redis_url or f"unix://{self.var / 'run' / 'redis.sock'}"
+
+    @property
+    def outside(self) -> str:
+        """The beginning of links in messages."""
+        host = "127.0.0.1" if self.front_host in ("0.0.0.0", "::") else self.front_host  # noqa: S104 - compared with
+        return self.public_url.rstrip("/") or f"https://{host}:{self.front_port}"
 
     @property
     def prompts(self) -> Path:

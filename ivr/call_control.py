@@ -37,6 +37,7 @@ from ivr.caller import Caller
 from ivr.desk import Desks
 from ivr.desk_commands import DeskCommands
 from ivr.floor import Floor, Visit
+from ivr.order_dialler import OrderDialler
 from ivr.queue_members import Manager, QueueMembers
 from ivr.recall_dialler import RecallDialler
 from ivr.reconcile import end_vanished, is_caller, open_calls, reconcile
@@ -336,6 +337,7 @@ async def run(given: Settings) -> None:
             control.read_directory_for_ever(),
             commands.run(),
             recalls.run(),
+            OrderDialler(floor).run(),
             manager.run(),
             members.run(),
             strangers.run(),

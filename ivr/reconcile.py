@@ -139,6 +139,8 @@ async def reconcile(
                 await _take_over(floor, channel, channels, bridges, known.get(channel.id), None)
             else:
                 await floor.quietly(floor.ari.hang_up(channel.id))
+        elif channel.app_data.startswith(f"{floor.ari.app},order,") and channel.id not in floor.visits:
+            await floor.quietly(floor.ari.hang_up(channel.id))  # a team's: the number is rung again
     await _clear_leftovers(floor, channels, bridges)
     settle_desks(floor)
     for call in known.values():

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
+from hotline import pictures
 from hotline.access import ROUTES, Open, may
 from hotline.acuity import Acuity
 from hotline.in_force import InForce
@@ -51,6 +52,8 @@ from softphone_panel import (
     station_desk,
     stations,
     status,
+    team_desk,
+    team_orders,
     ticket_clock,
     tickets,
     trust,
@@ -104,6 +107,9 @@ def create() -> Flask:
     )
     app.before_request(_a_recording_may_be_large)  # before anything looks into the form
     csrf.init_app(app)
+    csrf.exempt(
+        "softphone_panel.team_desk.link_report"
+    )  # the link's token is the secret, and no session is used
     limiter.init_app(app)
     for one in threading.enumerate():
         if isinstance(one, threading.Timer):
@@ -116,6 +122,8 @@ def create() -> Flask:
         my_desk,
         handing_over,
         station_desk,
+        team_desk,
+        team_orders,
         wrapping_up,
         call_tasks,
         phone,
@@ -157,6 +165,8 @@ def create() -> Flask:
 def _a_recording_may_be_large() -> None:
     if request.endpoint == "prompts.send":
         request.max_content_length = prompts.LARGEST_FORM_BYTES
+    elif request.endpoint in team_desk.LARGER_FORMS:
+        request.max_content_length = pictures.LARGEST_BYTES + LARGEST_FORM_BYTES
 
 
 def _limits_storage(url: str) -> str:
@@ -246,7 +256,9 @@ def _headers(answer: Response) -> Response:
     answer.headers["X-Frame-Options"] = "DENY"
     answer.headers["Referrer-Policy"] = "same-origin"
     answer.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    answer.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(self)"
+    # A team may tell where it is, by its own click.
+    place = "(self)" if request.blueprint == team_desk.room.name else "()"
+    answer.headers["Permissions-Policy"] = f"camera=(), geolocation={place}, microphone=(self)"
     if request.endpoint != "static":
         answer.headers.setdefault("Cache-Control", "no-store")
     return answer

@@ -49,7 +49,12 @@ def first() -> AnyResponse:
     return redirect(home(), 303)
 
 
-HOMES = {Role.STATION: "station_desk.page", Role.OPERATOR: "my_desk.page"}
+HOMES = {
+    Role.STATION: "station_desk.page",
+    Role.OPERATOR: "my_desk.page",
+    Role.TEAM: "team_desk.page",
+    Role.LEADER: "team_orders.index",
+}
 """Where somebody works all night; the others look at the floor."""
 
 

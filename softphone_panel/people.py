@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from hotline import people as changes
+from hotline.agencies import AgencyRow
 from hotline.database import reading, transaction
 from hotline.operators import Operator, OperatorPresence, Role
 from hotline.people import NotAllowed, PersonEntry
@@ -219,6 +220,7 @@ def _words() -> dict[str, Any]:
         "entry_word": lambda kind: shown.word(shown.PERSON_ENTRIES, kind),
         "said": _said,
         "stations": _stations(),
+        "agencies": _agencies(),
         "presence_word": lambda key: shown.word(shown.PRESENCES, key),
         "presence_mark": shown.PRESENCE_MARKS.get,
         "browser": desk.BROWSER,
@@ -229,6 +231,8 @@ def _said(name: str, value: Any) -> str:
     """A field's value in words."""
     if name == "role":
         return shown.word(shown.ROLES, value)
+    if name == "agency":
+        return _agencies().get(value, value) or say("không có")
     if name == "station":
         return _stations().get(value, value) or say("không có")
     if name == "active":
@@ -255,6 +259,30 @@ def _stations() -> dict[str, str]:
     return found
 
 
+def _agencies() -> dict[str, str]:
+    """Key → name of every team and command centre, read once a request."""
+    if "people_agencies" not in g:
+        with reading() as session:
+            rows = session.scalars(
+                select(AgencyRow)
+                .where(AgencyRow.kind.in_(("team", "centre")), ~AgencyRow.removed)
+                .order_by(AgencyRow.hotline, AgencyRow.place)
+            )
+            g.people_agencies = {row.key: row.name for row in rows}
+    found: dict[str, str] = g.people_agencies
+    return found
+
+
+def _agency() -> str:
+    """Whose account it is: a team's always, a leader's where they belong to one centre."""
+    role, key = request.form.get("role"), request.form.get("agency", "")
+    if role not in (Role.TEAM, Role.LEADER):
+        return ""
+    if key not in _agencies() and (key or role == Role.TEAM):
+        raise InputFault("agency", say("Ô “Đội, trung tâm”: hãy chọn đơn vị mà tài khoản này thuộc về."))
+    return key
+
+
 def _station() -> str:
     """Whose account it is; empty for everybody who works at the hotline itself."""
     if request.form.get("role") != Role.STATION:
@@ -275,7 +303,7 @@ def _text_of(row: Operator) -> str:
         row.username,
         *(
             _said(name, getattr(row, name))
-            for name in ("role", "station", "hotlines", "skills")
+            for name in ("role", "station", "agency", "hotlines", "skills")
             if getattr(row, name)
         ),
     ]
@@ -301,7 +329,7 @@ def _typed() -> dict[str, Any]:
     return {
         **{
             name: form.get(name, "")
-            for name in ("full_name", "role", "station", "language", "phone", "second_phone")
+            for name in ("full_name", "role", "station", "agency", "language", "phone", "second_phone")
         },
         **{name: form.getlist(name) for name in ("hotlines", "skills")},
         "active": form.get("active") == "1",
@@ -323,6 +351,7 @@ def _wanted(session: Session, row: Operator | None = None) -> dict[str, Any]:
         "full_name": _full_name(),
         "role": _role(),
         "station": _station(),
+        "agency": _agency(),
         "language": form["language"] if form.get("language") in LANGUAGES else "vi",
         "hotlines": sorted(set(form.getlist("hotlines")) & hotlines),
         "skills": sorted(set(form.getlist("skills")) & set(SKILLS)),

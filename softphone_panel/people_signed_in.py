@@ -36,6 +36,8 @@ class SignedIn(UserMixin):  # type: ignore[misc] # Flask-Login carries no types
     phone: str = ""
     """The desk phone they usually sit at, and the one beside it."""
     second_phone: str = ""
+    agency: str = ""
+    """Key of the team or the command centre that the account belongs to."""
     must_change_password: bool = False
     """Until they have, they see no other page."""
 
@@ -68,6 +70,7 @@ def of(row: Operator) -> SignedIn:
         row.station if row.role == Role.STATION else "",
         row.phone,
         row.second_phone,
+        row.agency if row.role in (Role.TEAM, Role.LEADER) else "",
         row.must_change_password,
     )
 

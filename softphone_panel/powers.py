@@ -17,6 +17,8 @@ STAFF_ROOMS = "staff"
 POWERS: Mapping[str, str] = {
     STAFF_ROOMS: "trang của tổng đài: bàn làm việc, phiếu, gọi lại, ghi âm",
     "station_desk": "trang của trạm: nhận người dân được chuyển đến",
+    "team_orders": "lệnh: ra lệnh trong thẩm quyền, theo dõi, thu hồi, giao lại",
+    "team_desk": "trang của đội: nhận và báo các lệnh của đội",
     "tickets.viewers": "xem ai đã mở phiếu",
     "listening.listeners": "xem ai đã nghe ghi âm",
     "recalls.command": "gọi lại ngay và hủy gọi lại",

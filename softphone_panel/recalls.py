@@ -82,7 +82,10 @@ def alarms() -> Response:
 
 def alarm_values(session: Session) -> dict[str, Any]:
     found = [a for a in recall_alarms.active(session, now()) if current_user.serves(a.hotline)]
+    from softphone_panel import team_orders  # which needs the ticket's words
+
     return {
+        **team_orders.alarm_values(session),
         "recall_alarms": found,
         "alarm_label": lambda alarm: ticket_view.label(alarm.hotline, alarm.ticket_number),
         "alarm_text": alarm_text,

@@ -10,7 +10,7 @@ from hotline import privacy
 from hotline.numbers import caller
 from hotline.tickets import TicketEntry
 from ivr.script import Kind
-from softphone_panel import scripts, shown
+from softphone_panel import order_words, scripts, shown
 from softphone_panel.words import day_clock, length, say
 
 Body = Mapping[str, Any]
@@ -345,6 +345,49 @@ def _reopened(body: Body, names: Names) -> str:
     return say("Mở lại phiếu, giao lên {whom}.", whom=shown.word(shown.ROLES, key) if kind == "role" else key)
 
 
+def _order_issued(body: Body, names: Names) -> str:
+    teams = ", ".join(body.get("teams") or ())
+    if body.get("state") == "awaiting_approval":
+        return say("Xin duyệt lệnh cho {teams}: {what}", teams=teams, what=body.get("what") or "")
+    return say("Ra lệnh cho {teams}: {what}", teams=teams, what=body.get("what") or "")
+
+
+def _order_changed(body: Body, names: Names) -> str:
+    if body.get("overdue"):
+        return say("Lệnh quá hạn mà chưa xong.")
+    state = shown.word(order_words.ORDER_STATES, str(body.get("state") or ""))
+    reason = body.get("reason") or ""
+    return say("Lệnh: {state}. {reason}", state=state.lower(), reason=reason).strip()
+
+
+def _approval_asked(body: Body, names: Names) -> str:
+    who = body.get("centre_name") or say("Ban Chỉ đạo")
+    return say("Hỏi {who}: {reason}", who=who, reason=body.get("reason") or "")
+
+
+def _approval_decided(body: Body, names: Names) -> str:
+    state = shown.word(order_words.APPROVAL_STATES, str(body.get("state") or "")).lower()
+    return f"{say('Ban Chỉ đạo')}: {state}. {body.get('reason') or ''}".strip()
+
+
+def _assignment_made(body: Body, names: Names) -> str:
+    team = body.get("team_name") or "?"
+    if body.get("why") == "climbed":
+        return say("Không ai nhận: lệnh chuyển lên {team}.", team=team)
+    return say("Giao lệnh cho {team}.", team=team)
+
+
+def _assignment_moved(body: Body, names: Names) -> str:
+    state = shown.word(order_words.ASSIGNMENT_STATES, str(body.get("state") or "")).lower()
+    means = shown.word(order_words.MEANS, str(body.get("means") or ""))
+    note = body.get("note") or ""
+    return f"{body.get('team_name') or '?'}: {state} ({means}). {note}".strip()
+
+
+def _order_tried(body: Body, names: Names) -> str:
+    return f"☎ {body.get('name') or '?'}: {shown.word(order_words.TRY_STATES, str(body.get('state') or ''))}."
+
+
 SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "call_arrived": _arrived,
     "call_triaged": _triaged,
@@ -374,6 +417,13 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "transfer_note_spoken": _note_spoken,
     "station_tried": _station_tried,
     "leg_recording_kept": _leg_recording,
+    "order_issued": _order_issued,
+    "order_changed": _order_changed,
+    "approval_asked": _approval_asked,
+    "approval_decided": _approval_decided,
+    "assignment_made": _assignment_made,
+    "assignment_moved": _assignment_moved,
+    "order_tried": _order_tried,
     "state": _state,
     "disposition": _disposition,
     "ticket_viewed": _viewed,

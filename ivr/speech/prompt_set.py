@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from hotline import in_force, installation, prompt_documents, unit_files
+from hotline import categories, in_force, installation, prompt_documents, unit_files
 from hotline.database import make_engine, reading
 from hotline.events import now
 from hotline.settings import Settings
@@ -21,6 +21,7 @@ from hotline.settings import settings as own_settings
 from hotline.units import VIETNAM
 from ivr import approved
 from ivr.area import areas_of
+from ivr.order_briefing import category_piece
 from ivr.protocol import Protocol, read
 from ivr.protocol_faults import ProtocolFaults
 from ivr.speech import prompts, recorded_voice, voice
@@ -77,6 +78,7 @@ def wanted(given: Settings) -> list[Prompt]:
         **approved.emergency_only().prompts(),
         **system_texts(),
         **unit_texts(*_unit_names(province)),
+        **category_names(given),
     }
     for protocol in _protocols(given, province):
         texts |= {spoken_id(name, spoken): spoken for name, spoken in protocol.prompts().items()}
@@ -187,6 +189,15 @@ def _unit_names(province: installation.Installation) -> tuple[dict[str, str], di
     found = [one for hotline in province.hotlines for one in areas_of(hotline, book, today)]
     plain = {unit.code: unit.name for unit in sorted(book.units.values(), key=lambda unit: unit.valid_from)}
     return {a.unit_code: a.name for a in found}, {a.unit_code: plain[a.unit_code] for a in found}
+
+
+def category_names(given: Settings) -> dict[str, dict[str, str]]:
+    """What an order is about, as a team hears it; nothing while the file cannot be read, which `doctor` says."""
+    try:
+        known = categories.beside(given.installation)
+    except (categories.CategoryFaults, OSError):
+        return {}
+    return {category_piece(key): {"vi": f"{one.vi}.", "en": f"{one.en}."} for key, one in known.items()}
 
 
 def areas(province: installation.Installation, hotline: installation.Hotline) -> list[str]:

@@ -40,6 +40,10 @@ SYSTEM: Final[Mapping[str, tuple[str, ...]]] = {
         "briefing-NONMED", "briefing-medical", "briefing-nonmedical", "briefing-ticket", "briefing-keys",
         "age-baby", "age-child", "age-adult", "age-elder", "age-pregnant", "age-at_risk",
     ),
+    "orders": (
+        "order-who", "order-stranger", "order-from", "order-within", "order-over-hour", "order-at-once", "order-keys",
+        "order-accepted", "order-already", "order-recalled",
+    ),
     "area": ("ask-area", "press", "confirm-area", "confirm-area-keys", "area-noted"),
 }  # fmt: skip
 """Section → the system's own sentences in it."""
@@ -115,6 +119,7 @@ def _names(given: Settings, province: Installation, own: Hotline) -> Iterator[tu
         if protocol is not None:
             parts.append((section, [*_marked(protocol), *prompt_set.language_choices(protocol)]))
     parts += [(section, list(names)) for section, names in SYSTEM.items()]
+    parts += [("orders", list(prompt_set.category_names(given)))]
     parts += [
         (EMERGENCY, [*_marked(approved.emergency_only()), *approved.emergency_only().prompts()]),
         (AREAS, [f"unit-{code}" for code in prompt_set.areas(province, own)]),

@@ -44,6 +44,8 @@ ANNOUNCED_HZ = 1240
 CLOSED_HZ = 1120
 RESULT_HZ = 1120
 """Of no call that meets closed doors."""
+WHO_HZ, NOTED_HZ, OFF_HZ = 1360, 1720, 1840
+"""What a team hears before anything of an order, after its yes, and when somebody else was first."""
 PHONES = ("101", "102", "103", "104")
 OPERATORS = ("lan", "minh", "hoa", "tuan", "nga", "vy")
 SUPERVISOR = "truongca"
@@ -387,20 +389,16 @@ def calls_house(folder: Path, **changes: str) -> Iterator[CallsHouse]:
 
 def _lay_prompts(given: Settings, switch: Switch) -> None:
     write_music(given.prompts)
-    for name in (*system_texts(), "message-RED", "message-YELLOW", "message-long", "unit-688", "unit-689"):
-        hz = {
-            "chain-announcement": ANNOUNCED_HZ,
-            "closed": CLOSED_HZ,
-            "result-intro": RESULT_HZ,
-            "result-supplied": RESULT_HZ,
-        }.get(name, PROMPT_HZ)
-        seconds = {
-            "chain-announcement": 1.5,
-            "closed": 2.0,
-            "result-who": 1.5,
-            "result-supplied": 1.5,
-            "channels-full": 9.0,
-            "message-long": 25.0,
-        }.get(name, 0.5)  # as long as when spoken
+    hz_of = {
+        "chain-announcement": ANNOUNCED_HZ, "closed": CLOSED_HZ, "result-intro": RESULT_HZ, "result-supplied": RESULT_HZ,
+        "order-who": WHO_HZ, "order-accepted": NOTED_HZ, "order-already": OFF_HZ, "order-recalled": OFF_HZ,
+    }  # fmt: skip
+    seconds_of = {
+        "chain-announcement": 1.5, "closed": 2.0, "result-who": 1.5, "result-supplied": 1.5, "channels-full": 9.0,
+        "message-long": 25.0, "order-who": 2.5,
+    }  # fmt: skip # as long as when spoken
+    more = ("message-RED", "message-YELLOW", "message-long", "unit-688", "unit-689", "category-relief")
+    for name in (*system_texts(), *more):
+        hz, seconds = hz_of.get(name, PROMPT_HZ), seconds_of.get(name, 0.5)
         write_pair(given.prompts / "vi" / "all" / name, tone(hz, seconds))
     assert digits(switch.installation.hotlines[0].emergency_number) == "115"

@@ -1,22 +1,30 @@
-"""People the hotline owes a call, with a real Asterisk: who leaves, who asks, who is rung."""
+"""Calls that the hotline makes, with a real Asterisk: to people it owes one, and to teams that are given an order."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from datetime import timedelta
+from itertools import count
+from typing import Any
 
 import pytest
 
-from hotline import database
+from hotline import agencies, database, due_work, ordering
 from hotline.calls import Call
-from hotline.events import RecallDue, now
+from hotline.database import transaction
+from hotline.deadlines import Worker
+from hotline.events import CallArrived, RecallDue, now
+from hotline.ordering import By, Wanted
+from hotline.orders import Actor, Assignment, Happening, Means, OrderTry
+from hotline.organisation import Agency
 from hotline.recordings import relative_path
 from hotline.tickets import Ticket, TicketEntry
-from tests.ivr.calls_house import PROMPT_HZ, RESULT_HZ, CallsHouse, Decided, seat
+from tests.ivr.calls_house import NOTED_HZ, OFF_HZ, PROMPT_HZ, RESULT_HZ, WHO_HZ, CallsHouse, Decided, seat
 from tests.world import Answering, Citizen
 
 pytestmark = [pytest.mark.live]
+_ORDERED = count(1)
 
 
 def test_a_caller_who_leaves_the_line_is_owed_a_call(house: CallsHouse) -> None:
@@ -204,3 +212,126 @@ def test_a_citizen_we_rang_whose_operator_leaves_while_calls_is_dead_is_first_in
             await citizen.until_ended(15)
 
     asyncio.run(scene())
+
+
+# -- orders --
+
+
+def ordered(house: CallsHouse, *numbers: str, above: str = "0913000099") -> str:
+    """A RED order to a team with these numbers, whose district has another; the order's id."""
+    n = next(_ORDERED)
+    with transaction(house.engine) as session:
+        centre = Agency(f"huyen{n}", "binhphuoc", "Huyện", "centre", "district", "688", (above,))
+        team = Agency(f"xa{n}", "binhphuoc", "Đội xã", "team", "commune", "688", numbers, above=centre.key)
+        agencies.write(session, "binhphuoc", (team, centre), ())
+    call_id = f"n1-{int(time.time())}.9{n}"
+    house.record.write(CallArrived(call_id=call_id, hotline="binhphuoc", node="n9", state="ended"))
+    wanted = Wanted(
+        f"t-{call_id}",
+        "Đưa người bệnh đi",
+        "relief",
+        (team.key,),
+        now() + timedelta(minutes=30),
+        acuity="RED",
+    )
+    with transaction(house.engine) as session:
+        organisation = agencies.organisation(session)
+        return ordering.issue(session, wanted, By("lan", "operator"), now(), organisation, ("relief",))
+
+
+def parts(house: CallsHouse, order: str) -> dict[str, Assignment]:
+    rows: list[Assignment] = house.rows(Assignment, Assignment.order_id == order)
+    return {one.team.rstrip("0123456789"): one for one in rows}
+
+
+def tries(house: CallsHouse, order: str) -> list[str]:
+    rows = house.rows(OrderTry, OrderTry.assignment_id.startswith(f"{order}."))
+    return [one.state for one in sorted(rows, key=lambda row: row.rung_at)]
+
+
+def test_a_team_hears_the_order_only_after_its_key_and_the_second_number_accepts(house: CallsHouse) -> None:
+    async def scene() -> None:
+        async with house.carrier() as trunk:
+            first = trunk.route("0913000001", Answering.answers(0.5))
+            second = trunk.route("0913000002", Answering.answers(0.5))
+            order = await asyncio.to_thread(ordered, house, "0913000001", "0913000002")
+            leg = await first.until_talking(10)
+            await leg.until_hears(WHO_HZ, within_s=5)
+            assert "02711022" in leg.caller_name
+            await leg.press("1")  # the key of a yes, before anybody said that it is the team
+            await leg.until_quiet(0.5, 10)
+            assert PROMPT_HZ not in leg.heard(), "something of the order was told to a stranger"
+            await leg.press("5")
+            await leg.until_hears(PROMPT_HZ, within_s=5)
+            heard = await leg.listen(2.0)
+            assert heard[PROMPT_HZ] > 0.9, heard
+            await leg.press("2")
+            await leg.until_ended(8)
+            leg = await second.until_talking(15)
+            await leg.until_hears(WHO_HZ, within_s=5)
+            await leg.press("5")
+            await leg.until_hears(PROMPT_HZ, within_s=5)
+            await leg.press("1")
+            await leg.until_hears(NOTED_HZ, within_s=5, for_s=0.3)
+            await leg.until_ended(8)
+            (part,) = parts(house, order).values()
+            assert (part.state, part.accepted_means) == ("accepted", "telephone")
+            assert tries(house, order) == ["declined", "accepted"]
+            assert len(first.legs) == len(second.legs) == 1
+
+    asyncio.run(scene())
+
+
+def test_when_no_number_accepts_the_level_above_is_rung_and_calls_may_be_killed_meanwhile(
+    house: CallsHouse,
+) -> None:
+    async def scene() -> None:
+        async with house.carrier() as trunk:
+            trunk.route("0913000003", Answering.rejects(486))
+            centre = trunk.route("0913000004", Answering.answers(0.5))
+            order = await asyncio.to_thread(ordered, house, "0913000003", above="0913000004")
+            await asyncio.to_thread(house.until, lambda: tries(house, order) == ["busy"], 10, "busy")
+            worker = Worker(house.engine, due_work.HANDLERS, "n1")
+            await asyncio.to_thread(
+                house.until, lambda: worker.look() and "huyen" in parts(house, order), 10, "it climbs"
+            )
+            assert parts(house, order)["xa"].state == "unanswered"
+            leg = await centre.until_talking(10)
+            await leg.until_hears(WHO_HZ, within_s=5)
+            await leg.press("5")
+            await leg.until_hears(PROMPT_HZ, within_s=5)
+            await asyncio.to_thread(house.kill_calls)
+            await asyncio.to_thread(house.start_calls)
+            await leg.until_ended(10)
+            again = await _next(centre, 2)
+            await again.until_hears(WHO_HZ, within_s=5)
+            await again.press("5")
+            await again.until_hears(PROMPT_HZ, within_s=5)
+            # Somebody of the centre says yes by the message's link in the same moment.
+            part = parts(house, order)["huyen"]
+            await asyncio.to_thread(_accept_by_link, house, part.id)
+            await again.press("1")
+            await again.until_hears(OFF_HZ, within_s=6, for_s=0.3)
+            await again.until_ended(8)
+            part = parts(house, order)["huyen"]
+            assert (part.state, part.accepted_means) == ("accepted", "link")
+            assert tries(house, order) == ["busy", "interrupted", "cancelled"]
+
+    asyncio.run(scene())
+
+
+async def _next(station: Any, count: int) -> Any:
+    """The leg of the so-manieth call, once it is answered."""
+    for _ in range(1500):
+        if len(station.legs) >= count and station.legs[count - 1].is_answered:
+            return station.legs[count - 1]
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"no call number {count}")
+
+
+def _accept_by_link(house: CallsHouse, assignment: str) -> None:
+    with transaction(house.engine) as session:
+        organisation = agencies.organisation(session)
+        ordering.act(
+            session, assignment, Happening.ACCEPT, Actor.TEAM, "link", Means.LINK, now(), organisation
+        )

@@ -10,7 +10,7 @@ from pathlib import Path
 import jinja2
 from jinja2 import nodes
 
-from softphone_panel import application, people, powers, sentences, shown, stations, words
+from softphone_panel import application, order_words, people, powers, sentences, shown, stations, words
 
 ROOM = Path(words.__file__).parent
 
@@ -27,8 +27,8 @@ def in_code() -> Iterator[str]:
                         and not text.value.isascii()
                     ):
                         yield text.value
-    for name, table in vars(shown).items():
-        if name.isupper() and isinstance(table, dict) and name not in ("ACUITY_MARKS", "PRESENCE_MARKS"):
+    for name, table in (*vars(shown).items(), *vars(order_words).items()):
+        if name.isupper() and isinstance(table, dict) and not name.endswith("_MARKS"):
             yield from table.values()
     yield from sentences.MACHINES.values()
     yield from sentences.HOW.values()

@@ -100,10 +100,13 @@ class Leg:
         self.dialog.vanish()
 
     async def press(self, keys: str, key_ms: int = 100, gap_ms: int = 100) -> None:
-        """Press keys; returns when the last has been let go."""
+        """Press keys; returns when the last has been let go. A "w" waits three seconds, as a dial string has it."""
         for key in keys:
             if self.ended_s is not None:
                 return
+            if key == "w":
+                await asyncio.sleep(3.0)
+                continue
             self.keys_sent.append((time.monotonic(), key))
             self._note(f"key {key}")
             await self.stream.press(key, key_ms, gap_ms)

@@ -40,6 +40,8 @@ class Plan:
     desks: tuple[Desk, ...] = ()
     duty_numbers: tuple[str, ...] = ()
     """Stations, the province's line, the emergency number: they answer and press 1 after the announcement."""
+    team_numbers: tuple[str, ...] = ()
+    """Teams that are given orders: they answer, press 5 (it is the team) and, once they have heard the order, 1."""
     rtp_first: int = 30000
     rtp_last: int = 30999
     desk_host: str = "127.0.0.1"
@@ -55,6 +57,7 @@ class Plan:
                 trunks=tuple(Trunk(**{**t, "numbers": tuple(t["numbers"])}) for t in raw["trunks"]),
                 desks=tuple(Desk(**desk) for desk in raw.get("desks", ())),
                 duty_numbers=tuple(raw.get("duty_numbers", ())),
+                team_numbers=tuple(raw.get("team_numbers", ())),
                 **{k: raw[k] for k in ("rtp_first", "rtp_last", "desk_host") if k in raw},
             )
         except (OSError, ValueError, KeyError, TypeError, IndexError) as error:

@@ -110,11 +110,18 @@ class World:
             )
             for n, number in enumerate(plan.duty_numbers)
         ]
+        team = Answering.answers(2.0, keys="5www1", key_after_s=3.0)
+        tones = len(STATION_TONES_HZ)
+        teams = [
+            Station(f"team {n}", team, STATION_TONES_HZ[n % tones]) for n in range(len(plan.team_numbers))
+        ]
+        self.duty += teams
         for trunk in plan.trunks:
             carrier = Carrier(
                 plan.product, trunk.host, trunk.port, trunk.channel_count, self._ports, name=trunk.hotline
             )
-            for number, station in zip(plan.duty_numbers, self.duty, strict=True):
+            numbers = (*plan.duty_numbers, *plan.team_numbers)
+            for number, station in zip(numbers, self.duty, strict=True):
                 carrier.route_to(number, station)
             carrier.anybody = self._recalled
             try:

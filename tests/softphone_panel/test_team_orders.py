@@ -1,0 +1,530 @@
+"""Orders on the panel, on a team's page and by a message's link: who sees and does what, and the sentence when it cannot be."""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import zlib
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from hotline import agencies, order_links, ordering, pictures
+from hotline import ticket_fields as fields
+from hotline.database import engine, reading, transaction
+from hotline.events import now
+from hotline.numbers import caller
+from hotline.operators import Operator, Role
+from hotline.ordering import By, Wanted
+from hotline.orders import (
+    Actor,
+    Assignment,
+    Happening,
+    Means,
+    Order,
+    OrderApproval,
+    OrderLink,
+    OrderPhoto,
+    OrderStep,
+    TextMessage,
+)
+from hotline.organisation import ALL, Agency, Responsibility
+from hotline.settings import settings
+from hotline.text_messages import TextMessages, folder_gateway
+from hotline.tickets import Ticket, TicketEntry
+from softphone_panel import desk
+from tests.softphone_panel import rows
+from tests.softphone_panel.conftest import Client, SignedIn, hidden
+
+TEAM, OTHER, CENTRE, PROVINCE = "doi-tan-phu", "doi-hung-long", "tt-dong-xoai", "tt-tinh"
+NUMBER, NAME = "+84865432109", "Nguyễn Thị Bí Mật"
+
+
+def _agency(key: str, level: str, unit: str, above: str = "", kind: str = "team") -> Agency:
+    return Agency(key, "binhphuoc", f"Đội {key}", kind, level, unit, (f"09130000{len(key)}",), above=above)
+
+
+@pytest.fixture
+def ticket(who: dict[str, int]) -> str:
+    """A ticket of the morning, teams that answer for its place, and their accounts and leaders."""
+    with transaction() as session:
+        found = session.scalars(select(Ticket).where(Ticket.caller_number == NUMBER)).one()
+        found.unit_code = "25195"
+        fields.save(session, found.id, "patient_name", NAME, seen=0, by="lan", at=now())
+        those = (
+            _agency(TEAM, "commune", "25195", CENTRE), _agency(OTHER, "commune", "25432", CENTRE),
+            _agency(CENTRE, "district", "689", PROVINCE, "centre"), _agency(PROVINCE, "province", "70", "", "centre"),
+        )  # fmt: skip
+        answer = (Responsibility((ALL,), "25195", TEAM), Responsibility((ALL,), "689", CENTRE))
+        agencies.write(session, "binhphuoc", those, answer)
+        for name, role, key in (
+            ("doi", Role.TEAM, TEAM), ("doi2", Role.TEAM, OTHER), ("chutich", Role.LEADER, PROVINCE),
+            ("phochutich", Role.LEADER, CENTRE),
+        ):  # fmt: skip
+            session.add(
+                Operator(username=name, full_name=name, role=role, password_hash=rows._HASH, agency=key)
+            )
+        return found.id
+
+
+def order(ticket: str, *teams: str, by: By | None = None, **more: Any) -> str:
+    values: dict[str, Any] = {
+        "ticket_id": ticket, "what": "Đưa người bệnh đến trung tâm y tế", "category": "emergency_transport",
+        "teams": teams or (TEAM,), "due_at": now() + timedelta(minutes=30), "acuity": "ORANGE", "place": "hẻm 5",
+    } | more  # fmt: skip
+    with transaction() as session:
+        organisation = agencies.organisation(session)
+        return ordering.issue(
+            session,
+            Wanted(**values),
+            by or By("lan", "operator"),
+            now(),
+            organisation,
+            ("emergency_transport",),
+        )
+
+
+def part(order_id: str) -> Assignment:
+    with reading() as session:
+        return session.scalars(
+            select(Assignment).where(Assignment.order_id == order_id).order_by(Assignment.id)
+        ).all()[-1]
+
+
+def token_of(house: Path, app: Flask) -> str:
+    """The token in the message that went out last."""
+    sent = TextMessages(
+        engine(), folder_gateway(house / "sms"), "https://1022.example", lambda: app.config["INSTALLATION"],
+        settings().installation,
+    )  # fmt: skip
+    assert sent.look() >= 1
+    text = sorted((house / "sms").glob("*.txt"))[-1].read_text()
+    found = re.search(r"https://1022\.example/l/(\S+)", text)
+    assert found, text
+    return found.group(1)
+
+
+# -- staff --
+
+
+def test_an_order_is_issued_from_a_ticket_to_the_nearest_team_that_answers_for_it(
+    ticket: str, signed_in: SignedIn
+) -> None:
+    client = signed_in("lan")
+    assert f"/orders/new/{ticket}" in client.get(f"/tickets/{ticket}").text
+    page = client.get(f"/orders/new/{ticket}").text
+    suggested = page[page.index("<fieldset") : page.index("</fieldset")]
+    assert suggested.index(f'value="{TEAM}" checked') < suggested.index(f'value="{CENTRE}"')
+    form = {
+        "click_id": hidden(page, "click_id", f"/orders/new/{ticket}"), "category": "emergency_transport",
+        "what": "Đưa người bệnh đi", "due_at": re.findall(r'type="datetime-local" value="([^"]+)"', page)[0],
+        "team": [TEAM, ""], "acuity": "ORANGE", "unit_code": "25195",
+    }  # fmt: skip
+    answer = client.post(f"/orders/new/{ticket}", data=form)
+    assert answer.status_code == 303, answer.text
+    assert client.post(f"/orders/new/{ticket}", data=form).status_code == 303
+    with reading() as session:
+        (made,) = session.scalars(select(Order))
+    shown = client.get(answer.headers["Location"]).text
+    assert "Đội doi-tan-phu" in shown
+    assert "Đã gửi, chờ nhận" in shown
+    listed = client.get("/orders").text
+    assert made.id in listed
+    assert "Ra lệnh cho Đội doi-tan-phu" in client.get(f"/tickets/{ticket}").text
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"due_at": "2020-01-01T08:00"}, "08:00 01/01/2020 đã qua"),
+        ({"due_at": "mai"}, "hãy viết giờ và ngày"),
+        ({"team": ["doi-ma"]}, "Không có đơn vị “doi-ma”"),
+        ({"team": [CENTRE]}, "Lý do xin duyệt"),
+        ({"what": " "}, "từ 5 đến 500"),
+        ({"unit_code": "99999"}, "không có mã này"),
+    ],
+)
+def test_a_wrong_order_comes_back_with_its_sentence_and_what_was_typed(
+    ticket: str, signed_in: SignedIn, change: dict[str, Any], sentence: str
+) -> None:
+    client = signed_in("lan")
+    form: dict[str, Any] = {
+        "click_id": "abcdef0123456789", "category": "emergency_transport", "what": "Đưa người bệnh đi xa",
+        "due_at": "2036-01-01T08:00", "team": [TEAM], "acuity": "ORANGE", "unit_code": "25195",
+    } | {"due_at": (now() + timedelta(hours=9)).strftime("%Y-%m-%dT%H:%M")} | change  # fmt: skip
+    answer = client.post(f"/orders/new/{ticket}", data=form)
+    assert answer.status_code == 422
+    assert sentence in answer.text
+    if "what" not in change:
+        assert "Đưa người bệnh đi xa" in answer.text
+    with reading() as session:
+        assert session.scalars(select(Order)).all() == []
+        assert session.scalars(select(Assignment)).all() == []
+
+
+def test_the_committee_s_second_person_approves_and_then_the_team_is_told(
+    ticket: str, signed_in: SignedIn
+) -> None:
+    order_id = order(ticket, CENTRE, reason="xã không có xe")
+    assert part(order_id).state == "waiting"
+    with reading() as session:
+        (asked,) = session.scalars(select(OrderApproval))
+    lan = signed_in("lan").get("/orders").text
+    assert "xã không có xe" in lan
+    assert 'value="approve"' not in lan, "an operator decides nothing"
+    client = signed_in("chutich")
+    page = client.get("/orders").text
+    action = f"/orders/{order_id}/approval/{asked.id}"
+    form = {"click_id": hidden(page, "click_id", action), "decision": "approve"}
+    assert client.post(action, data=form).status_code == 303
+    assert part(order_id).state == "sent"
+    again = client.post(action, data={**form, "click_id": "f" * 32})
+    assert again.status_code == 409
+    assert "chutich quyết định" in again.text
+
+
+def test_leaders_see_orders_and_no_ticket(ticket: str, signed_in: SignedIn) -> None:
+    order_id = order(ticket)
+    client = signed_in("chutich")
+    assert client.get("/").headers["Location"] == "/orders"
+    page = client.get(f"/orders/{order_id}").text
+    assert NAME not in page
+    assert "0865" not in page
+    assert client.get(f"/tickets/{ticket}").status_code == 403
+
+
+def test_a_recalled_order_is_off_everywhere_and_an_approval_of_it_reads_why(
+    ticket: str, signed_in: SignedIn
+) -> None:
+    order_id = order(ticket, CENTRE, reason="xã không có xe")
+    client = signed_in("truongca")
+    page = client.get(f"/orders/{order_id}").text
+    form = {"click_id": hidden(page, "click_id", f"/orders/{order_id}/recall"), "reason": "đã có xe khác"}
+    assert client.post(f"/orders/{order_id}/recall", data=form).status_code == 303
+    with reading() as session:
+        (asked,) = session.scalars(select(OrderApproval))
+    late = signed_in("chutich").post(
+        f"/orders/{order_id}/approval/{asked.id}", data={"click_id": "e" * 32, "decision": "approve"}
+    )
+    assert late.status_code == 409
+    assert "đã được thu hồi" in late.text
+
+
+def test_an_order_that_nobody_took_alarms_on_every_page_until_it_is_given_to_another(
+    ticket: str, signed_in: SignedIn
+) -> None:
+    order_id = order(ticket)
+    with transaction() as session:
+        at = now() + timedelta(hours=1)
+        organisation = agencies.organisation(session)
+        for _ in range(3):
+            last = session.scalars(select(Assignment.id).order_by(Assignment.id.desc()).limit(1)).one()
+            at += timedelta(hours=1)
+            ordering.answer_is_due(session, last, at, organisation)
+            session.expire_all()
+    client = signed_in("truongca")
+    assert "không đơn vị nào nhận" in client.get("/recalls/alarms").text
+    page = client.get(f"/orders/{order_id}").text
+    form = {
+        "click_id": hidden(page, "click_id", f"/orders/{order_id}/give"),
+        "team": OTHER,
+        "reason": "đội kia gần hơn",
+    }
+    assert client.post(f"/orders/{order_id}/give", data=form).status_code == 303
+    assert part(order_id).team == OTHER
+    assert "không đơn vị nào nhận" not in client.get("/recalls/alarms").text
+
+
+# -- a team, signed in --
+
+
+def test_a_team_sees_its_own_orders_only_and_whom_to_help_only_after_its_yes(
+    ticket: str, signed_in: SignedIn
+) -> None:
+    order_id = order(ticket)
+    client = signed_in("doi")
+    assert client.get("/").headers["Location"] == "/team"
+    page = client.get("/team").text
+    assert "Đưa người bệnh đến" in page
+    for told in (NAME, "865432109"):
+        assert told not in page, told
+    assert "Đội chưa có lệnh nào" in signed_in("doi2").get("/team").text
+    assert signed_in("doi2").post(f"/team/{order_id}.1", data={"happening": "accept"}).status_code == 404
+    for path in ("/tickets", "/orders", f"/tickets/{ticket}", "/desk", "/my-desk"):
+        assert client.get(path).status_code == 403, path
+    _say(client, page, order_id, "accept")
+    page = client.get("/team").text
+    assert NAME in page
+    assert NUMBER in page
+    with reading() as session:
+        seen = session.scalars(select(TicketEntry.actor).where(TicketEntry.kind == "ticket_viewed")).all()
+    assert "doi" in seen
+    _say(client, page, order_id, "arrive", latitude="11.53", longitude="106.88")
+    page = client.get("/team").text
+    _say(client, page, order_id, "finish", note="đã đưa đến trung tâm y tế")
+    with reading() as session:
+        steps = session.scalars(select(OrderStep).order_by(OrderStep.id)).all()
+    assert [(s.state, s.means) for s in steps][1:] == [
+        ("accepted", "panel"),
+        ("on_site", "panel"),
+        ("done", "panel"),
+    ]
+    assert (steps[2].latitude, steps[2].longitude) == (11.53, 106.88)
+
+
+def test_a_team_that_cannot_do_it_says_why(ticket: str, signed_in: SignedIn) -> None:
+    order_id = order(ticket)
+    client = signed_in("doi")
+    _say(client, client.get("/team").text, order_id, "accept")
+    page = client.get("/team").text
+    form = {"click_id": hidden(page, "click_id", f"/team/{order_id}.1"), "happening": "fail"}
+    answer = client.post(f"/team/{order_id}.1", data=form)
+    assert answer.status_code == 409
+    assert "Ghi chú" in answer.text
+    assert part(order_id).state == "accepted"
+
+
+def test_a_team_s_page_is_small_needs_no_script_and_has_no_foreign_thing(
+    ticket: str, signed_in: SignedIn
+) -> None:
+    for n in range(5):
+        order(ticket, what=f"Việc số {n} của đội")
+    client = signed_in("doi")
+    page = client.get("/team")
+    parts = re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text)
+    whole = len(page.data)
+    for path in parts:
+        with client.get(path) as answer:
+            whole += len(answer.data)
+    assert whole < 40_000, whole
+    assert not re.search(r"<script>|onclick=|style=", page.text)
+    assert not re.search(r'(?:href|src|action)="https?:', page.text)
+    assert "geolocation=(self)" in page.headers["Permissions-Policy"]
+    assert "geolocation=()" in client.get("/sign-in").headers["Permissions-Policy"]
+
+
+def _say(client: Client, page: str, order_id: str, happening: str, **more: str) -> None:
+    form = {"click_id": hidden(page, "click_id", f"/team/{order_id}.1"), "happening": happening, **more}
+    answer = client.post(f"/team/{order_id}.1", data=form)
+    assert answer.status_code == 303, answer.text
+
+
+# -- by a link --
+
+
+def test_a_message_s_link_takes_one_answer_and_leads_on_to_the_reports(
+    ticket: str, house: Path, app: Flask
+) -> None:
+    order_id = order(ticket)
+    token = token_of(house, app)
+    client = app.test_client()
+    page = client.get(f"/l/{token}").text
+    assert "Đưa người bệnh đến" in page
+    for told in (NAME, "865432109", "hẻm 5"):
+        assert told not in page, told
+    with reading() as session:
+        assert not session.scalars(select(OrderLink.token_hash).where(OrderLink.token_hash == token)).all()
+    answer = client.post(f"/l/{token}", data={"happening": "accept"})
+    assert answer.status_code == 303, answer.text
+    work = answer.headers["Location"]
+    assert work != f"/l/{token}"
+    assert part(order_id).accepted_means == "link"
+    spent = client.post(f"/l/{token}", data={"happening": "decline"})
+    assert spent.status_code == 409
+    assert "đã dùng rồi" in spent.text
+    first = client.get(f"/l/{token}").text
+    assert "đã dùng rồi" in first
+    assert NAME not in first, "whoever finds the message later reads nothing about the person"
+    page = client.get(work).text
+    assert NAME in page
+    assert client.post(work, data={"happening": "set_out"}).status_code == 303
+    assert part(order_id).state == "en_route"
+
+
+def test_a_link_that_is_wrong_or_too_old_opens_nothing(ticket: str, house: Path, app: Flask) -> None:
+    order(ticket)
+    token = token_of(house, app)
+    assert len(token) * 6 >= 128
+    client = app.test_client()
+    for wrong in ("x" * 32, token[:-1], "a"):
+        answer = client.get(f"/l/{wrong}")
+        assert answer.status_code == 404
+        assert "Liên kết không đúng hoặc đã hết hạn" in answer.text
+    with transaction() as session:
+        session.scalars(select(OrderLink)).one().expires_at = now() - timedelta(seconds=1)
+    assert client.get(f"/l/{token}").status_code == 404
+
+
+def test_who_tries_links_is_soon_refused(ticket: str, app: Flask) -> None:
+    client = app.test_client()
+    codes = [client.get(f"/l/{'y' * 30}{n:02}").status_code for n in range(30)]
+    assert codes[0] == 404
+    assert codes[-1] == 429
+
+
+def test_a_yes_by_link_after_the_telephone_s_reads_that_it_was_given(
+    ticket: str, house: Path, app: Flask
+) -> None:
+    order_id = order(ticket)
+    token = token_of(house, app)
+    with transaction() as session:
+        ordering.act(
+            session, f"{order_id}.1", Happening.ACCEPT, Actor.TEAM, "máy", Means.TELEPHONE, now(),
+            agencies.organisation(session),
+        )  # fmt: skip
+    answer = app.test_client().post(f"/l/{token}", data={"happening": "accept"})
+    assert answer.status_code == 409
+    assert "đã được đội nhận trước đó" in answer.text
+    assert part(order_id).accepted_means == "telephone"
+
+
+def test_a_message_says_what_matters_in_every_phone_s_letters_and_nobody_s_name(
+    ticket: str, house: Path, app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    order(ticket)
+    token = token_of(house, app)
+    (file,) = (house / "sms").glob("*.txt")
+    number, text = file.read_text().splitlines()
+    assert caller(number).e164
+    assert text.isascii()
+    assert len(text) <= 459
+    assert text.startswith("1022 Binh Phuoc: lenh RAT KHAN BP-")
+    assert "Bi Mat" not in text
+    assert oct(file.stat().st_mode)[-3:] == "600"
+    assert token not in caplog.text
+    with reading() as session:
+        (row,) = session.scalars(select(TextMessage))
+    assert row.state == "sent"
+
+
+def test_no_message_goes_to_a_team_that_has_answered(ticket: str, house: Path, app: Flask) -> None:
+    order_id = order(ticket)
+    with transaction() as session:
+        ordering.recall(session, order_id, By("lan", "operator"), "đã có xe khác", now())
+    sent = TextMessages(
+        engine(),
+        folder_gateway(house / "sms"),
+        "x",
+        lambda: app.config["INSTALLATION"],
+        settings().installation,
+    )
+    assert sent.look() == 0
+    with reading() as session:
+        assert session.scalars(select(TextMessage.state)).all() == ["dropped"]
+        assert session.scalars(select(OrderLink)).all() == []
+
+
+# -- pictures --
+
+PLACE_NOTED = b"GPS 11.53 106.88"
+
+
+def jpeg() -> bytes:
+    def segment(kind: int, content: bytes) -> bytes:
+        return bytes((0xFF, kind)) + struct.pack(">H", len(content) + 2) + content
+
+    frame = b"\x08" + struct.pack(">HH", 4, 4) + b"\x01\x01\x11\x00"
+    return b"".join(
+        (
+            b"\xff\xd8",
+            segment(0xE1, b"Exif\0\0" + PLACE_NOTED),
+            segment(0xC0, frame),
+            segment(0xDA, b"\0" * 6),
+            b"\1\2\3",
+            b"\xff\xd9",
+        )
+    )
+
+
+def png() -> bytes:
+    def chunk(name: bytes, content: bytes) -> bytes:
+        whole = name + content
+        return struct.pack(">I", len(content)) + whole + struct.pack(">I", zlib.crc32(whole))
+
+    header = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"tEXt", PLACE_NOTED)
+        + chunk(b"IDAT", zlib.compress(b"\0\0"))
+        + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize(("content", "kind"), [(jpeg(), "jpeg"), (png(), "png")], ids=["jpeg", "png"])
+def test_a_picture_is_kept_without_what_the_camera_noted_and_shown_to_staff(
+    ticket: str, signed_in: SignedIn, content: bytes, kind: str
+) -> None:
+    order_id = order(ticket)
+    client = signed_in("doi")
+    _say(client, client.get("/team").text, order_id, "accept")
+    answer = _send(client, order_id, content)
+    assert answer.status_code == 303, answer.text
+    with reading() as session:
+        (photo,) = session.scalars(select(OrderPhoto))
+    kept = (settings().recordings / photo.path).read_bytes()
+    assert photo.kind == kind
+    assert PLACE_NOTED not in kept
+    assert client.get(f"/orders/photo/{photo.id}").status_code == 403
+    with signed_in("lan").get(f"/orders/photo/{photo.id}") as shown:
+        assert shown.data == kept
+    assert (shown.status_code, shown.mimetype) == (200, f"image/{kind}")
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "sentence"),
+    [
+        (b"<svg onload=alert(1)>", 422, "không phải ảnh"),
+        (jpeg()[:-8], 422, "không phải ảnh"),
+        (png()[:-6] + b"abcdef", 422, "không phải ảnh"),
+        (jpeg() + b"\0" * 300_000, 413, "Ảnh quá lớn"),
+    ],
+    ids=["svg", "cut off", "changed", "too large"],
+)
+def test_what_is_no_picture_is_refused_and_the_report_with_it(
+    ticket: str,
+    signed_in: SignedIn,
+    monkeypatch: pytest.MonkeyPatch,
+    content: bytes,
+    status: int,
+    sentence: str,
+) -> None:
+    monkeypatch.setattr(
+        pictures, "LARGEST_BYTES", 200_000
+    )  # as large as the test's own client keeps in memory
+    order_id = order(ticket)
+    client = signed_in("doi")
+    _say(client, client.get("/team").text, order_id, "accept")
+    answer = _send(client, order_id, content)
+    assert answer.status_code == status
+    assert sentence in answer.text
+    assert part(order_id).state == "accepted"
+
+
+def _send(client: Client, order_id: str, content: bytes) -> Any:
+    page = client.get("/team").text
+    form = {
+        "click_id": hidden(page, "click_id", f"/team/{order_id}.1"), "happening": "arrive",
+        "photo": (io.BytesIO(content), "a.jpg"),
+    }  # fmt: skip
+    return client.post(f"/team/{order_id}.1", data=form, content_type="multipart/form-data")
+
+
+def test_links_expire_after_the_order_s_deadline(ticket: str) -> None:
+    order_id = order(ticket)
+    with transaction() as session:
+        at = now()
+        token = order_links.make(session, f"{order_id}.1", order_links.WORK, at)
+        link = order_links.find(session, token, at)
+        assert link is not None
+        assert link.expires_at - at < timedelta(hours=13)
+        assert order_links.find(session, token, at + timedelta(hours=13)) is None
+
+
+def test_homes_are_named_for_every_role() -> None:
+    assert {Role.TEAM, Role.LEADER} <= set(desk.HOMES)
