@@ -143,11 +143,6 @@ FIELD_NAMES: Mapping[str, FieldName] = {
         "Trưởng ca nghe được lời trao đổi riêng với trạm", "Supervisors hear private talk with stations"
     ),
     "authority": FieldName("Tự ra lệnh cho đội cấp", "May order teams of these levels"),
-    "sla.budgets": FieldName("Thời hạn từng bước (phút)", "Budgets of the stages (minutes)"),
-    "sla.levels": FieldName("Báo lên khi quá hạn (phút)", "Escalation after (minutes)"),
-    "sla.warn_percent": FieldName("Cảnh báo khi hết (%)", "Warning at (%)"),
-    "sla.repeat_min": FieldName("Nhắc lại mỗi (phút)", "Told again every (minutes)"),
-    "sla.hours": FieldName("Giờ tính thời hạn", "Hours that count"),
 }
 """Field of the installation → its name."""
 
@@ -188,7 +183,8 @@ ORGANISATION_FIELDS: Mapping[str, FieldName] = {
     "duty": FieldName("Ca trực", "Duty roster", "Người đang trực được gọi trước.", "Who is on duty is rung first."),
     "contacts": FieldName("Liên hệ khác", "Other contacts", "Mỗi dòng: chức danh; tên; số; thư điện tử. Máy không tự gọi các số này.",
                           "One a line: role; name; number; email. The machine never rings these."),
-    "languages": FieldName("Ngôn ngữ", "Languages", "Mỗi dòng một mã: vi, en.", "One code a line: vi, en."),
+    "languages": FieldName("Ngôn ngữ", "Languages", "Các mã cách nhau bằng dấu phẩy: vi, en. Trống: tiếng Việt.",
+                           "Codes parted by commas: vi, en. Empty: Vietnamese."),
     "capacity": FieldName("Làm được cùng lúc", "Capacity", "Số lệnh cùng lúc; 0 là không giới hạn.", "Orders at once; 0 is unlimited."),
     "from": FieldName("Hiệu lực từ", "Valid from", "Ngày như 2025-07-01.", "A day like 2025-07-01."),
     "to": FieldName("Đến hết ngày", "Last day", "Để trống: chưa có ngày cuối.", "Empty: no last day."),

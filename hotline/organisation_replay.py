@@ -46,12 +46,8 @@ class Landed:
     @property
     def moves(self) -> bool:
         """Whether somebody else would get it first, or nobody, or the place would be asked for."""
-        return self.before[:1] != self.after[:1] or (self.landing.asks and bool(self.tickets.unit))
-
-    @property
-    def changes(self) -> bool:
-        """Whether anybody else stands in the row of those who answer."""
-        return self.moves or [a.key for a in self.before] != [a.key for a in self.after]
+        first = [agency.key for agency in self.before[:1]] != [agency.key for agency in self.after[:1]]
+        return first or (self.landing.asks and bool(self.tickets.unit))
 
 
 def compare(

@@ -19,8 +19,10 @@ from hotline.documents import House, Refused
 from hotline.events import now
 from hotline.field_names import FIELD_NAMES
 from hotline.installation import Installation, InstallationFaults
+from hotline.orders import AUTHORITY, LEVELS
 from hotline.profiles import Profile, laid
 from hotline.settings import settings
+from hotline.sla import ABOVE
 from hotline.sla_tables import USUAL_PLAIN
 from hotline.units import VIETNAM
 from softphone_panel import desk, setting_forms, shown
@@ -145,7 +147,7 @@ def _page(session: Session, key: str = "", said: str = "") -> str:
         wanted_name=name(profiles.get(wanted)), name=lambda one: name(profiles.get(one)),
         parts=differences(house, wanted) if key else (), seen=documents.seen(session, CAMPAIGN, ""),
         plans=campaigns.plans(session), history=documents.history(session, CAMPAIGN, ""), said=said,
-        typed=request.form, peace=NONE, stands=documents.standing(session, CAMPAIGN, ""),
+        typed=request.form, peace=NONE, line_names=line_names(house) if key else {}, stands=documents.standing(session, CAMPAIGN, ""),
     )  # fmt: skip
 
 
@@ -170,7 +172,7 @@ def differences(house: House, wanted: str) -> list[Part]:
         changes = [
             *setting_forms.changes("hotline", table, later),
             *setting_forms.changes("hours", table, later),
-            *_promises(table.get("sla", USUAL_PLAIN), later.get("sla", USUAL_PLAIN)),
+            *setting_forms.changes("sla", *({**USUAL_PLAIN, **one.get("sla", {})} for one in (table, later))),
         ]
         found.append(Part(str(table.get("name", key)), changes))
     common = [*setting_forms.changes("rules", was, then), *_authority(was, then)]
@@ -183,37 +185,35 @@ def _tables(whole: Mapping[str, Any], installation: Installation) -> dict[str, A
     return laid(whole, profile) if profile is not None else dict(whole)
 
 
-def _promises(was: Mapping[str, Any], then: Mapping[str, Any]) -> list[Change]:
-    """What a hotline promises, value by value."""
-    found = []
-    for name in dict.fromkeys((*USUAL_PLAIN, *was, *then)):
-        before, after = (_plain(one.get(name, USUAL_PLAIN.get(name))) for one in (was, then))
-        if before != after:
-            found.append(_change(f"sla.{name}", before, after))
-    return found
-
-
-def _plain(value: Any) -> tuple[str, ...]:
-    """A value as lines to compare."""
-    rows = value if isinstance(value, list) else [value]
-    return tuple(
-        ", ".join(f"{k} {v}" for k, v in row.items()) if isinstance(row, Mapping) else str(row)
-        for row in rows
-    )
-
-
-def _change(name: str, before: tuple[str, ...], after: tuple[str, ...]) -> Change:
-    gone, new = (tuple(x for x in a if x not in b) for a, b in ((before, after), (after, before)))
-    return Change(FIELD_NAMES[name], gone, new, len(after) - len(new))
-
-
 def _authority(was: Mapping[str, Any], then: Mapping[str, Any]) -> list[Change]:
-    before, after = (_lines(one.get("authority", {})) for one in (was, then))
-    return [_change("authority", before, after)] if before != after else []
+    """Who may order which teams, where that is another."""
+    before, after = (_lines({**AUTHORITY, **one.get("authority", {})}) for one in (was, then))
+    gone, new = (tuple(x for x in a if x not in b) for a, b in ((before, after), (after, before)))
+    return [Change(FIELD_NAMES["authority"], gone, new, len(after) - len(new))] if before != after else []
 
 
 def _lines(authority: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(
-        f"{say(shown.ROLES.get(role, role))}: {', '.join(shown.word(shown.STATION_LEVELS, level) for level in levels)}"
+        f"{say(shown.ROLES.get(role, role))}: "
+        + ", ".join(shown.word(shown.STATION_LEVELS, level) for level in LEVELS if level in levels)
         for role, levels in authority.items()
     )
+
+
+def line_names(house: House) -> dict[str, str]:
+    """Words for the steps of the ladders that any profile has: "15 = above"."""
+    whole = tables(house)
+    slas = [table.get("sla", {}) for table in whole.get("hotline", {}).values()]
+    slas += [v.get("sla", {}) for one in desk.province().profiles for v in one.hotlines.values()]
+    rows = [row for sla in (USUAL_PLAIN, *slas) for row in sla.get("levels", [])]
+    return {
+        f"{row['after']} = {row['to']}": say(
+            "sau {minutes} phút: {who}", minutes=row["after"], who=_who(row["to"])
+        )
+        for row in rows
+        if {"after", "to"} <= set(row)
+    }
+
+
+def _who(to: str) -> str:
+    return say("đơn vị bên trên") if to == ABOVE else say(shown.ROLES.get(to, to))
