@@ -85,14 +85,14 @@ def orphans(channels: Sequence[Mapping[str, Any]], bridges: Sequence[Mapping[str
         if channel["dialplan"].get("app_name") == "Stasis"
         and _is_citizen(str(channel["dialplan"].get("app_data", "")).split(","), str(channel["state"]))
     }
-    up = {str(channel["id"]) for channel in channels if channel["state"] == "Up"}
-    parties = {str(p) for channel in channels for p in [channel["id"]] if _is_party(channel)}
-    talking: set[str] = set()
-    for bridge in bridges:
-        present = [str(member) for member in bridge["channels"]]
-        others = [member for member in present if member in parties and member in up]
-        talking.update(member for member in present if len(set(others) - {member}) > 0)
-    return sorted(ours - talking)
+    return sorted(ours - accompanied(channels, bridges))
+
+
+def accompanied(channels: Sequence[Mapping[str, Any]], bridges: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Every channel that is in a bridge with another party who is up."""
+    parties = {str(channel["id"]) for channel in channels if channel["state"] == "Up" and _is_party(channel)}
+    present = [[str(member) for member in bridge["channels"]] for bridge in bridges]
+    return {member for members in present for member in members if parties & set(members) - {member}}
 
 
 def company(
@@ -233,7 +233,7 @@ class Rescue:
                 if status < 300:  # refused, or not answered in time: tried again at the next look
                     self._handed.add(channel)
                 log.error("an orphaned caller was handed to the fallback", call_id=channel, status=status)
-                self._end_legs(channel, channels or [])
+                self._end_legs(channel, channels or [], accompanied(channels or [], bridges or []))
         except SwitchAway:
             log.warning("asterisk is away; the rescue waits for it")
 
@@ -259,10 +259,14 @@ class Rescue:
         for saying in sayings_of(caller):
             self.switch.ask("DELETE", f"playbacks/{urllib.parse.quote(saying, safe='')}")
 
-    def _end_legs(self, caller: str, channels: Sequence[Mapping[str, Any]]) -> None:
-        """Desks that rang for this caller stop ringing, so that the fallback's queue can ring them."""
+    def _end_legs(self, caller: str, channels: Sequence[Mapping[str, Any]], talking: set[str]) -> None:
+        """Desks that rang for this caller stop ringing, so that the fallback's queue can ring them.
+
+        One that was rung for them and talks with another contact meanwhile is left alone.
+        """
         for channel in channels:
-            if str(channel["id"]).startswith((f"op-{caller}-", f"chain-{caller}-")):
+            rung = str(channel["id"]).startswith((f"op-{caller}-", f"chain-{caller}-"))
+            if rung and channel["id"] not in talking:
                 self.switch.ask("DELETE", f"channels/{urllib.parse.quote(channel['id'], safe='')}")
 
     def _fallback_is_there(self, channel: str) -> bool:

@@ -195,3 +195,39 @@ def test_whoever_is_on_hold_when_the_application_hangs_has_their_operator_again(
     assert f"POST channels/{CALL}/variable KEPT_BY " in asked
     assert not any("continue" in one for one in asked)
     assert sum("addChannel" in one for one in asked) == 1
+
+
+NEXT_CALL, RINGS = "n1-1.2", "op-n1-1.1-3"
+
+
+@dataclass(frozen=True)
+class Turned(Beating):
+    """An Asterisk whose operator keeps one caller with music and talks, at the same phone, with the next."""
+
+    met: tuple[list[str], ...] = ()
+
+    def value(self, name: str, of: str = "asterisk") -> str:
+        return "1" if name.startswith("DIALPLAN_EXISTS") else self.said
+
+    def ask(self, method: str, path: str, **query: str) -> tuple[int, list[object]]:
+        if path == "channels":
+            callers = [in_stasis(one, "hotline,caller,binhphuoc") for one in (CALL, NEXT_CALL)]
+            desks = [in_stasis(OPERATOR, "hotline,operator"), in_stasis(RINGS, "hotline,operator", "Ringing")]
+            return 200, [*callers, *desks]
+        if path == "bridges":
+            places = {f"call-{CALL}": [CALL], f"call-{NEXT_CALL}": [NEXT_CALL, OPERATOR], f"held-{CALL}": []}
+            return 200, [{"id": bridge, "channels": members} for bridge, members in places.items()]
+        self.met[0].append(f"{method} {path}")
+        return 204, []
+
+
+def test_a_phone_rung_for_one_caller_that_talks_with_another_is_not_hung_up_when_the_first_is_handed_over(
+    tmp_path: Path, now: list[float]
+) -> None:
+    switch = Turned("", "", met=([],))
+    looked(Rescue(switch, tmp_path), now, ORPHANED_S + 3)
+    asked = switch.met[0]
+    assert f"POST channels/{CALL}/continue" in asked
+    assert f"DELETE channels/{RINGS}" in asked
+    assert f"DELETE channels/{OPERATOR}" not in asked
+    assert f"POST channels/{NEXT_CALL}/continue" not in asked
