@@ -19,6 +19,7 @@ from sqlalchemy import Engine, bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from agi_scripts.session import CallerHungUp, Session
+from agi_scripts.ticket_status import STATUS_KEY, tell_status
 from hotline import events as e
 from hotline import numbers
 from hotline.acuity import Acuity, higher
@@ -40,6 +41,7 @@ AFTER_MESSAGE_S = 3.0
 DIGIT_WITHIN_S = 6.0
 CALLBACK_DIGITS = 11
 CALLBACK_TRIES = 2
+STATUS_AT_MOST = 3
 BRANCH = {Kind.ROOT: "root", Kind.MEDICAL: "medical", Kind.SERVICES: "nonmedical"}
 
 _log = structlog.get_logger(__name__)
@@ -95,6 +97,8 @@ class _Caller:
     at: Asking | Decision | None = None
     """Where the caller is."""
     callback_number: str = ""
+    status_asked: int = 0
+    """How often they have been told how their ticket stands."""
     continues: recall.Contact | None = None
     """The running contact of a redial."""
 
@@ -121,6 +125,9 @@ class _Caller:
         for name, texts in language_choices(self.protocol).items():
             with suppress(LookupError):  # a caller who needs it not must not miss the question for it
                 sounds += [self.sound(name, language) for language in texts]
+        if self.history:
+            with suppress(LookupError):
+                sounds.append(self.sound("status-offer", at.language))
         return sounds
 
 
@@ -164,6 +171,14 @@ def _decide(caller: _Caller) -> Decision:
     while isinstance(now, Asking):
         caller.at = now
         key = caller.session.ask(caller.asked(now), caller.protocol.answer_within_s)
+        if (
+            key == STATUS_KEY
+            and now.question == caller.protocol.root
+            and caller.status_asked < STATUS_AT_MOST
+        ):
+            caller.status_asked += 1
+            tell_status(caller, now.language)
+            continue
         now = answer(now, key)
         caller.times.append(e.now())
         if isinstance(now, Decision):
@@ -260,13 +275,16 @@ def _gone(caller: _Caller) -> None:
     ended = recall.Ended(False, heard_s, kind, reached, decided)
     owed = recall.recall_acuity(ended)
     lost = caller.session.switch_lost
+    served = bool(caller.status_asked) and not pressed and not lost
+    if served:
+        owed = None  # they heard what they rang for
     if lost and not decided:
         owed = higher(owed or Acuity.ORANGE, Acuity.ORANGE)  # they did not choose to leave: the failsafe
     # Nobody is left at the ORANGE of a call that said nothing: the redial would skip the questions.
     level = owed or Acuity.YELLOW
     caller.house.record.tell(_triaged(caller, at, level))
     reason = EndReason.ABANDONED if owed else EndReason.TOO_SHORT
-    reason = EndReason.SWITCH_LOST if lost else reason
+    reason = EndReason.SWITCH_LOST if lost else EndReason.SELF_CARE if served else reason
     caller.house.record.tell(_ended(caller, reason))
     number = caller.callback_number or caller.e164
     if owed and number:

@@ -18,11 +18,13 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotline import agencies, categories, deadlines, sla
 from hotline.bus import LIVE, announce
+from hotline.calls import Call, EndReason
 from hotline.categories import CategoryFaults
 from hotline.database import Base, Moment, reading, transaction
 from hotline.deadlines import Due
 from hotline.events import now
 from hotline.installation import Installation
+from hotline.recalls import OWED, Recall
 from hotline.settings import settings
 from hotline.sla import Alarm, Clock, Happening, Kind, Rules, Stage
 from hotline.tickets import Ticket, TicketEntry, TicketState
@@ -37,6 +39,11 @@ WARNED, ESCALATED, PAUSED, RESUMED = "clock_warned", "clock_escalated", "clock_p
 REOPENED, DONE, TOLD, ASSIGNED = "reopened", "work_done", "citizen_told", "assigned"
 CHANGED = "clock_alarms_changed"
 """The live message of a warning, an escalation, or the end of one."""
+NEEDLESS_ENDS = {
+    EndReason.SELF_CARE.value: ("information_given", "machine"),
+    EndReason.TOO_SHORT.value: ("wrong_number", "needless"),
+}
+"""How a call ended that leaves nothing to do → its ticket's disposition, and how its caller was told."""
 AT_ONCE = 200
 """Tickets in one look."""
 SWEPT_EVERY = timedelta(minutes=1)
@@ -238,6 +245,7 @@ class Clocks:
         """One ticket's row and deadline, made anew from its entries."""
         ticket = session.get(Ticket, ticket_id)
         if ticket is not None:
+            _close_needless(session, ticket, at)
             self._keep(session, ticket, of(session, ticket, self._rules(ticket), at))
 
     def sound(self, session: Session, due: Due, at: datetime) -> None:
@@ -382,6 +390,32 @@ class Clocks:
             with transaction(self.engine) as session:
                 for ticket_id in open_[start : start + AT_ONCE]:
                     self.follow(session, ticket_id, at)
+
+
+def _close_needless(session: Session, ticket: Ticket, at: datetime) -> None:
+    """A ticket that asks nothing of anybody is closed: its caller heard the advice to its end, or hung up within seconds."""
+    if ticket.state != TicketState.OPEN:
+        return
+    ends = [
+        NEEDLESS_ENDS.get(reason)
+        for reason in session.scalars(select(Call.end_reason).where(Call.ticket_id == ticket.id))
+    ]
+    if not ends or None in ends:
+        return
+    if session.scalar(
+        select(Recall.id).where(Recall.ticket_id == ticket.id, Recall.state.in_(OWED)).limit(1)
+    ):
+        return
+    session.refresh(ticket, with_for_update=True)
+    if ticket.state != TicketState.OPEN:
+        return
+    disposition, told = next(end for end in ends if end is not None)
+    ticket.state, ticket.closed_at, ticket.disposition = TicketState.CLOSED.value, at, disposition
+    ticket.version += 1
+    proof = {"done": disposition, "told": told}
+    body = {"disposition": disposition, "proof": proof}
+    session.add(TicketEntry(ticket_id=ticket.id, at=at, kind="disposition", actor=ACTOR, text="", body=body))
+    session.flush()
 
 
 def _is_closed(ticket: Ticket) -> bool:

@@ -18,7 +18,7 @@ from hotline.facts import apply_all
 from hotline.settings import PROJECT
 from hotline.sla import Rules
 from hotline.tickets import Ticket, TicketEntry
-from tests.hotline.facts import START, arrived, call_id, triaged
+from tests.hotline.facts import START, arrived, call_id, ended, triaged
 
 PROVINCE = installation.read(PROJECT / "installation" / "demo.toml")
 
@@ -166,6 +166,24 @@ def test_other_promises_move_the_clocks_that_run(house: House, monkeypatch: pyte
     monkeypatch.setattr(clocks, "rules_of", lambda province, hotline: Rules(hotline, warn_percent=50))
     house.clocks.all_anew()
     assert house.row(ticket).next_at == after(7.5)
+
+
+def test_who_heard_the_advice_to_its_end_or_hung_up_at_once_leaves_nothing_to_do(house: House) -> None:
+    for n, (reason, disposition) in enumerate(
+        (("self_care", "information_given"), ("too_short", "wrong_number"))
+    ):
+        ticket = house.opens("GREEN")
+        with transaction(house.engine) as session:
+            apply_all(session, [ended(n, reason, at=house.at)], "ivr")
+        house.works()
+        with reading(house.engine) as session:
+            found = session.get(Ticket, ticket)
+            assert found is not None
+            assert (found.state, found.disposition, house.row(ticket).stage) == ("closed", disposition, "")
+            entry = session.scalars(
+                select(TicketEntry).where(TicketEntry.ticket_id == ticket, TicketEntry.kind == "disposition")
+            ).one()
+            assert entry.body["proof"]["told"] in ("machine", "needless")
 
 
 class Killed(BaseException):
