@@ -179,6 +179,10 @@ ROUTES: Mapping[str, Who] = {
     "stations.units": SUPERVISORS,
     "stations.new": ADMINISTRATORS,
     "stations.add": ADMINISTRATORS,
+    **{
+        f"profile_editing.{name}": ADMINISTRATORS
+        for name in ("begin", "one", "save", "publish", "undo", "discard")
+    },
     "campaigns.index": SUPERVISORS | LEADERS,
     "campaigns.one": SUPERVISORS | LEADERS,
     **{f"campaigns.{name}": ADMINISTRATORS | LEADERS for name in ("switch", "undo", "cancel")},

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from hotline import organisation_tables as tables
+from hotline import toml_text
 from hotline.agencies import duty_of
 from hotline.directory import Shift
 from hotline.organisation import Agency, Responsibility
@@ -341,25 +341,13 @@ def toml(agencies: Sequence[Agency], responsibilities: Iterable[Responsibility])
     """Both as one TOML file."""
     hotline_of = {agency.key: agency.hotline for agency in agencies}
     parts = [
-        _toml_table(f"[agency.{a.key}]", {"hotline": a.hotline, **tables.agency_table(a)}) for a in agencies
+        toml_text.table(f"[agency.{a.key}]", {"hotline": a.hotline, **tables.agency_table(a)})
+        for a in agencies
     ]
     for one in responsibilities:
         row = {"hotline": hotline_of[one.agency], **tables.responsibility_table(one)}
-        parts.append(_toml_table("[[responsibility]]", row))
+        parts.append(toml_text.table("[[responsibility]]", row))
     return "\n".join(parts)
-
-
-def _toml_table(header: str, table: Mapping[str, Any]) -> str:
-    return "\n".join([header, *(f"{name} = {_toml_value(value)}" for name, value in table.items()), ""])
-
-
-def _toml_value(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(_toml_value(one) for one in value)}]"
-    if isinstance(value, dict):
-        return f"{{ {', '.join(f'{name} = {_toml_value(one)}' for name, one in value.items())} }}"
-    # Texts, whole numbers and yes or no are written alike in JSON and in TOML.
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _written(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -17,6 +17,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
+from hotline import toml_text
 from hotline.toml_table import Fault, Table
 
 EVERY = "*"
@@ -66,7 +67,9 @@ def _profile(key: str, raw: Any, hotlines: Sequence[str], faults: list[Fault]) -
     if not (key.isascii() and key.isidentifier() and key.islower() and len(key) <= KEY_AT_MOST):
         table.wrong("key", f"mã chế độ “{key}”: chỉ chữ thường không dấu và chữ số.",
                     ": a key is lower-case letters and digits.")  # fmt: skip
-    vi, en = table.take("vi", str), table.take("en", str)
+    vi, en = (table.take(name, str).strip() for name in ("vi", "en"))
+    if "vi" in (raw if isinstance(raw, Mapping) else ()) and not (vi and en):
+        table.wrong("vi", "hãy đặt tên bằng hai thứ tiếng: vi và en.", ": vi and en must not be empty.")
     rules, those = (table.take(name, dict, {}) for name in ("rules", "hotline"))
     for name in set(rules) - set(RULES):
         table.wrong("rules", f"chế độ không đổi được “{name}”.", f": rules: a profile cannot change {name}.")
@@ -91,6 +94,17 @@ def laid(tables: Mapping[str, Any], profile: Profile) -> dict[str, Any]:
             for name in (EVERY, key):
                 _lay(hotline, profile.hotlines.get(name, {}))
     return whole
+
+
+def text(content: Mapping[str, Any]) -> str:
+    """A profile's table as TOML, as an administrator edits it."""
+    words = {name: content[name] for name in ("vi", "en") if name in content}
+    parts = [toml_text.table("", words)]
+    if content.get("rules"):
+        parts.append(toml_text.table("[rules]", content["rules"]))
+    for key, values in content.get("hotline", {}).items():
+        parts.append(toml_text.table(f"[hotline.{toml_text.key(key)}]", values))
+    return "\n".join(parts)
 
 
 def _lay(under: dict[str, Any], over: Mapping[str, Any]) -> None:

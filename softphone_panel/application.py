@@ -41,6 +41,7 @@ from softphone_panel import (
     people,
     people_signed_in,
     phone,
+    profile_editing,
     prompts,
     quality,
     recalls,
@@ -145,6 +146,7 @@ def create() -> Flask:
         stations,
         organisation,
         campaigns,
+        profile_editing,
         administration,
     )
     for room in (*rooms, health):

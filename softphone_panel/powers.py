@@ -39,7 +39,8 @@ SAME_AS: Mapping[str, str] = {"scoring": "quality", "administration.one": "admin
     "stations.index": "administration.index", "stations.chain": "administration.index",
     "stations.units": "administration.index", "stations": "administration",
     **{f"organisation.{name}": "administration.index" for name in ("first", "index", "one", "export")},
-    "organisation": "administration", "campaigns.one": "campaigns.index"}  # fmt: skip
+    "organisation": "administration", "campaigns.one": "campaigns.index",
+    "profile_editing": "administration"}  # fmt: skip
 """What is one thing to whoever works in it."""
 """What not everybody may, by endpoint, else by its room; what all who work at the hotline may is one line."""
 SUPERVISORS_SEE = "xem phiếu, ghi âm và số điện thoại của mọi tổng đài"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from datetime import timedelta
 from typing import Any
 
@@ -71,3 +72,37 @@ def test_a_leader_plans_a_campaign_and_cancels_it_and_a_supervisor_only_looks(si
     assert supervisor.post(f"/campaign/plans/{plan}/cancel").status_code == 403
     status, page = post(leader, f"plans/{plan}/cancel")
     assert status == 303 and "Chưa hẹn gì." in page
+
+
+def test_a_profile_is_written_as_a_draft_judged_published_and_undone(signed_in: SignedIn) -> None:
+    client, page = signed_in("quantri"), "/campaign/profiles/disaster"
+
+    def send(act: str = "", at: str = page, **data: Any) -> tuple[int, str]:
+        answer = client.post(f"{at}{act}", data={"seen": hidden(client.get(at).text, "seen"), **data})
+        return answer.status_code, client.get(at).text if answer.status_code == 303 else answer.text
+
+    text = html.unescape(
+        client.get(page).text.partition("<textarea")[2].partition(">")[2].partition("</textarea")[0]
+    )
+    status, found = send(text=text)
+    assert status == 303 and "Không khác bản đang dùng" in found
+    assert send(text="vi = ")[0] == 422
+    status, found = send(text=text.replace("ring_s = 6", "ring_s = 1"))
+    assert status == 303 and "phải từ 2 đến 120" in found
+    assert send("/publish")[0] == 422
+    assert send(text=text.replace("ring_s = 6", "ring_s = 9"))[0] == 303
+    assert post(client, "disaster", sure="yes", note="bão")[0] == 303
+    assert send("/publish", note="chậm lại")[0] == 303 and _ring_s() == 9
+    assert send("/undo", number="0")[0] == 303 and _ring_s() == 6
+    assert client.post("/campaign/profiles", data={"key": "Bão"}).status_code == 422
+    assert client.post("/campaign/profiles", data={"key": "mua"}).status_code == 303
+    mine = 'vi = "Mưa lớn"\nen = "Heavy rain"\n[rules]\nring_s = 7\n'
+    assert send(at="/campaign/profiles/mua", text=mine)[0] == 303
+    assert send("/publish", at="/campaign/profiles/mua")[0] == 303
+    client.application.config["IN_FORCE"].look()
+    assert post(client, "mua", sure="yes", note="mưa")[0] == 303 and _ring_s() == 7
+
+
+def _ring_s() -> int:
+    with reading() as session:
+        return in_force(documents.house(session, settings().installation)).ring_s
