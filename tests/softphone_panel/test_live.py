@@ -132,7 +132,7 @@ def test_with_redis_stopped_a_click_is_a_row_and_the_page_changes_within_two_sec
 ) -> None:
     page = desk_of("tuan")
     running.kill("redis")
-    expect(page.locator("#stream-state")).to_contain_text("Mất kết nối")
+    expect(page.locator("#stream-state")).to_contain_text("Mất nối trực tiếp")
     page.click("#act-resume")
     expect(page.locator(".bar-result")).to_contain_text("Đang chờ tổng đài")
     with transaction() as session:
@@ -154,7 +154,7 @@ def test_with_redis_stopped_a_click_is_a_row_and_the_page_changes_within_two_sec
 def test_a_page_resumes_when_the_stream_was_killed(desk_of: Opens, running: Running) -> None:
     page = desk_of("truongca")
     running.kill("live")
-    expect(page.locator("#stream-state")).to_contain_text("Mất kết nối")
+    expect(page.locator("#stream-state")).to_contain_text("Mất nối trực tiếp")
     arrives("+84900003001")
     running.start("live")
     expect(page.locator("#stream-state")).to_contain_text("Đang nối trực tiếp")
