@@ -93,6 +93,11 @@ class Desks:
     def __iter__(self) -> Iterator[Desk]:
         return iter(list(self._by_id.values()))
 
+    @property
+    def are_known(self) -> bool:
+        """Whether the database has told who has a desk: until then nobody's absence is to be believed."""
+        return bool(self._by_id)
+
     def of(self, operator_id: int | None) -> Desk | None:
         return self._by_id.get(operator_id) if operator_id is not None else None
 

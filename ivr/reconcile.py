@@ -180,8 +180,20 @@ async def _learn_later(floor: Floor) -> None:
         await asyncio.sleep(LEARN_AGAIN_S)
         if await learn_operators(floor):
             break
+    for visit in floor.visits.values():
+        if isinstance(visit, Caller):
+            _name_legs(floor, visit)
+            _desks_of(floor, visit)
     settle_desks(floor)
     floor.serve()
+
+
+def _name_legs(floor: Floor, caller: Caller) -> None:
+    """Whose the legs are that were taken over before anybody knew who sits at their phones."""
+    for leg in caller.humans.legs.values():
+        desk = floor.desks.at(leg.phone) if leg.phone and leg.operator_id is None else None
+        if desk is not None:
+            leg.operator_id, leg.name = desk.operator_id, _name_of(caller, desk, leg.number)
 
 
 def is_caller(channel: Channel, app: str) -> bool:
@@ -254,14 +266,19 @@ def _take_over_leg(floor: Floor, caller: Caller, channel: Channel) -> Leg:
     phone = channel.name.removeprefix("PJSIP/").rpartition("-")[0]
     desk = floor.desks.at(phone)  # also of a colleague who was asked to join in
     dialled = channel.app_data.rpartition(",")[2] if role == "chain" else ""
-    name = desk.username if desk and not desk.station else adoption.name_of(caller, dialled, desk)
-    leg = Leg(channel.id, role, f"PJSIP/{phone}", name, floor.clock(), number=dialled)
+    leg = Leg(
+        channel.id, role, f"PJSIP/{phone}", _name_of(caller, desk, dialled), floor.clock(), number=dialled
+    )
     leg.operator_id = desk.operator_id if desk else None
     leg.up = channel.state == "Up"
     caller.humans.took_over(leg)
     if channel.state == "Down":
         caller.humans.cancel(leg, "cancelled")
     return leg
+
+
+def _name_of(caller: Caller, desk: Desk | None, dialled: str) -> str:
+    return desk.username if desk and not desk.station else adoption.name_of(caller, dialled, desk)
 
 
 def _go_on(caller: Caller, leg: Leg, *, talking: bool) -> None:

@@ -189,6 +189,8 @@ class Talk:
         if self.on_hold:
             self._comfort(now_s)
         if self.keeper is not None and self.back is None:
+            if not self._floor.desks.are_known:
+                return
             desk = self._floor.desks.of(self.keeper)
             elsewhere = (
                 desk is not None and desk.call_id != self._caller.id and desk.call_id in self._floor.visits

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from hotline import events as e
 from hotline.acuity import Acuity
-from hotline.operators import MUTED, Presence
-from ivr import contacts
+from hotline.operators import MUTED, Operator, OperatorPresence, Presence
+from ivr import contacts, reconcile
 from ivr.caller import Caller
 from ivr.desk import Desk, NotPossible
 from tests.ivr.fake_ari import FakeAri
@@ -383,6 +384,39 @@ def test_after_a_restart_of_calls_one_is_talked_with_and_the_other_kept_as_befor
         await s.asterisk.gone(A)
         await s.until(lambda: together(s, B, leg), "B")
         assert not s.told.of(e.CallWaitsAgain)
+
+    restarted(tmp_path, before, after)
+
+
+def test_after_a_restart_of_calls_a_database_that_thinks_takes_no_contact_from_who_talks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who sits at the phones is learned only after the calls were taken over."""
+    monkeypatch.setattr(reconcile, "LEARN_AGAIN_S", 0.1)
+    sits = OperatorPresence(
+        operator_id=1, state=Presence.TALKING, reason="", phone="101", call_id=B, second_phone=""
+    )
+    asked: list[float] = []
+
+    def late() -> list[Any]:
+        asked.append(0)
+        if len(asked) < 3:
+            raise OperationalError("", {}, OSError())
+        return [(Operator(id=1, username="op1", hotlines=[], skills=[]), sits)]
+
+    async def before(s: Stage, desk: Desk, leg: str) -> None:
+        await second(s, desk, leg)
+        s.floor.desks._by_id.clear()
+        monkeypatch.setattr(reconcile, "operators", late)
+
+    async def after(s: Stage, desk: Desk, leg: str) -> None:
+        known = await s.until(lambda: s.floor.desks.of(1), "known")
+        await s.later(0.1)
+        assert (known.state, known.call_id) == (Presence.TALKING, B)
+        assert together(s, B, leg)
+        assert caller_of(s, B).humans.legs[leg].name == "op1"
+        contacts.turn_to(s.floor, known, A)
+        await s.until(lambda: together(s, A, leg) and alone(s, B), "A")
 
     restarted(tmp_path, before, after)
 
