@@ -183,6 +183,8 @@ ROUTES: Mapping[str, Who] = {
         f"profile_editing.{name}": ADMINISTRATORS
         for name in ("begin", "one", "save", "publish", "undo", "discard")
     },
+    "command_board.page": SUPERVISORS | LEADERS,
+    "command_board.board": SUPERVISORS | LEADERS,
     "campaigns.index": SUPERVISORS | LEADERS,
     "campaigns.one": SUPERVISORS | LEADERS,
     **{f"campaigns.{name}": ADMINISTRATORS | LEADERS for name in ("switch", "undo", "cancel")},

@@ -26,6 +26,7 @@ POWERS: Mapping[str, str] = {
     "recordings.export": "tải ghi âm về",
     "floor": "điều hành: nghe cùng, nhắc riêng, nhận thay cuộc gọi, cho tạm nghỉ",
     "wallboard": "bảng điện tử",
+    "command_board": "bảng chỉ huy: việc đang mở và trễ hạn theo địa bàn",
     "reports": "báo cáo",
     "quality": "chấm điểm và hiệu chuẩn chất lượng cuộc gọi",
     "people": "quản lý nhân sự",

@@ -138,6 +138,8 @@ RECALL_REASONS: Mapping[str, str] = {
     "follow_up": "Hẹn hỏi thăm lại",
     "result": "Báo kết quả",
 }
+AGES: Mapping[int, str] = {0: "dưới 1 giờ", 1: "1–5 giờ", 2: "5–24 giờ", 3: "trên 24 giờ"}
+"""How old what is open is, as hotline.open_work.AGES_H divides it."""
 STAGES: Mapping[str, str] = {
     "accept": "Tiếp nhận",
     "assign": "Giao việc",
