@@ -322,6 +322,8 @@ def test_every_page_is_without_a_fault_of_access_and_fits_its_width(
             "/settings",
             "/settings/hotline/binhphuoc",
             "/settings/hours/binhphuoc",
+            "/settings/sla/binhphuoc",
+            "/late",
             "/settings/holidays",
             "/settings/rules",
             "/settings/station/ttyt-phuoc-long",
@@ -357,8 +359,9 @@ def test_every_page_is_without_a_fault_of_access_and_fits_its_width(
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 800})
     page.click("text=Đăng xuất") if width > 1000 else page.context.clear_cookies()
-    page.goto(f"{PANEL}/sign-in")
-    _see(page, "/sign-in", width, found)
+    for path in ("/sign-in", "/status"):
+        page.goto(f"{PANEL}{path}")
+        _see(page, path, width, found)
     assert found == {}
 
 
