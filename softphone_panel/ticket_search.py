@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, and_, cast, func, or_, select
+from sqlalchemy import ColumnElement, Select, false, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
+from hotline import ticket_words
 from hotline.acuity import Acuity
 from hotline.calls import Call
 from hotline.installation import Installation, digits
-from hotline.tickets import Ticket, TicketEntry, TicketState
+from hotline.tickets import Ticket, TicketState
 from softphone_panel import unit_search
 from softphone_panel.people_signed_in import SignedIn
 from softphone_panel.words import VIETNAM, say
@@ -22,8 +23,6 @@ from softphone_panel.words import VIETNAM, say
 PAGE = 25
 LAST_PAGE = 4000
 NUMBERED = re.compile(r"([A-Za-z]{1,6})\s*-\s*(\d{1,9})|#?(\d{1,6})")
-SAID = ("wrapped_up", "recording_comment", "fields_filled")
-"""Entries whose words stand folded in their bodies."""
 DIGITS = re.compile(r"[+\d][\d .()-]{3,}")
 
 
@@ -95,14 +94,15 @@ def _day(text: str, field: str, faults: list[str]) -> date | None:
 def search(session: Session, wanted: Wanted, province: Installation, reader: SignedIn) -> Found:
     """One page of the tickets that this reader may see, newest first."""
     conditions = _conditions(session, wanted, province, reader)
-    total = session.scalar(select(func.count()).select_from(Ticket).where(*conditions)) or 0
-    asked: Select[tuple[Ticket]] = (
-        select(Ticket)
-        .where(*conditions)
-        .order_by(Ticket.opened_at.desc(), Ticket.id.desc())
-        .offset((wanted.page - 1) * PAGE)
-        .limit(PAGE)
-    )
+    newest = (Ticket.opened_at.desc(), Ticket.id.desc())
+    first = (wanted.page - 1) * PAGE
+    if wanted.text:  # few enough to be known by their ids, so that they are looked for once
+        ids = list(session.scalars(select(Ticket.id).where(*conditions).order_by(*newest)))
+        total = len(ids)
+        asked = select(Ticket).where(Ticket.id.in_(ids[first : first + PAGE])).order_by(*newest)
+    else:
+        total = session.scalar(select(func.count()).select_from(Ticket).where(*conditions)) or 0
+        asked = select(Ticket).where(*conditions).order_by(*newest).offset(first).limit(PAGE)
     rows = tuple(session.scalars(asked))
     own = session.scalars(
         select(Call.ticket_id).where(Call.ticket_id.in_([r.id for r in rows]), Call.operator_id == reader.id)
@@ -140,46 +140,30 @@ def midnight_of(day: date) -> datetime:
 def of_text(
     session: Session, text: str, province: Installation, reader: SignedIn
 ) -> list[ColumnElement[bool]]:
-    """The ways in which a ticket may be meant by these words: its number, a telephone number, its reason, a note."""
-    ways: list[ColumnElement[bool]] = [_in_notes(text), Ticket.reason.in_(_reasons(session, text))]
+    """The ways in which a ticket may be meant by these words: its number, a telephone number, or all of them in reason and notes."""
+    dialect = session.get_bind().dialect.name
+    found: list[Select[tuple[str]]] = []
+    words = ticket_words.hits(dialect, ticket_words.words_of(unit_search.folded(text)))
+    if words is not None:
+        found.append(words)
     numbered = NUMBERED.fullmatch(text)
     if numbered:
         prefix, after, alone = numbered.groups()
-        keys = [h.key for h in province.hotlines if h.prefix.lower() == (prefix or "").lower()]
-        if prefix:
-            ways.append(and_(Ticket.hotline.in_(keys), Ticket.number == int(after)))
-        else:
-            ways.append(Ticket.number == int(alone))
+        keys = [h.key for h in province.hotlines if not prefix or h.prefix.lower() == prefix.lower()]
+        found.append(select(Ticket.id).where(Ticket.hotline.in_(keys), Ticket.number == int(after or alone)))
     if DIGITS.fullmatch(text):
-        ways.append(_telephone(digits(text), reader))
-    return ways
+        found += _telephone(dialect, digits(text), reader)
+    if not found:
+        return [false()]
+    return [Ticket.id.in_(union_all(*(select(one.subquery()) for one in found)))]
 
 
-def _telephone(written: str, reader: SignedIn) -> ColumnElement[bool]:
+def _telephone(dialect: str, written: str, reader: SignedIn) -> list[Select[tuple[str]]]:
     """Supervisors find by any part of a number; an operator, who sees them masked, only by the whole one."""
     national = written.removeprefix("84") if len(written) > 9 else written
     national = national.removeprefix("0")
-    columns = (Ticket.caller_number, Ticket.callback_number)
     if reader.supervises:
-        return or_(*(c.contains(national, autoescape=True) for c in columns))
-    return or_(*(c == f"+84{national}" for c in columns))
-
-
-def _reasons(session: Session, text: str) -> list[str]:
-    """The protocols' reasons that have these words; there are few, so they are compared here, without accents."""
-    words = unit_search.folded(text).split()
-    known = session.scalars(select(Ticket.reason).distinct())
-    return [reason for reason in known if words and all(word in unit_search.folded(reason) for word in words)]
-
-
-def _in_notes(text: str) -> ColumnElement[bool]:
-    # Bodies keep what was written folded to plain ASCII, which both databases compare alike.
-    entries = select(TicketEntry.ticket_id).where(
-        TicketEntry.kind.in_(("note", "state", "disposition")),
-        cast(TicketEntry.body, Text).contains(unit_search.folded(text), autoescape=True),
-    )
-    said = select(TicketEntry.ticket_id).where(
-        TicketEntry.kind.in_(SAID),
-        TicketEntry.body["folded"].as_string().contains(unit_search.folded(text), autoescape=True),
-    )
-    return or_(Ticket.id.in_(entries), Ticket.id.in_(said))
+        part = ticket_words.hits(dialect, (), national)
+        return [] if part is None else [part]
+    columns = (Ticket.caller_number, Ticket.callback_number)
+    return [select(Ticket.id).where(column == f"+84{national}") for column in columns]

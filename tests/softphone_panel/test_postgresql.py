@@ -51,6 +51,7 @@ from tests.softphone_panel.test_tickets import (
     test_closing_writes_the_disposition_its_entry_and_one_version,
     test_the_list_is_filtered_and_searched,
     test_the_second_of_two_supervisors_is_told_and_loses_nothing,
+    test_words_are_found_in_any_order_by_the_last_ones_beginning_and_however_long_they_are,
 )
 
 pytestmark = pytest.mark.live
@@ -87,6 +88,7 @@ __all__ = [
     "test_the_weeks_draw_gives_supervisors_their_lists_and_repeats_nothing",
     "test_two_administrators_who_take_each_others_role_at_once_leave_one",
     "test_what_is_typed_is_kept_at_once_and_entered_when_finished",
+    "test_words_are_found_in_any_order_by_the_last_ones_beginning_and_however_long_they_are",
 ]
 
 

@@ -92,6 +92,20 @@ def test_a_note_is_found_by_its_words_without_diacritics(signed_in: SignedIn) ->
     assert rows_of(client.get("/tickets?text=can bo PHUONG dong xoai").text) == 1
 
 
+def test_words_are_found_in_any_order_by_the_last_ones_beginning_and_however_long_they_are(
+    signed_in: SignedIn,
+) -> None:
+    client, one = signed_in("lan"), ticket(2)
+    for note in ("Bà cụ ở gần chợ Đường Số 7", "x" * 3900 + " hết # 'gạo' \"*"):
+        page = client.get(f"/tickets/{one.id}").text
+        sent = {"click_id": hidden(page, "click_id", "/note"), "note": note}
+        assert client.post(f"/tickets/{one.id}/note", data=sent).status_code == 303
+    for asked in ("đường chợ", "cu ba duo", "GẠO hết", "x" * 100, "gao*", '"gao"'):
+        assert rows_of(client.get("/tickets", query_string={"text": asked}).text) == 1, asked
+    for asked in ("duo cho", "ao", "OR", "gao NOT het", "*", "notes:gao"):
+        assert rows_of(client.get("/tickets", query_string={"text": asked}).text) == 0, asked
+
+
 def test_an_operator_reads_whole_numbers_only_of_own_calls_and_finds_only_by_whole_ones(
     signed_in: SignedIn,
 ) -> None:

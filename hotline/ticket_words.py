@@ -1,0 +1,176 @@
+"""The words by which tickets are found: kept beside the tickets by the database itself, in the transaction that writes them.
+
+Triggers follow `ticket` and `ticket_entry`, so whoever writes an entry with `folded` in its body has it found, and nobody calls this.
+SQLite keeps an FTS5 index, PostgreSQL two GIN indexes. Telephone numbers stand apart from words: who sees them masked never searches them.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sqlalchemy import Connection, ForeignKey, Integer, Select, Text, column, select, table, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hotline.database import Base
+
+WORD = re.compile(r"[a-z0-9]+")
+WORDS_MOST = 12
+HITS = 1000
+"""So many tickets, the newest, are found at most: forty pages."""
+PREFIX_CHARACTERS = 3
+"""The last word may be the beginning of one from this length on."""
+WORD_CHARACTERS = 40
+
+
+class TicketText(Base):
+    """What one ticket is found by; its ids rise in the order in which tickets came."""
+
+    __tablename__ = "ticket_text"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("ticket.id"), unique=True)
+    reason: Mapped[str] = mapped_column(Text, default="")
+    notes: Mapped[str] = mapped_column(Text, default="")
+    """The folded words of its entries."""
+    numbers: Mapped[str] = mapped_column(Text, default="")
+    """Every ending of its telephone numbers, so that the beginning of an ending finds any part."""
+
+
+def words_of(folded: str) -> tuple[str, ...]:
+    """The words of a folded text that are searched for."""
+    return tuple(word[:WORD_CHARACTERS] for word in WORD.findall(folded)[:WORDS_MOST])
+
+
+def hits(dialect: str, words: tuple[str, ...], number: str = "") -> Select[tuple[str]] | None:
+    """Ids of the newest tickets that have all the words, or else a part of a telephone number; None when nothing is asked.
+
+    At most `HITS`, so that a word which every ticket has costs no more than another.
+    """
+    if not words and not number:
+        return None
+    *whole, last = words or ("",)
+    ends = len(last) >= PREFIX_CHARACTERS
+    if dialect == "sqlite":
+        quoted = [f'"{word}"' for word in whole] + [f'"{last}"' + (" *" if ends else "")]
+        wanted = f'numbers : "{number}" *' if number else "{reason notes} : (" + " AND ".join(quoted) + ")"
+        index = table("ticket_words", column("rowid", Integer))
+        newest = (
+            select(index.c.rowid.label("id"))
+            .where(text("ticket_words MATCH :wanted").bindparams(wanted=wanted))
+            .order_by(index.c.rowid.desc())
+        )
+    else:
+        wanted = f"{number}:*" if number else " & ".join([*whole, last + (":*" if ends else "")])
+        place = "number_endings" if number else "words"
+        matches = text(f"ticket_text.{place} @@ CAST(:wanted AS tsquery)").bindparams(wanted=wanted)
+        newest = select(TicketText.id).where(matches).order_by(TicketText.id.desc())
+    found = newest.limit(HITS).subquery()
+    return select(TicketText.ticket_id).join(found, found.c.id == TicketText.id)
+
+
+def _endings(row: str) -> str:
+    """SQL for all endings of both numbers, without the plus."""
+    parts = [
+        f"substr({row}.{column}, {first})"
+        for column in ("caller_number", "callback_number")
+        for first in range(2, 14)
+    ]
+    return " || ' ' || ".join(parts)
+
+
+_PLAIN_FROM = "àáảãạăằắẳẵặâầấẩẫậèéẻẽẹêềếểễệìíỉĩịòóỏõọôồốổỗộơờớởỡợùúủũụưừứửữựỳýỷỹỵđ"
+_PLAIN_TO = "aaaaaaaaaaaaaaaaaeeeeeeeeeeeiiiiiooooooooooooooooouuuuuuuuuuuyyyyyd"
+
+
+def _sqlite_reason(row: str) -> str:
+    # The tokenizer takes the accents off; đ is a letter of its own to it.
+    return f"replace(replace({row}.reason, 'đ', 'd'), 'Đ', 'd')"
+
+
+def _postgres_reason(row: str) -> str:
+    return f"translate(normalize(lower({row}.reason), NFC), '{_PLAIN_FROM}', '{_PLAIN_TO}')"
+
+
+def _tokens(words: str) -> str:
+    """SQL for the lexemes of a text that is folded already; what is longer than a word is cut, as tsvector refuses it."""
+    plain = f"regexp_replace(left({words}, 200000), '[^a-z0-9]+', ' ', 'g')"
+    cut = f"regexp_replace({plain}, '([a-z0-9]{{{WORD_CHARACTERS}}})[a-z0-9]+', '\\1', 'g')"
+    return f"array_to_tsvector(array_remove(string_to_array({cut}, ' '), ''))"
+
+
+_BOTH = "reason || ' ' || notes"
+_IN_SQLITE = (
+    """CREATE VIRTUAL TABLE ticket_words USING fts5(reason, notes, numbers, content='ticket_text', content_rowid='id',
+       tokenize="unicode61 remove_diacritics 2", prefix='3 4', detail='column')""",
+    """CREATE TRIGGER ticket_text_added AFTER INSERT ON ticket_text BEGIN
+         INSERT INTO ticket_words (rowid, reason, notes, numbers) VALUES (new.id, new.reason, new.notes, new.numbers); END""",
+    """CREATE TRIGGER ticket_text_removed AFTER DELETE ON ticket_text BEGIN
+         INSERT INTO ticket_words (ticket_words, rowid, reason, notes, numbers)
+         VALUES ('delete', old.id, old.reason, old.notes, old.numbers); END""",
+    """CREATE TRIGGER ticket_text_changed AFTER UPDATE ON ticket_text BEGIN
+         INSERT INTO ticket_words (ticket_words, rowid, reason, notes, numbers)
+         VALUES ('delete', old.id, old.reason, old.notes, old.numbers);
+         INSERT INTO ticket_words (rowid, reason, notes, numbers) VALUES (new.id, new.reason, new.notes, new.numbers); END""",
+    f"""CREATE TRIGGER ticket_words_opened AFTER INSERT ON ticket BEGIN
+         INSERT INTO ticket_text (ticket_id, reason, notes, numbers)
+         VALUES (new.id, {_sqlite_reason("new")}, '', {_endings("new")}); END""",  # noqa: S608 - all of it is written in this module
+    f"""CREATE TRIGGER ticket_words_changed AFTER UPDATE OF reason, caller_number, callback_number ON ticket
+         WHEN old.reason <> new.reason OR old.caller_number <> new.caller_number OR old.callback_number <> new.callback_number
+         BEGIN UPDATE ticket_text SET reason = {_sqlite_reason("new")}, numbers = {_endings("new")}
+         WHERE ticket_id = new.id; END""",  # noqa: S608 - all of it is written in this module
+    """CREATE TRIGGER ticket_words_entered AFTER INSERT ON ticket_entry WHEN json_extract(new.body, '$.folded') <> ''
+         BEGIN UPDATE ticket_text SET notes = notes || ' ' || json_extract(new.body, '$.folded')
+         WHERE ticket_id = new.ticket_id; END""",
+)
+_IN_POSTGRES = (
+    f"ALTER TABLE ticket_text ADD COLUMN words tsvector GENERATED ALWAYS AS ({_tokens(_BOTH)}) STORED",
+    f"ALTER TABLE ticket_text ADD COLUMN number_endings tsvector GENERATED ALWAYS AS ({_tokens('numbers')}) STORED",
+    "CREATE INDEX ix_ticket_text_words ON ticket_text USING gin (words)",
+    "CREATE INDEX ix_ticket_text_number_endings ON ticket_text USING gin (number_endings)",
+    f"""CREATE FUNCTION ticket_words_of_ticket() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         IF TG_OP = 'INSERT' THEN
+           INSERT INTO ticket_text (ticket_id, reason, notes, numbers)
+           VALUES (new.id, {_postgres_reason("new")}, '', {_endings("new")});
+         ELSE
+           UPDATE ticket_text SET reason = {_postgres_reason("new")}, numbers = {_endings("new")} WHERE ticket_id = new.id;
+         END IF; RETURN NULL; END $$""",  # noqa: S608 - all of it is written in this module
+    """CREATE FUNCTION ticket_words_of_entry() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         UPDATE ticket_text SET notes = notes || ' ' || (new.body->>'folded') WHERE ticket_id = new.ticket_id;
+         RETURN NULL; END $$""",
+    "CREATE TRIGGER ticket_words_opened AFTER INSERT ON ticket FOR EACH ROW EXECUTE FUNCTION ticket_words_of_ticket()",
+    """CREATE TRIGGER ticket_words_changed AFTER UPDATE OF reason, caller_number, callback_number ON ticket FOR EACH ROW
+         WHEN (old.reason <> new.reason OR old.caller_number <> new.caller_number OR old.callback_number <> new.callback_number)
+         EXECUTE FUNCTION ticket_words_of_ticket()""",
+    """CREATE TRIGGER ticket_words_entered AFTER INSERT ON ticket_entry FOR EACH ROW WHEN ((new.body->>'folded') <> '')
+         EXECUTE FUNCTION ticket_words_of_entry()""",
+)
+
+
+def install(connection: Connection) -> None:
+    """Make index and triggers, and take in what is there already. `ticket_text` exists and is empty."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    for statement in _IN_SQLITE if is_sqlite else _IN_POSTGRES:
+        connection.exec_driver_sql(statement)
+    reason = (_sqlite_reason if is_sqlite else _postgres_reason)("ticket")
+    folded = (
+        "SELECT group_concat(json_extract(e.body, '$.folded'), ' ')"
+        if is_sqlite
+        else "SELECT string_agg(e.body->>'folded', ' ')"
+    )
+    connection.exec_driver_sql(
+        f"INSERT INTO ticket_text (ticket_id, reason, notes, numbers) SELECT ticket.id, {reason}, "  # noqa: S608 - all of it is written above
+        f"coalesce(({folded} FROM ticket_entry e WHERE e.ticket_id = ticket.id), ''), {_endings('ticket')} "
+        "FROM ticket ORDER BY ticket.opened_at, ticket.id"
+    )
+
+
+def remove(connection: Connection) -> None:
+    """Undo `install`; `ticket_text` itself stays."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    for name, of in (("opened", "ticket"), ("changed", "ticket"), ("entered", "ticket_entry")):
+        connection.exec_driver_sql(f"DROP TRIGGER ticket_words_{name}" + ("" if is_sqlite else f" ON {of}"))
+    if is_sqlite:
+        for name in ("added", "removed", "changed"):
+            connection.exec_driver_sql(f"DROP TRIGGER ticket_text_{name}")
+        connection.exec_driver_sql("DROP TABLE ticket_words")
+    else:
+        connection.exec_driver_sql("DROP FUNCTION ticket_words_of_ticket(), ticket_words_of_entry()")
