@@ -24,6 +24,7 @@ from hotline.database import Base, Moment, reading, transaction
 from hotline.deadlines import Due
 from hotline.events import now
 from hotline.installation import Installation
+from hotline.orders import Assignment, AssignmentState
 from hotline.recalls import OWED, Recall
 from hotline.settings import settings
 from hotline.sla import Alarm, Clock, Happening, Kind, Rules, Stage
@@ -174,7 +175,22 @@ def history(session: Session, ticket_id: str) -> list[Happening]:
         .where(TicketEntry.ticket_id == ticket_id, TicketEntry.kind.in_(HAPPENINGS))
         .order_by(TicketEntry.id)
     )
-    return [one for row in rows for one in HAPPENINGS[row.kind](row)]
+    found: list[Happening] = []
+    teams: Mapping[str, str] | None = None
+    for row in rows:
+        found += HAPPENINGS[row.kind](row)
+        if row.kind == "assignment_moved" and row.body.get("state") == AssignmentState.ACCEPTED:
+            if teams is None:
+                teams = _teams(session, ticket_id)
+            if team := teams.get(str(row.body.get("assignment_id"))):
+                found.append(Happening(row.at, Kind.OWNED, f"agency:{team}"))
+    return found
+
+
+def _teams(session: Session, ticket_id: str) -> dict[str, str]:
+    """Assignment → the team that has it."""
+    asked = select(Assignment.id, Assignment.team).where(Assignment.ticket_id == ticket_id)
+    return dict(session.execute(asked).tuples().all())
 
 
 def rules_of(installation: Installation, hotline: str) -> Rules:

@@ -15,10 +15,12 @@ from hotline.clocks import Clocks, TicketClock
 from hotline.database import reading, transaction
 from hotline.deadlines import Deadline
 from hotline.facts import apply_all
+from hotline.orders import Happening
 from hotline.settings import PROJECT
 from hotline.sla import Rules
 from hotline.tickets import Ticket, TicketEntry
 from tests.hotline.facts import START, arrived, call_id, ended, triaged
+from tests.hotline.order_scene import Scene
 
 PROVINCE = installation.read(PROJECT / "installation" / "demo.toml")
 
@@ -124,6 +126,22 @@ def test_what_happens_to_the_ticket_stops_its_clocks_one_after_the_other(house: 
     assert house.sounded(ticket) == []
     with reading(house.engine) as session:
         assert deadlines.waiting(session, ticket) == {}
+
+
+def test_a_team_that_accepts_its_order_has_the_ticket_until_it_is_done(database: Engine) -> None:
+    scene = Scene(database)
+    follower = Clocks(database, lambda: PROVINCE, lambda: scene.at)
+    follower.look()
+    (part,) = scene.parts(scene.issue("xa"))
+    expected = (
+        (Happening.ACCEPT, "on_site"), (Happening.SET_OUT, "on_site"), (Happening.ARRIVE, "done"), (Happening.FINISH, "told"),
+    )  # fmt: skip
+    for happening, stage in expected:
+        scene.act(part.id, happening)
+        follower.look()
+        with reading(database) as session:
+            row = session.get(TicketClock, scene.ticket_id)
+            assert row is not None and (row.stage, row.owner) == (stage, "agency:xa"), happening
 
 
 def test_after_an_hour_down_each_alarm_is_entered_once_and_in_order(house: House) -> None:
