@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, and_, exists, or_, select, update
+from sqlalchemy import Engine, and_, case, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
@@ -20,6 +20,9 @@ from hotline.tickets import Ticket
 
 TELLS_WITHIN = timedelta(minutes=4)
 """Ringing, the question, the order three times, the key: who has told no result after this is dead."""
+
+
+_URGENCY = case({a.value: a.urgency for a in Acuity}, value=Order.acuity, else_=3)
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,10 @@ def due(session: Session, at: datetime, limit: int) -> list[Due]:
             Assignment.dialled == "",
             Assignment.next_call_at <= at,
         )
+        .order_by(_URGENCY.desc(), Order.due_at, Assignment.id)
         .limit(limit)
     )
-    found = [_due(one, order, number or 0) for one, order, number in rows if one.next_place < len(one.plan)]
-    return sorted(found, key=lambda one: (-one.acuity.urgency, one.due_at, one.assignment_id))
+    return [_due(one, order, number or 0) for one, order, number in rows if one.next_place < len(one.plan)]
 
 
 def _due(one: Assignment, order: Order, ticket_number: int) -> Due:

@@ -16,7 +16,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from hotline import agencies, order_links, ordering, pictures, ticket_fields
+from hotline import agencies, order_links, ordering, pictures, privacy, ticket_fields
 from hotline.database import reading, transaction
 from hotline.events import now
 from hotline.ordering import OrderRefused, Said
@@ -71,6 +71,15 @@ class Card:
     fields: tuple[tuple[str, str], ...] = ()
     """From the yes on: whom to help."""
     photos: int = 0
+
+
+@room.errorhandler(InputFault)
+def fault(told: InputFault) -> tuple[str, int]:
+    """As small as the page: the panel's own page of faults is too much for a slow line."""
+    back = request.path if request.endpoint == "team_desk.link_report" else url_for("team_desk.page")
+    return render_template(
+        "team_fault.html", sentence=str(told), back=back if told.status != 404 else ""
+    ), told.status
 
 
 # -- signed in --
@@ -206,7 +215,7 @@ def _card(session: Session, one: Assignment, order: Order, *, whole: bool = True
     return Card(
         one, order, order_words.label(order.hotline, ticket.number, order.number),
         unit_search.name_of(session, order.unit_code), buttons, accepted,
-        (ticket.callback_number or ticket.caller_number) if accepted and whole else "",
+        privacy.shown(ticket.callback_number or ticket.caller_number, whole=True) if accepted and whole else "",
         _fields(session, ticket.id) if accepted and whole else (), len(photos),
     )  # fmt: skip
 

@@ -10,15 +10,17 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from hotline import categories, in_force, installation, prompt_documents, unit_files
+from hotline.agencies import AgencyRow
 from hotline.database import make_engine, reading
 from hotline.events import now
 from hotline.settings import Settings
 from hotline.settings import settings as own_settings
-from hotline.units import VIETNAM
+from hotline.units import VIETNAM, Unit
 from ivr import approved
 from ivr.area import areas_of
 from ivr.order_briefing import category_piece
@@ -77,6 +79,7 @@ def wanted(given: Settings) -> list[Prompt]:
         # Under their plain names too: what is said when no protocol chose the words.
         **approved.emergency_only().prompts(),
         **system_texts(),
+        **team_places(given),
         **unit_texts(*_unit_names(province)),
         **category_names(given),
     }
@@ -189,6 +192,28 @@ def _unit_names(province: installation.Installation) -> tuple[dict[str, str], di
     found = [one for hotline in province.hotlines for one in areas_of(hotline, book, today)]
     plain = {unit.code: unit.name for unit in sorted(book.units.values(), key=lambda unit: unit.valid_from)}
     return {a.unit_code: a.name for a in found}, {a.unit_code: plain[a.unit_code] for a in found}
+
+
+def team_places(given: Settings) -> dict[str, dict[str, str]]:
+    """The names of the units that have a team today, for orders; in Vietnamese, as teams are called. None before the first migration."""
+    today = now().astimezone(VIETNAM).date()
+    engine = make_engine(given.database, busy_s=2.0)
+    found: dict[str, dict[str, str]] = {}
+    with suppress(SQLAlchemyError), reading(engine) as session:
+        rows = session.execute(
+            select(AgencyRow.unit_code, Unit.full_name, AgencyRow.valid_to, Unit.valid_to)
+            .join(Unit, Unit.code == AgencyRow.unit_code)
+            .where(
+                AgencyRow.kind == "team", AgencyRow.level == "commune", ~AgencyRow.removed,
+                AgencyRow.valid_from <= today, Unit.valid_from <= today,
+            )
+            .order_by(AgencyRow.unit_code)
+        ).tuples()  # fmt: skip
+        for code, name, ends, unit_ends in rows:
+            if all(end is None or end >= today for end in (ends, unit_ends)):
+                found[f"unit-{code}"] = {"vi": name}
+    engine.dispose()
+    return found
 
 
 def category_names(given: Settings) -> dict[str, dict[str, str]]:

@@ -119,7 +119,7 @@ def _names(given: Settings, province: Installation, own: Hotline) -> Iterator[tu
         if protocol is not None:
             parts.append((section, [*_marked(protocol), *prompt_set.language_choices(protocol)]))
     parts += [(section, list(names)) for section, names in SYSTEM.items()]
-    parts += [("orders", list(prompt_set.category_names(given)))]
+    parts += [("orders", [*prompt_set.category_names(given), *prompt_set.team_places(given)])]
     parts += [
         (EMERGENCY, [*_marked(approved.emergency_only()), *approved.emergency_only().prompts()]),
         (AREAS, [f"unit-{code}" for code in prompt_set.areas(province, own)]),

@@ -27,7 +27,7 @@ from hotline.settings import PROJECT, settings
 from hotline.tickets import Ticket
 from tests import ports
 from tests.product import eventually
-from tests.softphone_panel import judged, rows
+from tests.softphone_panel import judged, order_rows, rows
 from tests.softphone_panel.conftest import hidden
 from tests.softphone_panel.running import PANEL, Running
 
@@ -307,6 +307,9 @@ def test_every_page_is_without_a_fault_of_access_and_fits_its_width(
         call_id = judged.recorded(session)
         calibration = judged.judged(session, who, call_id)
         leg = judged.hand_over(session, house / "recordings", call_id)
+        ticket = order_rows.teams(session)
+    order = order_rows.order(ticket)
+    order_rows.order(ticket, order_rows.CENTRE, reason="xã không có xe")
     for username, paths in {
         "quantri": [
             "/desk",
@@ -345,6 +348,7 @@ def test_every_page_is_without_a_fault_of_access_and_fits_its_width(
                 "/quality",
             ),
             *(f"/recordings/{call_id}", f"/recordings/legs/{leg}", f"/quality/calibrations/{calibration}"),
+            *("/orders", f"/orders/{order}", f"/orders/new/{ticket}"),
         ],
     }.items():
         page = desk_of(username)
@@ -355,6 +359,16 @@ def test_every_page_is_without_a_fault_of_access_and_fits_its_width(
         for path in [*paths, *(f"/tickets/{t}" for t in tickets)]:
             page.goto(f"{PANEL}{path}")
             _see(page, path, width, found)
+    page = desk_of("hoa")
+    page.context.clear_cookies()
+    page.goto(f"{PANEL}/sign-in?next=/team")
+    page.fill("#username", "doi")
+    page.fill("#password", rows.PASSWORD)
+    page.press("#password", "Enter")
+    page.wait_for_url("**/team")
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 800})
+    _see(page, "/team", width, found)
     page = desk_of("hoa")
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 800})
