@@ -104,6 +104,9 @@ def _pages() -> dict[str, str]:
         "person-new": "/people/new",
         "prompts": "/prompts",
         "stations": "/stations",
+        "organisation": "/organisation/binhphuoc",
+        "agency": "/organisation/binhphuoc/agency/bp-chi-huy-688",
+        "campaign": "/campaign/disaster",
         "settings": "/settings",
         **{f"settings-{path.replace('/', '-')}": f"/settings/{path}" for path in SETTINGS},
     }
