@@ -213,7 +213,8 @@ def judged(tables: Mapping[str, Any], path: Path) -> Installation:
     values = dict(tables)
     given, campaign = values.pop("profile", {}), values.pop("campaign", {})
     faults: list[Fault] = []
-    known = profiles.read(given, tuple(values.get("hotline", {})), faults)
+    hotlines = values.get("hotline", {})
+    known = profiles.read(given, tuple(hotlines) if isinstance(hotlines, Mapping) else (), faults)
     found = {}
     for profile in (None, *known):
         try:
