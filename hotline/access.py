@@ -144,6 +144,7 @@ ROUTES: Mapping[str, Who] = {
     "wallboard.tv_board": STAFF,
     "reports.index": SUPERVISORS,
     "reports.table": SUPERVISORS,
+    **{f"ticket_reports.{name}": SUPERVISORS | LEADERS for name in ("index", "table", "document")},
     **{
         f"prompts.{name}": SUPERVISORS
         for name in (

@@ -20,7 +20,7 @@ from hotline.geography import Geography
 from hotline.installation import Hotline
 from hotline.open_work import DESKS, Load
 from softphone_panel import commune_map, desk, shown, ticket_view
-from softphone_panel.commune_map import Drawn
+from softphone_panel.commune_map import Drawn, Shape
 from softphone_panel.ticket_clock import left
 from softphone_panel.words import say
 
@@ -30,6 +30,8 @@ COUNTED_FOR = timedelta(seconds=3)
 """However many look at the board, and however often it changes, it is counted once in so long."""
 SHOWN = 100
 """Files of a drill-down on one page."""
+SIGN = (46.0, 24.0)
+"""Width and height that a number takes on the map."""
 NOWHERE = "none"
 """In an address: what has no unit."""
 
@@ -150,8 +152,19 @@ def _places(found: Counted, drawing: Drawn, day: Any) -> list[Place]:
             else say("Chưa rõ địa bàn")
         )
         x, y = middle or (None, None)
+        if x is not None and y is not None:
+            y = _free(x, y, places, found.places.keys() & shapes.keys(), shapes)
         places.append(Place(code or NOWHERE, name, load, unit.level if unit else "", x, y))
     return sorted(places, key=lambda p: (-p.load.all_late, -p.load.open, p.name))
+
+
+def _free(x: float, y: float, places: list[Place], busy: Any, shapes: dict[str, Shape]) -> float:
+    """Above what is written there already: two numbers on each other are none."""
+    taken = [(p.x, p.y) for p in places if p.x is not None and p.y is not None and not p.path]
+    taken += [(shapes[code].x, shapes[code].y) for code in busy]
+    while any(abs(x - a) < SIGN[0] and abs(y - b) < SIGN[1] for a, b in taken) and y > 2 * SIGN[1]:
+        y -= SIGN[1]
+    return y
 
 
 def _holder_names(session: Session, keys: set[str]) -> dict[str, str]:

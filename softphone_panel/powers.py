@@ -28,6 +28,7 @@ POWERS: Mapping[str, str] = {
     "wallboard": "bảng điện tử",
     "command_board": "bảng chỉ huy: việc đang mở và trễ hạn theo địa bàn",
     "reports": "báo cáo",
+    "ticket_reports": "báo cáo phiếu",
     "quality": "chấm điểm và hiệu chuẩn chất lượng cuộc gọi",
     "people": "quản lý nhân sự",
     "administration.index": "xem cài đặt của tổng đài",

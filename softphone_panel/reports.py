@@ -75,7 +75,7 @@ class Report:
     """Of hours and days."""
 
 
-def wanted() -> Wanted:
+def wanted(kinds: Mapping[str, str] = shown.REPORTS_BY) -> Wanted:
     """The query's report; a day that is none becomes today, too long a time is cut, each with its sentence."""
     today, faults = local(now()).date(), []
     days = {}
@@ -99,7 +99,7 @@ def wanted() -> Wanted:
         since,
         until,
         hotline if hotline in known else "",
-        by if by in shown.REPORTS_BY else "hotline",
+        by if by in kinds else "hotline",
         tuple(faults),
     )
 
@@ -199,7 +199,7 @@ def table() -> Response:
     sheet = csv.writer(text)
     sheet.writerow([say(shown.REPORTS_BY[asked.by]), *COLUMNS])
     for line in (*report.lines, report.total):
-        sheet.writerow([_plain(line.name), *cells(line)])
+        sheet.writerow([plain(line.name), *cells(line)])
     name = f"report-{asked.by}-{asked.since}-{asked.until}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response("\ufeff" + text.getvalue(), content_type="text/csv; charset=utf-8", headers=headers)
@@ -220,7 +220,7 @@ def cells(line: Line) -> list[str]:
     f, owed, handed, graded = line.figures, line.owed, line.handed, line.scored
     levels = [f.levels[a].percent if a in f.levels else None for a in Acuity]
     return [
-        _number(value)
+        number(value)
         for value in (
             f.arrived, f.answered, f.lost, f.lost_late, f.short, f.elsewhere, f.called_out, f.service.percent, *levels,
             f.abandoned_percent, f.wait_s, f.longest_wait_s, f.talk_s, f.wrap_up_s, owed.made, owed.done, owed.open,
@@ -231,12 +231,12 @@ def cells(line: Line) -> list[str]:
     ]  # fmt: skip
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
     if value is None:
         return ""
     return str(value) if isinstance(value, int) else f"{value:.1f}"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """A name that a spreadsheet takes for a name, never for a formula."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text

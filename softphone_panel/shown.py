@@ -341,6 +341,47 @@ REPORTS_BY: Mapping[str, str] = {
     "acuity": "Mức",
 }
 """How a report's lines are made."""
+TICKET_REPORTS_BY: Mapping[str, str] = {
+    "hotline": "Tổng đài",
+    "channel": "Kênh",
+    "category": "Loại việc",
+    "unit": "Địa bàn",
+    "acuity": "Mức",
+    "day": "Ngày",
+}
+CHANNELS: Mapping[str, str] = {
+    "talk": "Nói chuyện với tổng đài viên",
+    "message": "Lời nhắn",
+    "callback": "Hẹn gọi lại",
+    "lost": "Gác máy trước khi gặp",
+    "machine": "Nghe máy hướng dẫn",
+    "out": "Tổng đài gọi đi",
+}
+TICKET_COLUMNS: Mapping[str, str] = {
+    "received": "Tiếp nhận",
+    "solved": "Đã giải quyết",
+    "solved_percent": "Tỷ lệ giải quyết",
+    "on_time": "Đúng hạn",
+    "late_solved": "Xong trễ",
+    "overdue": "Quá hạn chưa xong",
+    "on_time_percent": "Tỷ lệ đúng hạn",
+    "judged": "Người xét mức",
+    "under": "Phân mức thấp",
+    "under_percent": "Tỷ lệ phân mức thấp",
+    "over": "Phân mức cao",
+    "over_percent": "Tỷ lệ phân mức cao",
+    "handed": "Trạm nhận",
+    "handed_s": "Trạm nhận sau",
+}
+"""Figures of hotline.ticket_figures in the order of the table, CSV and PDF."""
+TICKET_MEANINGS: Mapping[str, str] = {
+    "Tiếp nhận": "Phiếu mở trong thời gian báo cáo.",
+    "Đã giải quyết": "Người dân đã được báo kết quả, hoặc phiếu đã đóng.",
+    "Đúng hạn": "Giải quyết không muộn hơn hạn báo kết quả. Tỷ lệ: trên số xong đúng hạn, xong trễ và quá hạn chưa xong.",
+    "Phân mức thấp": "Tổng đài viên thấy gấp hơn mức đã phục vụ; tỷ lệ trên số phiếu có người nói chuyện.",
+    "Phân mức cao": "Tổng đài viên thấy ít gấp hơn mức đã phục vụ.",
+    "Trạm nhận sau": "Trung bình từ hồi chuông đầu đến khi trạm bấm nhận.",
+}
 MEANINGS: Mapping[str, str] = {
     "Gọi đến": "Cuộc gọi đến trong thời gian báo cáo.",
     "Nghe": "Có người nghe máy.",

@@ -10,11 +10,12 @@ import pytest
 from sqlalchemy import select
 
 from hotline.calls import Call
-from hotline.database import transaction
+from hotline.database import reading, transaction
 from hotline.events import now
 from hotline.quality import KeptForm, Score
+from hotline.tickets import Ticket
 from hotline.transfers import Transfer
-from softphone_panel import reports
+from softphone_panel import reports, shown
 from softphone_panel.words import local
 from tests.softphone_panel.conftest import Client, SignedIn
 
@@ -122,3 +123,24 @@ def test_hours_and_days_are_drawn_each_in_its_place(
     assert 0 < page.count('class="served"') <= bars
     assert "cùng thứ tuần trước" not in page
     assert "report-chart" not in client.get(f"/reports?by=day&since={today}&until={today}").text
+
+
+def test_the_ticket_report_is_a_page_a_table_and_a_document_with_the_same_numbers(
+    signed_in: SignedIn,
+) -> None:
+    client = signed_in("truongca")
+    since = local(now() - timedelta(days=1)).date()
+    with reading() as session:
+        opened = len(session.scalars(select(Ticket.id)).all())
+    for by in shown.TICKET_REPORTS_BY:
+        page = client.get(f"/reports/tickets?by={by}&since={since}").text
+        sheet = client.get(f"/reports/tickets/report.csv?by={by}&since={since}")
+        rows = list(csv.reader(io.StringIO(sheet.data.decode("utf-8-sig"))))
+        assert rows[0][1:] == list(shown.TICKET_COLUMNS)
+        received = int(rows[-1][1])
+        assert received == sum(int(row[1]) for row in rows[1:-1]) == opened > 5
+        assert f'<tr class="total"><th scope="row">Tất cả</th><td>{received}</td>' in page
+        paper = client.get(f"/reports/tickets/report.pdf?by={by}&since={since}")
+        assert paper.content_type == "application/pdf" and paper.data.startswith(b"%PDF-")
+    assert "Đã giải quyết" in client.get("/reports/tickets?since=2026-99-01").text
+    assert signed_in("lan").get("/reports/tickets").status_code == 403
