@@ -16,6 +16,7 @@ import pytest
 from front_door import demo_data
 from hotline import database
 from hotline.calls import Leg as LegRow
+from hotline.events import now
 from hotline.recalls import Recall
 from tests.product import Product, eventually
 from tests.softphone_panel.telephone.browser_desk import BrowserDesk, Elsewhere, chromium, processes_of
@@ -180,13 +181,17 @@ def test_who_was_called_out_to_is_comforted_too_when_the_page_is_loaded_again_or
 
 
 def _lost_long_ago(product: Product, number: str) -> None:
-    """The half minute for which a RED recall waits for an operator is moved back, not waited for."""
+    """The half minute for which a RED recall waits for an operator is moved back, not waited for.
+
+    Call control may have read the row already: what is due only in a moment leaves its line, and is read anew.
+    """
     (owed,) = eventually(lambda: product.recalls_of(number), 8, "an owed call")
     assert (owed.acuity, owed.why) == ("RED", "lost")
     with database.transaction() as session:
         row = session.get(Recall, owed.id)
         assert row is not None
         row.made_at -= timedelta(seconds=40)
+        row.next_try_at = now() + timedelta(seconds=5)
 
 
 def test_a_lost_red_citizen_is_rung_before_any_operator_and_keeps_the_one_who_comes_through_reload_and_death(
@@ -210,7 +215,7 @@ def test_a_lost_red_citizen_is_rung_before_any_operator_and_keeps_the_one_who_co
             leg.hang_up()
             await asyncio.to_thread(_lost_long_ago, product, number)
             since = time.monotonic()
-            citizen = await home.until_talking(20)
+            citizen = await home.until_talking(45)
             log.info("lost RED citizen with nobody on duty: rung after %.2f s", time.monotonic() - since)
             await citizen.until_sound(10)
             await desk.go_on_duty(into_a_ring=True)
