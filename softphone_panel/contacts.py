@@ -71,6 +71,7 @@ def values(session: Session) -> dict[str, Any]:
 
 
 def of(session: Session, operator_id: int) -> list[Contact]:
+    """Whom their phone is for, and whom they keep on hold; whoever a station or a colleague has taken over is nobody's here."""
     presence = desk.presence_of(session, operator_id)
     if presence is None or presence.state != Presence.TALKING:
         return []
@@ -81,7 +82,9 @@ def of(session: Session, operator_id: int) -> list[Contact]:
             Call.state != CallState.ENDED,
             or_(
                 Call.id == presence.call_id,
-                (Call.operator_id == operator_id) & (Call.state == CallState.TALKING),
+                (Call.operator_id == operator_id)
+                & (Call.state == CallState.TALKING)
+                & Call.held_at.is_not(None),
             ),
         )
         .order_by(Call.human_at.is_(None), Call.human_at, Call.id)

@@ -94,6 +94,26 @@ def test_who_talks_at_a_desk_phone_has_its_microphone_at_the_page(
         assert (last.kind, last.body["call_id"]) == ("mute", call_id)
 
 
+def test_whom_a_station_has_taken_over_is_no_contact_of_who_handed_them_over(
+    signed_in: SignedIn, who: dict[str, int]
+) -> None:
+    """Or the next call's operator could hang up a citizen who speaks with the station."""
+    lan = signed_in("lan")
+    at = now() - timedelta(minutes=4)
+    with transaction() as session:
+        handed = rows.Caller(session, rows.call_id(at, 9), at, number="+84865000999").arrives()
+        call_id = handed.call_id
+        handed.tell(e.CallAnswered, 4, leg_id=f"op-{call_id}-1", answered_by="lan", operator_id=who["lan"])
+    for held, shown in ((False, False), (True, True)):
+        with transaction() as session:
+            apply(session, e.CallHeld(call_id=call_id, held=held, operator_id=who["lan"]), "calls")
+        assert (f'data-call="{call_id}"' in lan.get("/desk/contacts").text) == shown
+    form = {"call_id": call_id, "click_id": hidden(lan.get("/my-desk").text, "click_id")}
+    with transaction() as session:
+        apply(session, e.CallHeld(call_id=call_id, held=False, operator_id=who["lan"]), "calls")
+    assert lan.post("/desk/contacts/hang_up", data=form).status_code == 409
+
+
 def test_desks_that_ring_for_one_call_see_its_level_of_now(signed_in: SignedIn, who: dict[str, int]) -> None:
     call_id = ticket_of("hoa", who).removeprefix("t-")
     with transaction() as session:

@@ -127,6 +127,7 @@ async function begin(take = false) {
 }
 async function openMicrophone() {
   stopMeter?.();
+  stopMeter = null;
   stream?.getTracks().forEach((one) => one.stop());
   stream = await microphone.open({ plain: root.dataset.sounds === "plain" });
   stopMeter = microphone.meter(stream, (level) => { part("phone-level").value = level; });
@@ -146,6 +147,7 @@ function failed(fault) {
   letGo = null;
   line.stop();
   stopMeter?.();
+  stopMeter = null;
   stream?.getTracks().forEach((one) => one.stop());
   stream = null;
   show(fault.why in words ? fault.why : "no_exchange");
