@@ -35,6 +35,8 @@ class Ticket(Base):
     state: Mapped[str] = mapped_column(String(16), index=True, default=TicketState.OPEN)
     acuity: Mapped[str] = mapped_column(String(8), index=True, default="ORANGE")
     branch: Mapped[str] = mapped_column(String(16), default="")
+    category: Mapped[str] = mapped_column(String(32), default="", server_default="")
+    """A key of `hotline.categories`; empty until somebody has named it."""
     reason: Mapped[str] = mapped_column(String(200), default="")
     caller_number: Mapped[str] = mapped_column(String(40), index=True, default="")
     callback_number: Mapped[str] = mapped_column(String(40), index=True, default="")

@@ -10,8 +10,8 @@ from hotline import privacy
 from hotline.numbers import caller
 from hotline.tickets import TicketEntry
 from ivr.script import Kind
-from softphone_panel import order_words, scripts, shown
-from softphone_panel.words import day_clock, length, say
+from softphone_panel import matter_words, order_words, scripts, shown
+from softphone_panel.words import day_clock, language, length, say
 
 Body = Mapping[str, Any]
 Names = Mapping[int, str]
@@ -213,6 +213,25 @@ def _state(body: Body, names: Names) -> str:
 
 def _disposition(body: Body, names: Names) -> str:
     return say("Đóng phiếu: {how}.", how=shown.word(shown.DISPOSITIONS, str(body.get("disposition") or "")))
+
+
+def _category_chosen(body: Body, names: Names) -> str:
+    return say("Lĩnh vực: {name}.", name=matter_words.category_said(str(body.get("to", ""))))
+
+
+def _matter_filled(body: Body, names: Names) -> str:
+    """Số người: 4; Cần gì: gạo, sữa."""
+    category = matter_words.known().get(str(body.get("category", "")))
+    fields = {field.key: field for field in category.fields} if category is not None else {}
+    parts = []
+    for key, value in (body.get("fields") or {}).items():
+        field = fields.get(key)
+        written = matter_words.said(field, str(value)) if field is not None else str(value)
+        if written and (field is None or field.kind == "phone"):
+            written = privacy.masked(caller(written).e164 or written)
+        label = field.word(language()) if field is not None else key
+        parts.append(f"{label}: {written or say('bỏ trống')}")
+    return say("Đã ghi: {fields}.", fields="; ".join(parts))
 
 
 def _filled(body: Body, names: Names) -> str:
@@ -433,6 +452,8 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "recording_shared": _shared,
     "number_unmasked": _unmasked,
     "fields_filled": _filled,
+    "category_chosen": _category_chosen,
+    "matter_filled": _matter_filled,
     "wrapped_up": _wrapped_up,
     "task_taken": _task,
     "note": _note,

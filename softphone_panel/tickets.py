@@ -85,6 +85,7 @@ def _page(session: Session, ticket: Ticket, **more: Any) -> str:
         "ticket.html",
         **_calls(session, ticket),
         **_clock(session, ticket),
+        **_matter(session, ticket),
         **team_orders.of_ticket(session, ticket.id),
         dispositions=shown.DISPOSITIONS,
         click_id=fresh_click(),
@@ -126,6 +127,12 @@ def _clock(session: Session, ticket: Ticket) -> dict[str, Any]:
     from softphone_panel import ticket_clock  # which needs this module to tell who may see
 
     return ticket_clock.values(session, ticket)
+
+
+def _matter(session: Session, ticket: Ticket) -> dict[str, Any]:
+    from softphone_panel import ticket_matter  # as above
+
+    return ticket_matter.values(session, ticket)
 
 
 def _calls(session: Session, ticket: Ticket) -> dict[str, Any]:

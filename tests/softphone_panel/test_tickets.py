@@ -387,3 +387,41 @@ def test_earlier_tickets_of_a_number_are_shown_and_those_of_a_withheld_one_are_n
                 session.get_one(Ticket, one.id).caller_number = number
         page = client.get(f"/tickets/{second.id}").text
         assert (f'href="/tickets/{first.id}"' in page) is shown_too
+
+
+def test_a_category_brings_its_fields_and_each_is_kept_told_and_found(signed_in: SignedIn) -> None:
+    client, one = signed_in("lan"), ticket(2)
+    address = f"/tickets/{one.id}"
+    assert 'value="relief"' in client.get(address).text
+    assert client.post(f"{address}/category", data={"category": "weather"}).status_code == 422
+    part = client.post(f"{address}/category", data={"category": "relief", "seen_category": ""}).text
+    assert 'name="field.needs"' in part
+    assert (
+        client.post(f"{address}/category", data={"category": "policy", "seen_category": ""}).status_code
+        == 409
+    )
+    kept = {
+        "of": "relief",
+        "field.people": "bốn",
+        "seen.people": "0",
+        "field.needs": "Sữa cho bé",
+        "seen.needs": "0",
+    }
+    told = client.post(f"{address}/matter", data=kept).text
+    assert "hãy ghi một số" in told
+    assert 'name="seen.needs" value="1"' in told
+    late = {"of": "relief", "field.needs": "gạo", "seen.needs": "0"}
+    assert "người khác vừa ghi “Sữa cho bé”" in client.post(f"{address}/matter", data=late).text
+    page = client.get(address).text
+    assert "Lĩnh vực: Cứu trợ, lương thực." in page
+    assert "Đã ghi: Cần gì: Sữa cho bé." in page
+    assert rows_of(client.get("/tickets?text=be sua").text) == 1
+    assert client.get(f"{address}/matter").status_code == 200
+
+
+def test_an_other_hotlines_operator_names_no_category(signed_in: SignedIn) -> None:
+    with transaction() as session:
+        session.scalars(select(Operator).where(Operator.username == "hoa")).one().hotlines = ["binhphuoc"]
+    one = ticket(1, "binhduong")
+    sent = {"category": "relief", "seen_category": ""}
+    assert signed_in("hoa").post(f"/tickets/{one.id}/category", data=sent).status_code == 404
