@@ -1,4 +1,4 @@
-"""An operator's telephone in the browser: an endpoint of Asterisk whose password lives as long as the page it was made for.
+"""An operator's telephone in the browser: an endpoint of Asterisk whose password lives as long as its page, and as the duty.
 
 The endpoints are in Asterisk's memory only, so nothing must be rendered or reloaded; an Asterisk that began anew knows none, and
 each page asks for its own again.
@@ -6,6 +6,7 @@ each page asks for its own again.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import urllib.error
@@ -15,8 +16,12 @@ from dataclasses import dataclass
 from secrets import token_urlsafe
 from typing import Any
 
+import structlog
+
 from hotline.secrets import secret
 from hotline.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 PREFIX = "web-"
 ANSWER_WITHIN_S = 2.0
@@ -62,6 +67,16 @@ def revoke(given: Settings, operator_id: int) -> None:
         _ask(
             given, "DELETE", f"asterisk/config/dynamic/res_pjsip/{kind}/{name_of(operator_id)}", missing=None
         )
+
+
+async def end(given: Settings, operator_id: int, phone: str) -> None:
+    """Who leaves duty leaves the telephone of their page too; a desk's own phone stays what it is."""
+    if not is_browser(phone):
+        return
+    try:
+        await asyncio.to_thread(revoke, given, operator_id)
+    except Away as error:
+        log.warning("a browser phone could not be revoked", operator_id=operator_id, error=str(error))
 
 
 def page_of(given: Settings, operator_id: int) -> str:

@@ -31,7 +31,7 @@ from hotline.secrets import secret
 from hotline.settings import Settings, settings
 from hotline.stations import directory
 from hotline.unit_files import UnitBook
-from ivr import planning
+from ivr import browser_phone, planning
 from ivr.ari import Ari, AriEvent, Superseded
 from ivr.caller import Caller
 from ivr.desk import Desks
@@ -319,7 +319,12 @@ async def run(given: Settings) -> None:
     manager = Manager(given.ami_port, APP, secret(given.var, "ami"))
     members = QueueMembers(manager, installation)
     async with Ari(given.ari_port, APP, secret(given.var, "ari"), APP) as ari:
-        desks = Desks(lambda event: floor.tell(event), members.mirror, wrap_up_s=installation.wrap_up_s)
+        desks = Desks(
+            lambda event: floor.tell(event),
+            members.mirror,
+            lambda operator_id, phone: floor.spawn(browser_phone.end(given, operator_id, phone)),
+            wrap_up_s=installation.wrap_up_s,
+        )
         floor = Floor(
             ari=ari, record=record, installation=installation, prompts=given.prompts,
             node=given.node, desks=desks, mix_monitor=manager.mix_monitor, recordings=given.recordings,

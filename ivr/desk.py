@@ -86,6 +86,8 @@ class Desks:
 
     tell: Callable[[Event], None]
     mirror: Callable[[Desk], None] = lambda desk: None
+    left: Callable[[int, str], object] = lambda operator_id, phone: None
+    """Told who has just gone off duty, and from which phone."""
     clock: Callable[[], float] = time.monotonic
     wrap_up_s: float = 30.0
     _by_id: dict[int, Desk] = field(default_factory=dict)
@@ -151,6 +153,8 @@ class Desks:
             )
         )  # fmt: skip
         self.mirror(desk if desk.phone else _as_left(desk, phone))
+        if to is P.OFFLINE and phone:
+            self.left(desk.operator_id, phone)
         return True
 
     def freed(self, desk: Desk, call_id: str) -> None:

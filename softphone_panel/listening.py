@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +25,7 @@ from softphone_panel.words import say
 
 room = Blueprint("listening", __name__, url_prefix="/recordings")
 PLAYABLE_FOR_S = 3600
+SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,3})?")
 GIVEN = ("recording_exported", "recording_shared")
 """Entries by which a recording went to others."""
 Kept = TypeVar("Kept", Recording, LegRecording)
@@ -94,9 +96,16 @@ def seconds(written: str) -> float:
     return 60 * int(minutes or 0) + float(rest)
 
 
+def asked_second(recording: Recording | LegRecording) -> float:
+    """The second at which a link asks to listen; 0 when it names none that the recording has."""
+    written = request.args.get("at", "")
+    asked_s = float(written) if SECONDS.fullmatch(written) else 0.0
+    return asked_s if asked_s < recording.length_s else 0.0
+
+
 @room.post("/<key>/listen")
 def begin(key: str) -> str:
-    """Write down who listens, and give the player with a pass for this playing."""
+    """Write down who listens, and give the player with a pass for this playing; it begins at the second `at`, if one is named."""
     with transaction() as session:
         recording = kept_sound(session, key)
         path = file_of(recording)
@@ -115,6 +124,7 @@ def begin(key: str) -> str:
         starts_s = (
             0.0 if isinstance(recording, LegRecording) else spoken_messages.starts_s(session, recording)
         )
+        starts_s = asked_second(recording) or starts_s
     ticket_pass = _pass().dumps([key, current_user.id, play.id])
     return render_template(
         "player.html",

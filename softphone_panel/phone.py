@@ -11,7 +11,7 @@ from flask_login import current_user
 
 from hotline.bus import LIVE, announce
 from hotline.commands import ask
-from hotline.database import transaction
+from hotline.database import reading, transaction
 from hotline.operators import OperatorPresence, Presence
 from hotline.settings import settings
 from ivr import browser_phone
@@ -34,8 +34,13 @@ def door() -> tuple[str, int]:
 
 @room.post("/desk/phone/login")
 def login() -> tuple[Response, int]:
-    """What this page registers with; 409 when another page is the operator's phone and `take` does not say to take over."""
+    """What this page registers with; 409 when another page is the operator's phone and `take` does not say to take over.
+
+    A page that was refused comes `again` by itself: only while its operator is on duty with it.
+    """
     page = _page()
+    if request.form.get("again") == "1" and not _is_on_duty():
+        return jsonify(why="left"), 409
     try:
         before = browser_phone.page_of(settings(), current_user.id)
         another = before not in ("", page)
@@ -44,7 +49,7 @@ def login() -> tuple[Response, int]:
             and request.form.get("take") != "1"
             and browser_phone.is_online(settings(), current_user.id)
         ):
-            return jsonify(elsewhere=True), 409
+            return jsonify(why="elsewhere"), 409
         made = browser_phone.issue(settings(), current_user.id, page)
     except browser_phone.Away as error:
         log.warning("a browser phone could not be made", operator_id=current_user.id, error=str(error))
@@ -55,6 +60,14 @@ def login() -> tuple[Response, int]:
         with transaction() as session:
             announce(session, LIVE, {"event": "PhoneMoved", "operator_id": current_user.id})
     return jsonify(name=made.name, password=made.password), 200
+
+
+def _is_on_duty() -> bool:
+    with reading() as session:
+        presence = session.get(OperatorPresence, current_user.id)
+        return bool(
+            presence and browser_phone.is_browser(presence.phone) and presence.state != Presence.OFFLINE
+        )
 
 
 @room.get("/desk/phone/state")
@@ -96,7 +109,7 @@ def _page() -> str:
 def signed_out(operator_id: int, *, talks_on: bool = False) -> None:
     """Whoever leaves the panel leaves the telephone: its desk is not on duty, and its password is no more.
 
-    `talks_on`: not in the middle of a talk, to whose end the telephone stays as it is.
+    `talks_on`: not in the middle of a talk, to whose end the telephone stays as it is; the calls process revokes it then.
     """
     with transaction() as session:
         presence = session.get(OperatorPresence, operator_id)

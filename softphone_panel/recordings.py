@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
@@ -36,7 +36,7 @@ from softphone_panel import (
     tickets,
 )
 from softphone_panel.faults import InputFault
-from softphone_panel.words import is_htmx, length, say
+from softphone_panel.words import VIETNAM, is_htmx, length, say
 
 room = Blueprint("recordings", __name__, url_prefix="/recordings")
 
@@ -50,6 +50,10 @@ class Wanted:
 
     since: date | None = None
     until: date | None = None
+    since_time: time | None = None
+    """From this hour of the first day on."""
+    until_time: time | None = None
+    """Until the end of this minute of the last day."""
     hotline: str = ""
     acuity: str = ""
     operator_id: int | None = None
@@ -64,16 +68,27 @@ class Wanted:
     def of(cls, given: Mapping[str, str]) -> Wanted:
         known = ticket_search.Wanted.of(given)
         operator = given.get("operator", "")
+        faults = list(known.faults)
+        first, last = (_time(given.get(name, ""), faults) for name in ("since_time", "until_time"))
+        if known.since and known.until and str(known.since) == given.get("until") != given.get("since"):
+            first, last = last, first  # as their days
+        elif known.since and known.since == known.until and first and last and first > last:
+            faults.append(say("“Từ giờ” sau “Đến giờ”: đã đổi chỗ hai giờ."))
+            first, last = last, first
+        if (first and not known.since) or (last and not known.until):
+            faults.append(say("Hãy chọn ngày cùng với giờ: giờ không có ngày không được dùng."))
+        since_time, until_time = first if known.since else None, last if known.until else None
         return cls(
-            known.since, known.until, known.hotline, known.acuity,
+            known.since, known.until, since_time, until_time, known.hotline, known.acuity,
             int(operator) if operator.isdecimal() and len(operator) < 9 else None, given.get("station", "")[:160], known.branch, known.text,
-            known.page, known.faults,
+            known.page, tuple(faults),
         )  # fmt: skip
 
     def query(self, page: int) -> dict[str, Any]:
         """The address of another page of the same list."""
         values = {
-            "since": self.since, "until": self.until, "hotline": self.hotline, "acuity": self.acuity,
+            "since": self.since, "until": self.until, "since_time": f"{self.since_time:%H:%M}" if self.since_time else "",
+            "until_time": f"{self.until_time:%H:%M}" if self.until_time else "", "hotline": self.hotline, "acuity": self.acuity,
             "operator": self.operator_id, "station": self.station, "branch": self.branch, "text": self.text, "page": page,
         }  # fmt: skip
         return {key: value for key, value in values.items() if value}
@@ -107,9 +122,10 @@ def _conditions(session: Session, wanted: Wanted) -> list[ColumnElement[bool]]:
     if not current_user.supervises:
         found.append(or_(Call.operator_id == current_user.id, Recording.ticket_id.in_(_shared_with_me())))
     if wanted.since:
-        found.append(Call.arrived_at >= ticket_search.midnight_of(wanted.since))
+        found.append(Call.arrived_at >= _moment(wanted.since, wanted.since_time or time()))
     if wanted.until:
-        found.append(Call.arrived_at < ticket_search.midnight_of(wanted.until + timedelta(days=1)))
+        last = _moment(wanted.until, wanted.until_time or time(23, 59))
+        found.append(Call.arrived_at < last + timedelta(minutes=1))
     if wanted.hotline:
         found.append(Call.hotline == wanted.hotline)
     if wanted.acuity:
@@ -123,6 +139,20 @@ def _conditions(session: Session, wanted: Wanted) -> list[ColumnElement[bool]]:
     if wanted.text:
         found.append(or_(*ticket_search.of_text(session, wanted.text, desk.province(), current_user)))
     return found
+
+
+def _moment(day: date, at: time) -> datetime:
+    return datetime.combine(day, at, tzinfo=VIETNAM)
+
+
+def _time(written: str, faults: list[str]) -> time | None:
+    if not written:
+        return None
+    try:
+        return time.fromisoformat(written).replace(second=0, microsecond=0, tzinfo=None)
+    except ValueError:
+        faults.append(say("Ô giờ: hãy viết giờ như 14:30."))
+        return None
 
 
 def _talked_in(operator_id: int) -> Any:
@@ -173,7 +203,7 @@ def one(call_id: str) -> str:
         ).all()
         return render_template(
             "recording.html", legs=leg_recordings.of_calls(session, [call_id])[call_id],
-            recording=recording, call=call, ticket=ticket, events=events, comments=comments,
+            recording=recording, call=call, ticket=ticket, events=events, comments=comments, at_s=listening.asked_second(recording),
             label=ticket_view.label(ticket.hotline, ticket.number), length=length, colleagues=colleagues,
             number=ticket_view.number_shown(call.caller_number, own=call.operator_id == current_user.id),
             who=sentences.who_answered(call.answered_by, names), judged=scoring.judged(session, call), said=scripts.said,

@@ -22,7 +22,9 @@
       ],
     });
     if (player.dataset.start) {
-      audio.addEventListener("loadedmetadata", () => { audio.currentTime = Number(player.dataset.start); }, { once: true });
+      const begin = () => { audio.currentTime = Number(player.dataset.start); };
+      if (audio.readyState) begin();
+      else audio.addEventListener("loadedmetadata", begin, { once: true });
     }
     audio.play().catch(() => {});
   }

@@ -361,16 +361,16 @@ def test_a_taken_an_unknown_and_an_absent_phone_are_refused_in_a_sentence() -> N
 
 
 def test_signing_out_during_a_talk_takes_effect_at_its_end() -> None:
-    told = Told()
-    desks = Desks(told.note)
+    told, left = Told(), list[tuple[int, str]]()
+    desks = Desks(told.note, left=lambda *who: left.append(who))
     desk = desks.learn(Operator(id=1, username="lan", hotlines=[], skills=[]))
     desks.sign_in(desk, "101", online=True)
     for state in (Presence.RINGING, Presence.TALKING):
         desks.change(desk, state, call_id="c")
     desks.sign_out(desk)
-    assert desk.state is Presence.TALKING
+    assert (desk.state, left) == (Presence.TALKING, [])
     desks.freed(desk, "c")
-    assert (desk.state, desk.phone) == (Presence.OFFLINE, "")
+    assert (desk.state, desk.phone, left) == (Presence.OFFLINE, "", [(1, "101")])
 
 
 def test_signing_in_again_ends_the_pause_of_a_missed_ring() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from hotline.recordings import Recording
 from hotline.tickets import TicketEntry
 from softphone_panel import listening
 from softphone_panel.faults import InputFault
+from softphone_panel.words import VIETNAM
 from tests.softphone_panel import judged
 from tests.softphone_panel.conftest import Client, SignedIn
 
@@ -62,6 +64,35 @@ def test_recordings_are_found_by_level_operator_number_hotline_day_and_note(
     comment = {"at": "0:02", "text": "Hỏi mốc dễ thấy rất khéo"}
     client.post(f"/recordings/{calls['NONMED']}/comments", data=comment)
     assert found(client, "text=moc de thay") == [calls["NONMED"]]
+
+
+def test_recordings_are_found_by_the_hours_of_their_days(signed_in: SignedIn) -> None:
+    client, calls = signed_in("truongca"), kept()
+    with transaction() as session:
+        for hour, call_id in enumerate(calls.values(), 8):
+            row = session.get(Call, call_id)
+            assert row is not None
+            row.arrived_at = datetime(2021, 8, 31, hour, 30, 40, tzinfo=VIETNAM)
+    ids, day = list(calls.values()), "since=2021-08-31&until=2021-08-31"
+    assert found(client, f"{day}&since_time=08:31&until_time=10:29") == [ids[1]]
+    assert found(client, f"{day}&since_time=08:30&until_time=09:30") == [ids[1], ids[0]]
+    assert found(client, "since=2021-08-31&since_time=09:31&until=2021-09-01&until_time=00:10")[-1] == ids[2]
+    turned = client.get(f"/recordings?{day}&since_time=10:29&until_time=08:31").text
+    assert LINK.findall(turned) == [ids[1]]
+    assert "đã đổi chỗ hai giờ" in turned
+    assert "giờ không có ngày" in client.get("/recordings?since_time=09:00").text
+    assert "14:30" in client.get(f"/recordings?{day}&since_time=9h").text
+
+
+def test_a_link_to_a_second_of_a_recording_begins_there(signed_in: SignedIn) -> None:
+    call_id, client = kept()["ORANGE"], signed_in("truongca")
+    page = client.get(f"/recordings/{call_id}?at=1.0").text
+    begin = re.search(r'action="(/recordings/[^"]+/listen[^"]*)"', page)
+    assert begin, "no button to listen"
+    assert "Nghe từ 0:01" in page
+    assert 'data-start="1.0"' in client.post(html.unescape(begin[1])).text
+    for nowhere in ("9999", "x", "-1"):
+        assert "data-start" not in client.post(f"/recordings/{call_id}/listen?at={nowhere}").text
 
 
 def test_a_talk_that_somebody_else_ended_is_found_by_each_who_spoke_in_it(

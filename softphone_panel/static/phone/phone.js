@@ -13,7 +13,7 @@ const page = sessionStorage.getItem("phone-page") || hex();
 sessionStorage.setItem("phone-page", page);
 const AGAIN_MS = 2000;
 const KEYS = { F2: "answer", F4: "reject", F6: "mute", F8: "hold", F9: "hangup" };
-const NOT_LIVE = ["off", "starting", "elsewhere", "moved", "refused", "missing", "busy_mic", "insecure"];
+const NOT_LIVE = ["off", "starting", "elsewhere", "moved", "refused", "missing", "busy_mic", "insecure", "left"];
 
 let state = "off", about = null, muted = false, held = false, stream = null, stopMeter = null, stopQuality = null, wanted = false;
 
@@ -62,7 +62,7 @@ function registered() {
 }
 // Asterisk began anew, or another page took over; a talk that goes on is left alone.
 function refused() {
-  if (wanted) setTimeout(() => { if (about) refused(); else begin().catch(failed); }, AGAIN_MS);
+  if (wanted) setTimeout(() => { if (about) refused(); else if (wanted) begin(false, true).catch(failed); }, AGAIN_MS);
 }
 function away() { if (wanted && state !== "ringing") show("away"); }
 function incoming(detail) {
@@ -95,6 +95,7 @@ function ended() {
   if (muted) { muted = false; stream?.getAudioTracks().forEach((one) => { one.enabled = true; }); }
   held = false;
   rest();
+  followDuty();
   if (toldLate) whose();
   if (sessionIsOver) location.reload();
 }
@@ -108,15 +109,15 @@ function track(voice) {
 // --- switched on and off -----------------------------------------------------------------------------
 let resolveStart = null;
 /** Microphone, password, registration; throws {why} with a word of `words`. */
-async function begin(take = false) {
+async function begin(take = false, again = false) {
   stream?.getAudioTracks()[0]?.readyState === "live" || await openMicrophone();
-  const body = new URLSearchParams({ page, take: take ? "1" : "" });
+  const body = new URLSearchParams({ page, take: take ? "1" : "", again: again ? "1" : "" });
   let answer;
   try {
     answer = await fetch(root.dataset.login, { method: "POST", body, headers: { "X-CSRFToken": csrf(), "HX-Request": "true" } });
   } catch { throw { why: "no_exchange" }; }
   if (answer.status === 401) { location.assign("/"); return; }
-  if (answer.status === 409) { wanted = false; line.stop(); throw { why: "elsewhere" }; }
+  if (answer.status === 409) { wanted = false; line.stop(); throw { why: (await answer.json()).why }; }
   if (!answer.ok) throw { why: "no_exchange" };
   wanted = true;
   line.start(await answer.json());
@@ -177,6 +178,17 @@ function lose() {
   line.stop();
   if (!about) show("moved");
 }
+let onDuty = root.dataset.onDuty === "true";
+/** Off duty this telephone is no more: its password is revoked, and nobody is to hear the room. A talk comes to its end first. */
+function followDuty() {
+  const bar = document.querySelector("#bar .bar");
+  if (!bar || about) return;
+  const now = bar.dataset.phone === "page";
+  const left = onDuty && !now && wanted;
+  onDuty = now;
+  if (left) failed({ why: "left" });
+}
+document.addEventListener("htmx:afterSwap", (event) => { if (event.detail.target?.id === "bar") followDuty(); });
 let toldLate = false;
 /** Another page may have taken the telephone over; in a talk, or while it rings, that is looked at afterwards. */
 async function whose() {

@@ -13,9 +13,11 @@ import time
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Response, expect
 
 from front_door import demo_data
+from hotline import commands
+from hotline.database import transaction
 from hotline.operators import Operator, OperatorPresence
 from ivr import browser_phone
 from tests.product import Product, eventually
@@ -51,6 +53,35 @@ NOTICES = """() => {
   Object.defineProperty(document, "hidden", { get: () => true, configurable: true });
 }"""
 """Counts the tones of the ring and keeps the notifications that the page shows."""
+
+
+MICROPHONES = """() => {
+  window.microphones = [];
+  const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = async (asked) => {
+    const stream = await open(asked);
+    microphones.push(stream);
+    return stream;
+  };
+}"""
+"""Keeps every microphone that the page opens."""
+REGISTERS = """async ({ name, password }) => {
+  const { default: JsSIP } = await import("/static/vendor/jssip.min.js");
+  const ua = new JsSIP.UA({
+    sockets: [new JsSIP.WebSocketInterface(`ws://${location.host}/ws`)],
+    uri: `sip:${name}@desk.invalid`, authorization_user: name, password, register: false,
+  });
+  const said = new Promise((resolve) => {
+    ua.on("registered", () => resolve("registered"));
+    ua.on("registrationFailed", ({ response }) => resolve(response ? "refused" : "no answer"));
+  });
+  ua.on("connected", () => ua.register());
+  ua.start();
+  const found = await said;
+  ua.stop();
+  return found;
+}"""
+"""Whether these words make somebody the operator's telephone: "registered" or "refused"."""
 
 
 def test_the_front_speaks_tls_and_http_2_and_leads_to_nothing_else_of_asterisk(product: Product) -> None:
@@ -131,6 +162,14 @@ def test_an_operator_calls_out_and_not_abroad(product: Product, tmp_path: Path) 
         ):
             station = carrier.route("0913555777", Answering.answers(0.5), tone_hz=NEXT_HZ)
             desk = await BrowserDesk.open(browser, product.given, "lan", demo_data.password(product.given))
+            await desk.page.evaluate(MICROPHONES)
+            logins: list[dict[str, str]] = []
+
+            async def keep(answer: Response) -> None:
+                if answer.url.endswith("/desk/phone/login"):
+                    logins.append(await answer.json())
+
+            desk.page.on("response", keep)
             await desk.go_on_duty()
             await desk.dial("+1 202 555 0123")
             await expect(desk.page.locator("#bar .refused")).to_contain_text("đầu số này")
@@ -138,9 +177,29 @@ def test_an_operator_calls_out_and_not_abroad(product: Product, tmp_path: Path) 
             leg = await station.until_talking(15)
             await leg.until_hears(OPERATOR_HZ, within_s=15)
             assert abs(await desk.hears_hz() - NEXT_HZ) < 12
+            lan, chief = (
+                product.rows(Operator, Operator.username == who)[0].id for who in ("lan", "truongca")
+            )
+            with transaction() as session:
+                body = {"operator_id": str(lan)}
+                commands.ask(session, chief, "force_sign_out", f"out{time.time_ns()}", body)
+            await expect(desk.page.locator("#bar .told")).to_contain_text("khi xong cuộc này")
+            assert browser_phone.page_of(product.given, lan), "the talk still needs it"
             await desk.act("hangup")
             await leg.until_ended(15)
+            await desk.is_in("left")
+            await expect(desk.page.locator("#phone-state")).to_contain_text("micrô của trang đã tắt")
+            assert await desk.page.evaluate("microphones.map(s => s.getTracks()[0].readyState)") == ["ended"]
+            await asyncio.to_thread(
+                eventually, lambda: not browser_phone.page_of(product.given, lan), 15, "the phone is no more"
+            )
+            assert await desk.page.evaluate(REGISTERS, logins[-1]) == "refused"
+            await desk.go_on_duty()  # and is given again
+            await desk.is_in("ready")
+            await asyncio.to_thread(eventually, lambda: len(logins) == 2, 15, "a new password")
+            assert await desk.page.evaluate(REGISTERS, logins[-1]) == "registered"
             await desk.leave_duty()
+            await desk.is_in("left")
 
     played(scene)
 
