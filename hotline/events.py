@@ -297,7 +297,7 @@ class TransferMoved(Event):
     transfer_id: str
     state: str
     why: str = ""
-    """A value of hotline.transfers.Happening."""
+    """A value of hotline.transfers.Happening, or STATION_SILENT or STATION_HEARD where the state stays."""
 
 
 @dataclass(frozen=True, kw_only=True)

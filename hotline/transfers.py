@@ -73,6 +73,8 @@ class Happening(StrEnum):
 
 
 H = Happening
+STATION_SILENT, STATION_HEARD = "station_silent", "station_heard"
+"""Why a hand-over is written once more in the same state: nothing comes from the station (the operator has the caller), or it is back."""
 WISHES = (H.TOGGLE, H.MERGE, H.LEAVE, H.CANCEL)
 
 

@@ -16,6 +16,8 @@ from hotline.transfers import (
     HAS_OPERATOR,
     HAS_STATION,
     LIVE,
+    STATION_HEARD,
+    STATION_SILENT,
     Happening,
     NoteState,
     TransferState,
@@ -53,6 +55,8 @@ class Running:
     accepted: str = ""
     """The leg that accepted."""
     note: NoteState = NoteState.NONE
+    silent: bool = False
+    """Nothing came from the station when it was last written."""
 
 
 def running(node: str, on: Engine | None = None) -> dict[str, Running]:
@@ -73,7 +77,7 @@ def running(node: str, on: Engine | None = None) -> dict[str, Running]:
             r.call_id: Running(
                 int(r.id.rpartition("-")[2]), r.kind, TransferState(r.state), r.station, tuple(r.plan), dict(r.card),
                 {t.leg_id: t.place for t in tries.get(r.id, ())},
-                _accepted(tries.get(r.id, [])), NoteState(r.note),
+                _accepted(tries.get(r.id, [])), NoteState(r.note), r.why == STATION_SILENT,
             )
             for r in rows
         }  # fmt: skip
@@ -114,6 +118,8 @@ def take_up(
     caller.humans.answered_once = caller.humans.answered_once or state in HAS_OPERATOR
     log.info("a hand-over is taken up", call_id=caller.id, state=state)
     _take_up_tries(caller, transfer, row, legs)
+    if row is not None and row.silent:
+        transfer.tell_sound(STATION_HEARD)  # until its packets are counted anew
     if state in HAS_OPERATOR and transfer.operator is None:
         transfer.happened(Happening.OPERATOR_GONE)
     if state in HAS_STATION and transfer.station is None:

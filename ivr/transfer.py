@@ -20,6 +20,8 @@ from hotline.transfers import (
     LIVE,
     PLACES,
     RINGS,
+    STATION_HEARD,
+    STATION_SILENT,
     Happening,
     Party,
     Places,
@@ -296,6 +298,7 @@ class Transfer:
         elif self.back is None and leg.pulse.flows:
             log.info("the station's sound is back", call_id=self._caller.id)
             self._silent_s = None
+            self.tell_sound(STATION_HEARD)
             self.rearrange()
         elif now_s - self._silent_s >= RETURN_WITHIN_S and (self.back is None or not self.back.up):
             self._station_lost(leg)
@@ -307,7 +310,14 @@ class Transfer:
         if leg.at_page:  # of others the pause is remembered when they are heard again
             leg.pulse.forget()
         self._silent_s = self._floor.clock()
+        self.tell_sound(STATION_SILENT)
         self.rearrange()
+
+    def tell_sound(self, why: str) -> None:
+        """So that the operator's page says with whom they speak: the state stays."""
+        self._floor.tell(
+            e.TransferMoved(call_id=self._caller.id, transfer_id=self.id, state=self.state, why=why)
+        )
 
     def _station_lost(self, leg: Leg) -> None:
         self._caller.humans.give_up(leg)  # their desk rests until a page is its telephone again
@@ -342,6 +352,7 @@ class Transfer:
         log.info("the station is back", call_id=self._caller.id)
         old, self.station = self.station, leg
         self.back, self._silent_s = None, None
+        self.tell_sound(STATION_HEARD)
         self.chain.record(leg, channel_name)
         if old is not None:
             self._caller.humans.drop(old)

@@ -22,7 +22,7 @@ from hotline.document_kinds import HOLIDAYS, HOTLINE, HOURS, KINDS, in_force
 from hotline.documents import Content, Follower, House, Kind, Refused, Version
 from hotline.events import now
 from hotline.hours import MOVING, DayPlan, is_open, next_opening, of_the_country, plan_of
-from hotline.installation import Hotline, Installation, InstallationFaults
+from hotline.installation import Hotline, Installation, InstallationFaults, digits
 from hotline.settings import settings
 from hotline.station_documents import STATION
 from hotline.toml_table import Fault
@@ -229,6 +229,7 @@ def _page(
         content=content,
         shown=setting_forms.shown,
         rows=setting_forms.rows,
+        shared=_shared(house, key, begun.content) if kind is HOTLINE and begun is not None else (),
         changes=setting_forms.changes(kind.name, standing, begun.content) if begun is not None else (),
         wrong=_wrong(documents.faults(house, kind, key, begun.content)) if begun is not None else {},
         refused=_said(refused) if refused is not None else "",
@@ -251,6 +252,27 @@ def _page(
         **(_of_station(session, key, house, would) if kind is STATION else {}),
         **_followed(session),
     )
+
+
+def _shared(house: House, key: str, content: Content) -> list[tuple[str, str, str]]:
+    """Numbers that would ring for this hotline and are another one's too, as a copied draft has them: (name, number, whose)."""
+    rows = [row for row in content.get("chain", ()) if isinstance(row, dict)]
+    mine = [(str(row.get("name", "")), str(row.get("number", ""))) for row in rows]
+    mine.append((say("số gọi ra"), str(content.get("outbound_number", ""))))
+    emergency = digits(str(content.get("emergency_number", "")))
+    found = []
+    for other in HOTLINE.keys(house):
+        if other == key:
+            continue
+        theirs = house.content(HOTLINE, other)
+        numbers = {digits(str(row.get("number", ""))) for row in theirs.get("chain", ())}
+        numbers.add(digits(str(theirs.get("outbound_number", ""))))
+        found += [
+            (name, number, str(theirs.get("name", other)))
+            for name, number in mine
+            if digits(number) in numbers - {"", emergency}
+        ]
+    return found
 
 
 def _title(kind: Kind, key: str, content: Content) -> str:

@@ -18,7 +18,7 @@ from hotline.commands import KINDS, LANGUAGE, DeskCommand, ask
 from hotline.database import reading, transaction
 from hotline.installation import Installation
 from hotline.operators import OperatorPresence, Presence, Role
-from hotline.wrap_ups import WrapUp
+from hotline.wrap_ups import is_written
 from ivr import browser_phone
 from softphone_panel import live_state, orders, shown, ticket_view, viewing, watching
 from softphone_panel.faults import InputFault
@@ -143,7 +143,7 @@ def _body(session: Session, kind: str) -> dict[str, Any]:
         presence = presence_of(session, current_user.id)
         call = session.get(Call, presence.call_id) if presence is not None and presence.call_id else None
         taken = call is not None and watching.taken_over_by(session, call, current_user.id)
-        if call is not None and not taken and session.get(WrapUp, call.id) is None:
+        if call is not None and not taken and not is_written(session, call, current_user):
             raise InputFault(
                 "kind",
                 say("Hãy chọn kết quả cuộc gọi ở trang “Bàn làm việc” trước khi nhận cuộc tiếp theo."),

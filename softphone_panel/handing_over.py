@@ -21,6 +21,7 @@ from hotline.tickets import Ticket
 from hotline.transfers import (
     LIVE,
     RINGS,
+    STATION_SILENT,
     WISHES,
     Happening,
     NoteState,
@@ -76,6 +77,7 @@ def values(session: Session) -> dict[str, Any]:
         "transfer_ticket": ticket,
         "transfer": transfer,
         "transfer_goes_on": goes_on,
+        "station_silent": goes_on and transfer is not None and transfer.why == STATION_SILENT,
         "transfer_rings": transfer is not None and transfer.state in RINGS,
         "tries": _tries(session, transfer) if transfer is not None else [],
         "wishes": _wishes(transfer) if transfer is not None and goes_on else [],

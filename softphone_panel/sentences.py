@@ -9,6 +9,7 @@ from typing import Any
 from hotline import privacy
 from hotline.numbers import caller
 from hotline.tickets import TicketEntry
+from hotline.transfers import STATION_HEARD, STATION_SILENT
 from ivr.script import Kind
 from softphone_panel import matter_words, order_words, scripts, shown
 from softphone_panel.words import day_clock, language, length, say
@@ -297,6 +298,10 @@ def _transfer_asked(body: Body, names: Names) -> str:
 
 
 def _transfer_moved(body: Body, names: Names) -> str:
+    if body.get("why") == STATION_SILENT:
+        return say("Chuyển trạm: không có tiếng từ máy bên kia, tổng đài viên nói với người dân.")
+    if body.get("why") == STATION_HEARD:
+        return say("Chuyển trạm: đã nghe lại tiếng máy bên kia.")
     return say(
         "Chuyển trạm: {state}.", state=shown.word(shown.TRANSFER_STATES, str(body.get("state") or "")).lower()
     )

@@ -21,7 +21,7 @@ from hotline.operators import Presence
 from hotline.recalls import FOLLOW_UP, OWED, Recall
 from hotline.record import apply
 from hotline.tickets import FOLLOWS, Ticket, TicketState
-from hotline.wrap_ups import WrapUp
+from hotline.wrap_ups import WRITTEN, WrapUp, is_passed_on, is_written
 from ivr.desk import HELD
 from softphone_panel import (
     call_card,
@@ -71,7 +71,8 @@ def values(session: Session) -> dict[str, Any]:
         "wrap_since": presence.since if presence is not None else None,
         "wrap_held": presence is not None and presence.reason == HELD,
         "wrap_up_s": desk.province().wrap_up_s,
-        "wrap_done": call is not None and session.get(WrapUp, call.id) is not None,
+        "wrap_done": call is not None and is_written(session, call, current_user),
+        "wrap_passed_on": call is not None and is_passed_on(call, current_user.id),
         "dropped": dropped,
         "dispositions": shown.DISPOSITIONS,
         "closes": CLOSES,
@@ -148,7 +149,7 @@ def finish_call() -> None:
             raise InputFault(
                 "closes", say("Phiếu còn hẹn gọi lại thì chưa đóng: bỏ một trong hai rồi lưu lại.")
             )
-        if session.get(WrapUp, call.id) is None:
+        if not is_written(session, call, current_user):
             _write(session, call, ticket, disposition, follow_up, note, closes)
         presence = desk.presence_of(session, current_user.id)
         if presence is not None and presence.state == Presence.WRAP_UP and presence.call_id == call.id:
@@ -164,24 +165,25 @@ def _write(
     if script is not None:
         filling.enter(session, script, ticket, current_user.username)
     due_at = _due(follow_up, at)
-    session.add(
-        WrapUp(
-            call_id=call.id, ticket_id=ticket.id, operator_id=current_user.id, disposition=disposition,
-            follow_up_at=due_at, at=at,
-        )
-    )  # fmt: skip
+    if not is_passed_on(call, current_user.id):
+        session.add(
+            WrapUp(
+                call_id=call.id, ticket_id=ticket.id, operator_id=current_user.id, disposition=disposition,
+                follow_up_at=due_at, at=at,
+            )
+        )  # fmt: skip
     told = {
         "disposition": disposition,
         "call_id": call.id,
         "follow_up_at": due_at.isoformat() if due_at else "",
         "folded": unit_search.folded(note),
     }
-    ticket_changes.add_entry(session, ticket, "wrapped_up", current_user.username, note, told)
-    to = TicketState.CLOSED if closes else TicketState.IN_PROGRESS
+    ticket_changes.add_entry(session, ticket, WRITTEN, current_user.username, note, told)
+    to = TicketState.CLOSED if closes and not is_passed_on(call, current_user.id) else TicketState.IN_PROGRESS
     if to in FOLLOWS[TicketState(ticket.state)]:
         seen = {name: getattr(ticket, name) for name in ticket_changes.EDITED}
         asked = ticket_changes.Asked(
-            ticket.version, seen, to, disposition if closes else "", ticket.unit_code, "",
+            ticket.version, seen, to, disposition if to is TicketState.CLOSED else "", ticket.unit_code, "",
             bool(current_user.supervises),
         )  # fmt: skip
         ticket_changes.change(session, ticket, current_user.username, asked)

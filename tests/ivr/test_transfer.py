@@ -10,7 +10,7 @@ import pytest
 
 from hotline import events as e
 from hotline.operators import Presence
-from hotline.transfers import HAS_OPERATOR, LIVE, Party, TransferState
+from hotline.transfers import HAS_OPERATOR, HAS_STATION, LIVE, STATION_SILENT, Party, TransferState
 from hotline.transfers import TransferState as S
 from ivr.desk import NotPossible
 from tests.faults.transfer_table import EXPECTED, STATES, Fault
@@ -49,6 +49,8 @@ def test_the_caller_talks_again_or_is_offered_again(
                     if half_second < 8 or one != silent:
                         asterisk.packets[one] = asterisk.packets.get(one, 0) + 25
                 await scene.s.later(0.5)
+            if fault is F.STATION_SILENT and state in HAS_STATION:  # the operator's page says so
+                assert STATION_SILENT in [one.why for one in scene.s.told.of(e.TransferMoved)]
         elif fault is F.OPERATOR_LOST:
             await asterisk.gone(scene.operator, 44)
         elif fault is F.STATION_LOST:

@@ -184,6 +184,10 @@ def test_a_new_hotline_begins_as_a_draft_like_another_and_is_published_with_a_na
     page = "/settings/hotline/dongnai"
     status, said = post(client, page, "/publish")
     assert status == 422 and "“Tên”: không được để trống" in said
+    with reading() as session:
+        copied = documents.house(session, settings().installation).content(HOTLINE, "binhphuoc")
+    warned = said[said.index("Những số này cũng là của tổng đài khác") :]
+    assert all(f"{row['number']}</span>" in warned for row in copied["chain"] if row["number"] != "115")
     typed = form_of(HOTLINE, "binhphuoc", name="Tổng đài 1022 Đồng Nai", numbers="02511022", prefix="DN")
     assert post(client, page, **typed)[0] == 303
     status, said = post(client, page, "/publish")

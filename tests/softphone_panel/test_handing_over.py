@@ -133,6 +133,20 @@ def test_what_cannot_be_cannot_be_pressed(
     assert {name for name, off in buttons if off} == disabled
 
 
+def test_a_station_from_which_nothing_comes_is_said_to_be_silent_until_it_is_heard_again(
+    talking: tuple[Client, str],
+) -> None:
+    client, call_id = talking
+    in_state(call_id, operator_of(call_id), "ringing", "private")
+    for why, silent in (("station_silent", True), ("station_heard", False)):
+        with transaction() as session:
+            moved = e.TransferMoved(call_id=call_id, transfer_id=f"x-{call_id}-1", state="private", why=why)
+            apply(session, moved)
+        page = client.get("/my-desk/transfer").text
+        assert ("Không nghe thấy máy bên kia" in page) is silent
+    assert "không có tiếng từ máy bên kia" in client.get(f"/tickets/t-{call_id}").text
+
+
 def test_a_wish_carries_the_state_the_page_showed(talking: tuple[Client, str]) -> None:
     client, call_id = talking
     in_state(call_id, operator_of(call_id), "ringing", "private")

@@ -18,6 +18,7 @@ from hotline.events import now
 from hotline.record import apply
 from hotline.ticket_fields import SecondStage, TicketField
 from hotline.tickets import Ticket, TicketEntry
+from hotline.wrap_ups import WrapUp
 from ivr import script
 from softphone_panel import scripts
 from tests.softphone_panel import rows
@@ -420,6 +421,39 @@ def test_a_disposition_frees_the_desk_and_is_on_the_ticket(signed_in: SignedIn, 
     assert entries(f"t-{call_id}", "wrapped_up")[0].text == "Mẹ bé nhắc lại đúng"
     # What was still being typed is in the ticket's entries too.
     assert entries(f"t-{call_id}", "fields_filled")[0].body["fields"] == {"summary": "Dặn theo dõi"}
+
+
+def test_who_passed_a_talk_on_records_their_part_and_the_calls_disposition_is_the_last_talkers(
+    signed_in: SignedIn, who: dict[str, int]
+) -> None:
+    call_id = ticket_of("lan", who).removeprefix("t-")
+    with transaction() as session:
+        taken = e.CallAnswered(call_id=call_id, leg_id="op-x", answered_by="hoa", operator_id=who["hoa"])
+        apply(session, taken, "calls")
+        left = e.OperatorChanged(operator_id=who["lan"], state="wrap_up", phone="101", call_id=call_id)
+        apply(session, left, "calls")
+    lan = signed_in("lan")
+    assert "Đồng nghiệp đang có cuộc này" in lan.get("/my-desk/wrap-up").text
+    click = {"kind": "finish_wrap_up", "click_id": "0123456789abcdef"}
+    assert lan.post("/desk/command", data=click).status_code == 409
+    said = {"disposition": "nuisance", "closes": "1", "note": "Đã giao cho chị Hoa"}
+    for _ in range(2):  # two clicks are one entry
+        lan.post("/my-desk/wrap-up", data={"call_id": call_id, "click_id": "c" * 32, **said})
+    with reading() as session:
+        ticket = session.get(Ticket, f"t-{call_id}")
+        assert ticket is not None and ticket.state != "closed"
+        assert session.get(WrapUp, call_id) is None
+    assert [one.actor for one in entries(f"t-{call_id}", "wrapped_up")] == ["lan"]
+    with transaction() as session:
+        apply(session, e.CallEnded(call_id=call_id, reason="served", heard_s=60), "calls")
+        state = e.OperatorChanged(operator_id=who["hoa"], state="wrap_up", phone="103", call_id=call_id)
+        apply(session, state, "calls")
+    finish(signed_in("hoa"), call_id, disposition="advised")
+    with reading() as session:
+        kept = session.get(WrapUp, call_id)
+        assert kept is not None
+        assert (kept.operator_id, kept.disposition) == (who["hoa"], "advised")
+    assert [one.actor for one in entries(f"t-{call_id}", "wrapped_up")] == ["lan", "hoa"]
 
 
 def test_the_page_holds_the_wrap_up_once(signed_in: SignedIn, who: dict[str, int]) -> None:
