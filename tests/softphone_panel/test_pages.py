@@ -42,6 +42,12 @@ def test_whoever_signs_in_is_where_they_work(signed_in: SignedIn) -> None:
         assert signed_in(username).get("/").headers["Location"] == page
 
 
+def test_a_part_drawn_anew_takes_no_style_from_the_old_one_which_the_policy_would_refuse(
+    signed_in: SignedIn,
+) -> None:
+    assert '"attributesToSettle":["class"]' in signed_in("lan").get("/my-desk").text
+
+
 def test_nobody_sees_a_page_without_signing_in(app: Flask) -> None:
     answer = app.test_client().get("/tickets?state=open")
     assert answer.status_code == 303
