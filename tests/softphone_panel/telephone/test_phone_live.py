@@ -267,11 +267,52 @@ def test_a_page_whose_telephone_did_not_load_says_so_and_shows_no_dead_button(
     played(scene)
 
 
+async def _taken_back_while_it_rings(carrier: Carrier, first: BrowserDesk, second: BrowserDesk) -> None:
+    """The page that rings may still be answered at; when the call is over it says that it is the telephone no longer."""
+    leg = await Citizen(carrier, "0912000031", tone_hz=CITIZEN_HZ).call("02711022")
+    await leg.until_sound()
+    await leg.press("0")
+    await second.is_in("ringing")
+    await first.act("start")
+    await first.is_in("ready")
+    await second.page.keyboard.press("F2")
+    await leg.until_hears(OPERATOR_HZ, within_s=15)
+    await second.is_in("talking")
+    leg.hang_up()
+    await second.is_in("moved")
+    await first.is_in("ready")
+    await expect(first.page.locator("#bar .presence.available")).to_be_visible(timeout=30_000)
+
+
+async def _taken_in_a_talk(carrier: Carrier, first: BrowserDesk, second: BrowserDesk) -> None:
+    """The citizen stays; the page that was left says where the telephone is."""
+    leg = await Citizen(carrier, "0912000032", tone_hz=CITIZEN_HZ).call("02711022")
+    await leg.until_sound()
+    await leg.press("0")
+    await first.is_in("ringing")
+    await first.page.keyboard.press("F2")
+    await leg.until_hears(OPERATOR_HZ, within_s=15)
+    await second.act("start")
+    await second.is_in("talking")
+    await first.is_in("moved")
+    await leg.until_hears(OPERATOR_HZ, within_s=15)
+    assert abs(await second.hears_hz() - CITIZEN_HZ) < 12
+    assert await first.hears_hz() == 0
+    await second.act("hangup")
+    await leg.until_ended(15)
+    await expect(second.page.locator("#bar .presence.available")).to_be_visible(timeout=30_000)
+
+
 def test_a_second_sign_in_takes_the_telephone_over_only_when_it_is_told_to(
     product: Product, tmp_path: Path
 ) -> None:
     async def scene() -> None:
-        async with chromium(tmp_path, OPERATOR_HZ) as browser:
+        plan = product.plan()
+        trunk = plan.trunks[0]
+        async with (
+            Carrier(plan.product, trunk.host, trunk.port) as carrier,
+            chromium(tmp_path, OPERATOR_HZ) as browser,
+        ):
             password = demo_data.password(product.given)
             first = await BrowserDesk.open(browser, product.given, "lan", password)
             await first.go_on_duty()
@@ -282,6 +323,9 @@ def test_a_second_sign_in_takes_the_telephone_over_only_when_it_is_told_to(
             await second.is_in("ready")
             await first.is_in("moved")
             await expect(second.page.locator("#bar .presence.available")).to_be_visible()
+            await _taken_back_while_it_rings(carrier, first, second)
+            await _taken_in_a_talk(carrier, first, second)
+            assert first.faults == second.faults == []
             number = product.rows(Operator, Operator.username == "lan")[0].id
             assert browser_phone.is_online(product.given, number)
             await second.page.click("text=Đăng xuất")
