@@ -20,6 +20,7 @@ PROCESSES = {
 TOOLS = {
     "protocol": ("ivr.officer", "check | draw | table | approve NAME: the officers' triage protocols."),
     "prompts": ("ivr.speech.prompt_set", "Render what callers hear, ahead of their calls."),
+    "agency-token": ("hotline.agency_tokens", "make | end | list: tokens of agencies' own systems."),
     "verify": ("hotline.ledger", "Prove that calls = tickets = recordings; name what is missing or changed."),
     "bench": ("tests.bench", "Load beside a bare dialplan; see docs/benchmarks.md."),
 }

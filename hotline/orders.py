@@ -84,6 +84,8 @@ class Means(StrEnum):
     PANEL = "panel"
     LINK = "link"
     TELEPHONE = "telephone"
+    API = "api"
+    """Their own computer system."""
     CLOCK = "clock"
 
 

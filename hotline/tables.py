@@ -2,6 +2,7 @@
 
 from hotline import (
     agencies,
+    agency_tokens,
     approvals,
     bus,
     calls,
@@ -30,6 +31,7 @@ from hotline.database import Base
 __all__ = [
     "Base",
     "agencies",
+    "agency_tokens",
     "approvals",
     "bus",
     "calls",

@@ -26,6 +26,7 @@ from hotline.in_force import InForce
 from hotline.settings import settings
 from softphone_panel import (
     administration,
+    agency_api,
     call_tasks,
     campaigns,
     command_board,
@@ -114,6 +115,7 @@ def create() -> Flask:
     csrf.exempt(
         "softphone_panel.team_desk.link_report"
     )  # the link's token is the secret, and no session is used
+    csrf.exempt("softphone_panel.agency_api.report")  # a token is needed, and no session is used
     limiter.init_app(app)
     for one in threading.enumerate():
         if isinstance(one, threading.Timer):
@@ -154,6 +156,7 @@ def create() -> Flask:
         campaigns,
         profile_editing,
         administration,
+        agency_api,
     )
     for room in (*rooms, health):
         app.register_blueprint(room.room)

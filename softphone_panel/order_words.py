@@ -37,6 +37,7 @@ ASSIGNMENT_MARKS: Mapping[str, str] = {
 MEANS: Mapping[str, str] = {
     "panel": "trên trang",
     "link": "qua liên kết",
+    "api": "qua hệ thống của đơn vị",
     "telephone": "qua điện thoại",
     "clock": "tự động, hết giờ",
 }
