@@ -21,6 +21,7 @@ from hotline.operators import Presence
 from hotline.recalls import FOLLOW_UP, OWED, Recall
 from hotline.record import apply
 from hotline.tickets import FOLLOWS, Ticket, TicketState
+from hotline.transfers import Transfer, TransferState
 from hotline.wrap_ups import WRITTEN, WrapUp, is_passed_on, is_written
 from ivr.desk import HELD
 from softphone_panel import (
@@ -62,7 +63,7 @@ def values(session: Session) -> dict[str, Any]:
     ticket = session.get(Ticket, call.ticket_id) if call is not None else None
     dropped = None
     if call is not None and ticket is not None and (ticket.callback_number or call.caller_number):
-        dropped = call
+        dropped = None if _talks_on(session, call) else call
     return {
         "taken_over_by": watching.taken_over_by(session, call, current_user.id) if call is not None else "",
         "wrap_call": call,
@@ -88,6 +89,15 @@ def _usual(ticket: Ticket | None) -> str:
         return ""
     after_s = Acuity(ticket.acuity).target.follow_up_after_s
     return {None: "", 1800: "30", 7200: "120"}.get(after_s, "morning")
+
+
+def _talks_on(session: Session, call: Call) -> bool:
+    """Whether the caller was handed over and is on the line still: nobody's line was lost."""
+    handed = select(Transfer.id).where(
+        Transfer.call_id == call.id,
+        Transfer.state.in_((TransferState.HANDED_OVER, TransferState.BLIND, TransferState.DIRECT)),
+    )
+    return call.state != CallState.ENDED and session.scalar(handed) is not None
 
 
 def unfinished(session: Session) -> list[tuple[Call, Ticket]]:

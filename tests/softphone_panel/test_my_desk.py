@@ -18,6 +18,7 @@ from hotline.events import now
 from hotline.record import apply
 from hotline.ticket_fields import SecondStage, TicketField
 from hotline.tickets import Ticket, TicketEntry
+from hotline.transfers import Transfer
 from hotline.wrap_ups import WrapUp
 from ivr import script
 from softphone_panel import scripts
@@ -113,6 +114,27 @@ def test_whom_a_station_has_taken_over_is_no_contact_of_who_handed_them_over(
     with transaction() as session:
         apply(session, e.CallHeld(call_id=call_id, held=False, operator_id=who["lan"]), "calls")
     assert lan.post("/desk/contacts/hang_up", data=form).status_code == 409
+
+
+def test_nobody_is_offered_to_call_back_whom_they_have_just_handed_over(
+    signed_in: SignedIn, who: dict[str, int]
+) -> None:
+    """They speak with the station still."""
+    tuan, at = signed_in("tuan"), now() - timedelta(minutes=4)
+    with transaction() as session:
+        handed = rows.Caller(session, rows.call_id(at, 8), at, number="+84865000998").arrives()
+        handed.is_triaged("GREEN", "x").talks(who["tuan"], "tuan", "104")
+        handed.presence(who["tuan"], "wrap_up", "104")
+        call_id = handed.call_id
+    assert 'id="recall-dropped"' in tuan.get("/my-desk/wrap-up").text
+    with transaction() as session:
+        moved = Transfer(
+            id=f"x-{call_id}-1", call_id=call_id, kind="warm", state="handed_over", asked_at=at, changed_at=at
+        )
+        session.add(moved)
+    page = tuan.get("/my-desk/wrap-up").text
+    assert 'id="wrap-disposition"' in page
+    assert 'id="recall-dropped"' not in page
 
 
 def test_desks_that_ring_for_one_call_see_its_level_of_now(signed_in: SignedIn, who: dict[str, int]) -> None:
