@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, and_, case, distinct, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Integer, String, and_, case, distinct, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from hotline.clocks import TicketClock
@@ -112,7 +112,9 @@ def by_place(session: Session, at: datetime, hotlines: Collection[str] | None = 
 
 def by_holder(session: Session, at: datetime, hotlines: Collection[str] | None = None) -> dict[str, Load]:
     """What waits for whom: "agency:KEY", "hotline:KEY", "role:ROLE", or DESKS for all operators together."""
-    holder = case((TicketClock.owner.like("operator:%"), DESKS), else_=TicketClock.owner)
+    # Words written out: PostgreSQL takes two parameters of one value for two groups.
+    operators, desks = literal_column("'operator:%'", String), literal_column(f"'{DESKS}'", String)
+    holder = case((TicketClock.owner.like(operators), desks), else_=TicketClock.owner)
     found: defaultdict[str, Load] = defaultdict(Load)
     for row in session.execute(_tickets(at, hotlines, holder.label("holder")).group_by(holder)):
         found[row.holder or DESKS] += _load(row)

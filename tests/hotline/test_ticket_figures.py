@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from hotline.calls import Call
 from hotline.clocks import TicketClock
 from hotline.database import reading, transaction
+from hotline.open_work import Load, by_holder, by_place, files
 from hotline.orders import Order
 from hotline.ticket_figures import Of, TicketFigures, tickets
 from hotline.tickets import Ticket
@@ -158,3 +159,18 @@ def test_nobody_asked_is_no_percent_and_no_day_of_nothing(database: Engine) -> N
         assert tickets(session, DAY, END, AT, Of.UNIT) == {}
     nothing = TicketFigures()
     assert nothing.on_time_percent is nothing.under_percent is nothing.solved_percent is None
+
+
+def test_open_work_by_place_and_by_holder_is_all_that_is_open(database: Engine) -> None:
+    planned = plan(3)
+    write(database, planned)
+    with reading(database) as session:
+        places, holders = by_place(session, AT), by_holder(session, AT)
+        drilled = files(session, AT, ("binhduong",), codes=("25195",), limit=1000)
+    open_ = [p for p in planned if not p.closed]
+    orders = 2 * sum(bool(p.category) for p in planned)
+    total = sum(places.values(), Load())
+    assert (total.tickets, total.orders) == (len(open_), orders)
+    assert sum(load.tickets for load in holders.values()) == len(open_)
+    wanted = {f"t-n1-{p.n}" for p in open_ if (p.hotline, p.unit) == ("binhduong", "25195")}
+    assert {one.ticket_id for one in drilled} == wanted
