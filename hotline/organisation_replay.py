@@ -72,7 +72,7 @@ def tickets_between(
     session: Session, hotline: str, begins: datetime, ends: datetime, written_on: date
 ) -> Sequence[Tickets]:
     """The hotline's tickets opened in that time, by place and matter; the most frequent first."""
-    kinds = (Ticket.unit_code, Ticket.branch, Ticket.acuity)
+    kinds = (Ticket.unit_code, Ticket.category, Ticket.branch, Ticket.acuity)
     rows = session.execute(
         select(*kinds, func.count(), func.min(Ticket.number))
         .where(Ticket.hotline == hotline, Ticket.opened_at >= begins, Ticket.opened_at < ends)
@@ -80,8 +80,8 @@ def tickets_between(
         .order_by(func.count().desc(), *kinds)
     )
     gathered: dict[tuple[str, str], tuple[int, int]] = {}
-    for unit, branch, acuity, count, example in rows:
-        place = (unit, matter_of(branch, acuity))
+    for unit, category, branch, acuity, count, example in rows:
+        place = (unit, category or matter_of(branch, acuity))
         known, first = gathered.get(place, (0, example))
         gathered[place] = (known + count, min(first, example))
     return [
