@@ -107,8 +107,8 @@ def test_only_supervisors_read_reports(signed_in: SignedIn) -> None:
 
 
 def test_a_name_is_no_formula_in_a_spreadsheet() -> None:
-    assert reports._plain("=1+1") == "'=1+1"
-    assert reports._plain("Lê Thị Lan") == "Lê Thị Lan"
+    assert reports.plain("=1+1") == "'=1+1"
+    assert reports.plain("Lê Thị Lan") == "Lê Thị Lan"
 
 
 @pytest.mark.parametrize(("by", "bars", "under"), [("hour", 24, "12h"), ("day", 7, "")])
