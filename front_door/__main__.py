@@ -30,7 +30,7 @@ BARE = ("parts", "bundle", "set-up", "test", "check")
 """Commands that app.py does not see."""
 SEEN_BY_APP = (
     *("up", "demo", "doctor", "migrate", "phone", "agi", "calls", "worker", "rescue", "panel", "live"),
-    *("protocol", "prompts", "verify", "bench", "--help", "-h"),
+    *("protocol", "prompts", "verify", "bench", "agency-token", "--help", "-h"),
 )
 """What app.py knows, told here so that a slip of the pen is named before anything is fetched."""
 
