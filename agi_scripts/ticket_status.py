@@ -26,7 +26,8 @@ from ivr import recall
 if TYPE_CHECKING:
     from agi_scripts.triage_call import _Caller
 
-STATUS_KEY = "*"
+STATUS_KEY = "7"
+"""A key that no approved question has: the star is for hearing it again, and stays so."""
 DIGIT_WITHIN_S = 6.0
 NUMBER_DIGITS = 9
 TRIES = 3

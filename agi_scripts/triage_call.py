@@ -125,7 +125,7 @@ class _Caller:
         for name, texts in language_choices(self.protocol).items():
             with suppress(LookupError):  # a caller who needs it not must not miss the question for it
                 sounds += [self.sound(name, language) for language in texts]
-        if self.history:
+        if self.history and STATUS_KEY not in at.keys:
             with suppress(LookupError):
                 sounds.append(self.sound("status-offer", at.language))
         return sounds
@@ -174,6 +174,7 @@ def _decide(caller: _Caller) -> Decision:
         if (
             key == STATUS_KEY
             and now.question == caller.protocol.root
+            and STATUS_KEY not in now.keys
             and caller.status_asked < STATUS_AT_MOST
         ):
             caller.status_asked += 1

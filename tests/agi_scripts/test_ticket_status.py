@@ -1,4 +1,4 @@
-"""Status by telephone: the star key at the first question, the own ticket's stage, or number and code; then the questions go on."""
+"""Status by telephone: key 7 at the first question, the own ticket's stage, or number and code; then the questions go on."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def stands_at(running: Running, stage: str) -> None:
         )
 
 
-def test_the_star_tells_the_own_last_ticket_and_the_questions_go_on(running: Running) -> None:
+def test_key_7_tells_the_own_last_ticket_and_the_questions_go_on(running: Running) -> None:
     running.meet(*GREEN)
     stands_at(running, "done")
-    call = running.meet("*", "2", "2", "1", call_id=SECOND)
+    call = running.meet("7", "2", "2", "1", call_id=SECOND)
     assert heard(call) == ["status-own", "status-done"]
     assert (call.variables["ACUITY"], call.variables["TRIAGE_DONE"]) == ("RED", "1")
 
@@ -50,7 +50,7 @@ def test_another_telephone_asks_by_number_and_code(running: Running) -> None:
     number = str(running.ticket(FIRST).number)
     code = code_of(f"t-{FIRST}", running.given.var)
     wrong = "0" * 13
-    call = running.meet("*", number, wrong, number, code, HANG_UP, caller="0987654321", call_id=SECOND)
+    call = running.meet("7", number, wrong, number, code, HANG_UP, caller="0987654321", call_id=SECOND)
     assert heard(call) == [
         "status-ask-number",
         "status-ask-code",
@@ -69,4 +69,4 @@ def test_a_closed_ticket_is_said_to_be_closed(running: Running) -> None:
         ticket = session.get(Ticket, f"t-{FIRST}")
         assert ticket is not None
         ticket.state = "closed"
-    assert heard(running.meet("*", HANG_UP, call_id=THIRD)) == ["status-own", "status-closed"]
+    assert heard(running.meet("7", HANG_UP, call_id=THIRD)) == ["status-own", "status-closed"]
