@@ -81,6 +81,8 @@ def _command(command: str, words: list[str]) -> int:
             return testing.run(words)
         case "check":
             return testing.check()
+        case "bench":  # measured with the tests' own callers and browsers
+            steps.set_up([python_packages.step(python_packages.TESTS)])
         case _ if command in BARE:
             print(USAGE)
             return 2
