@@ -5,6 +5,7 @@ import json
 import resource
 import sys
 import tempfile
+from collections.abc import Container
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -18,16 +19,24 @@ from tests.bench import load, measuring, ours, processor, report
 from tests.bench import ringing as ringing_of
 from tests.bench.dialogue import lay_prompts
 from tests.bench.exchange import Exchange
-from tests.bench.measuring import Bench, Window
-from tests.bench.variants import VARIANTS, Variant, possible, servers
+from tests.bench.measuring import Bench, Quad
+from tests.bench.variants import BARE, VARIANTS, Variant, possible, servers
 
 RINGING_S = 10.0
+WARM_UP_S = 2.0
+SELDOM = 4
+"""Of how many quads of ours a way gets one that is there for comparison only."""
 
 
 @click.command(name="bench", context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--rate", default=20.0, show_default=True, help="Calls a second of the fixed load.")
-@click.option("--seconds", default=8.0, show_default=True, help="Length of one window.")
-@click.option("--rounds", default=3, show_default=True, help="How often every variant is measured, in turn.")
+@click.option("--seconds", default=4.0, show_default=True, help="Length of one window.")
+@click.option(
+    "--rounds",
+    default=8,
+    show_default=True,
+    help="Quads (bare, way, way, bare) of ours and of what --only names; of other ways a quarter.",
+)
 @click.option("--witnesses", default=3.0, show_default=True, help="Of the rate, calls a second with ears.")
 @click.option("--highest/--no-highest", default=True, show_default=True, help="Search the highest rate too.")
 @click.option(
@@ -77,7 +86,7 @@ def _command(
     browser_calls: int,
     file: Path | None,
 ) -> int:
-    """The same three questions asked in five ways under the same load; about 5 minutes."""
+    """The same three questions asked in five ways under the same load; about 15 minutes."""
     _many_files()
     if desks:
         return _desks(desks, seconds, file)
@@ -104,7 +113,9 @@ def _command(
         bench = Bench(exchange, pids, load.write_scenario(folder / "load.xml"))
         stack.enter_context(load.sink())
         kept = 0
-        found.rows = asyncio.run(_measure(bench, chosen, rate, seconds, rounds, witnesses, highest))
+        found.rows = asyncio.run(
+            _measure(bench, chosen, rate, seconds, rounds, witnesses, highest, only or ("ours",))
+        )
         if "ours" in pids:
             kept = ours.calls_kept(folder)
     wanted = [(rate, True) for rate in ringing if rate] + [(rate, False) for rate in silent if rate]
@@ -141,26 +152,37 @@ async def _measure(
     rounds: int,
     witnesses: float,
     highest: bool,
+    often: Container[str],
 ) -> list[report.Row]:
+    """Every way between two windows of the bare dialplan, `often` as many times as there are rounds."""
     for variant in chosen:  # caches are warm and lazy imports done before anything counts
-        await measuring.window(bench, variant.key, 5, 1.0, 1)
-    windows = []
+        await measuring.window(bench, variant.key, *_load(variant, rate, witnesses, WARM_UP_S))
+    quads = []
     for n in range(rounds):
-        windows.append([await _window(bench, v, rate, seconds, witnesses) for v in chosen])
-        for window in windows[-1]:
-            click.echo(
-                f"round {n + 1}: {window.variant} {window.cpu_ms:.2f} ms/call, {window.lost} lost", err=True
+        for variant in chosen:
+            if variant == BARE or (variant.key not in often and n >= max(rounds // SELDOM, 1)):
+                continue
+            quads.append(
+                await measuring.quad(bench, BARE.key, variant.key, *_load(variant, rate, witnesses, seconds))
             )
+            click.echo(f"quad {n + 1}: {_told(quads[-1])}", err=True)
     tops: dict[str, int] = {}
     for variant in chosen if highest else ():
         tops[variant.key] = await measuring.highest(bench, variant.key)
         click.echo(f"highest: {variant.key} {tops[variant.key]} calls/s", err=True)
-    return [report.row_of(variant, windows, tops.get(variant.key)) for variant in chosen]
+    return [report.row_of(variant, quads, rate, tops.get(variant.key)) for variant in chosen]
 
 
-async def _window(bench: Bench, variant: Variant, rate: float, seconds: float, witnesses: float) -> Window:
+def _load(variant: Variant, rate: float, witnesses: float, seconds: float) -> tuple[float, float, float]:
+    """Calls a second, for so many seconds, and how many of them are witnesses."""
     rate = min(rate, variant.rate_at_most)
-    return await measuring.window(bench, variant.key, rate, seconds, min(witnesses, rate / 2))
+    return rate, seconds, min(witnesses, rate / 2)
+
+
+def _told(quad: Quad) -> str:
+    windows = (quad.bare[0], *quad.way, quad.bare[1])
+    costs = ", ".join(f"{w.variant} {w.cpu_ms:.2f} ms" + f" ({w.lost} lost)" * bool(w.lost) for w in windows)
+    return f"{costs}: {quad.ratio:.2f} x"
 
 
 def _many_files() -> None:

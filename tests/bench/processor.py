@@ -1,6 +1,7 @@
 """Processor time as the kernel counts it: a process with its threads, and the children it has reaped."""
 
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -8,16 +9,22 @@ TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
 def used_s(pids: Iterable[int]) -> float:
-    """utime + stime + cutime + cstime of these processes, seconds; a process that is gone counts nothing."""
+    """What these processes and the children they reaped have used, seconds; a process that is gone counts nothing."""
     return sum(_of(pid) for pid in pids)
 
 
 def _of(pid: int) -> float:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError:
+        own_s = time.clock_gettime(_clock(pid))
+    except OSError:
         return 0.0
-    return sum(int(field) for field in fields[11:15]) * TICK_S
+    return own_s + (int(fields[13]) + int(fields[14])) * TICK_S
+
+
+def _clock(pid: int) -> int:
+    """A process's own clock, in nanoseconds and with its ended threads: clock_getcpuclockid(3), which Python lacks."""
+    return (~pid << 3) | 2
 
 
 def machine_used_s() -> float:
