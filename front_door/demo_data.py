@@ -70,17 +70,16 @@ def lay(given: Settings, desks: int) -> None:
             if name not in there:
                 person = preparation.person(name, password(given), FULL_NAMES[name], role)
                 person.station = STATION_KEY if role is Role.STATION else ""
-                person.agency = _team(session) if role is Role.TEAM else ""
+                person.agency = _team(given, session) if role is Role.TEAM else ""
                 person.skills = SKILLS.get(name, [])
                 session.add(person)
 
 
-def _team(session: Any) -> str:
+def _team(given: Settings, session: Any) -> str:
     """Key of a commune's team that stands today."""
     from hotline.agencies import organisation
-    from hotline.units import VIETNAM
 
-    today = datetime.now(VIETNAM).date()
+    today = preparation.province(given).day(datetime.now(UTC))
     teams = [a for a in organisation(session).agencies.values() if a.kind == "team" and a.stands(today)]
     near = sorted(teams, key=lambda a: TEAM_UNITS.index(a.unit) if a.unit in TEAM_UNITS else len(TEAM_UNITS))
     return near[0].key if near else ""

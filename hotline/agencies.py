@@ -61,8 +61,11 @@ class ResponsibilityRow(Base):
     valid_to: Mapped[date | None] = mapped_column()
 
 
-def organisation(session: Session) -> Organisation:
-    """All that stands, with the units of all days. Some milliseconds; who decides often keeps it for a second."""
+def organisation(session: Session, structure_on: date | None = None) -> Organisation:
+    """All that stands, with the units of all days. Some milliseconds; who decides often keeps it for a second.
+
+    `structure_on` is `Installation.structure_on`: who decides by the organisation's day gives it.
+    """
     agencies = (
         agency_of(row)
         for row in session.scalars(
@@ -73,7 +76,7 @@ def organisation(session: Session) -> Organisation:
         Responsibility(tuple(row.categories), row.unit_code, row.agency_key, row.valid_from, row.valid_to)
         for row in session.scalars(select(ResponsibilityRow).order_by(ResponsibilityRow.id))
     )
-    return organisation_of(agencies, responsibilities, geography(session))
+    return organisation_of(agencies, responsibilities, geography(session), structure_on)
 
 
 def geography(session: Session) -> Geography:

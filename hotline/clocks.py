@@ -29,7 +29,6 @@ from hotline.recalls import OWED, Recall
 from hotline.settings import settings
 from hotline.sla import Alarm, Clock, Happening, Kind, Rules, Stage
 from hotline.tickets import Ticket, TicketEntry, TicketState
-from hotline.units import VIETNAM
 
 log = structlog.get_logger(__name__)
 
@@ -305,7 +304,7 @@ class Clocks:
             return f"role:{alarm.to}"
         if alarm.to != sla.ABOVE:
             return f"operator:{alarm.to}"
-        day = at.astimezone(VIETNAM).date()
+        day = self.installation().day(at)
         house = agencies.organisation(session)
         kind, _, key = clock.owner.partition(":")
         if kind != "agency":

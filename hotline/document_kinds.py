@@ -19,7 +19,7 @@ OWN_DOCUMENTS = ("hours", "sla")
 """Tables of a hotline that are documents of their own."""
 RULES_FIELDS = (
     *("name", "ring_s", "wrap_up_s", "comfort_every_s", "reserve_share", "dial_prefixes", "dial_roles"),
-    *("operators_see_listening", "supervisors_hear_consults", "authority"),
+    *("operators_see_listening", "supervisors_hear_consults", "authority", "orders"),
 )
 """The file's own fields that an administrator may change. Trunks are the carrier's contract, telephones are in Asterisk's
 configuration from its start, units and stations have files of their own."""

@@ -8,10 +8,11 @@ from hotline import campaigns, clocks, order_clocks
 from hotline.clocks import Clocks
 from hotline.deadlines import Handler
 
-HANDLERS: Mapping[str, Handler] = {**order_clocks.HANDLERS, **campaigns.HANDLERS}
-"""Those that need nothing but the database."""
+HANDLERS: Mapping[str, Handler] = {**order_clocks.handlers(lambda: None), **campaigns.HANDLERS}
+"""Those that need nothing but the database; orders climb by the present day's structure."""
 
 
 def handlers(of_tickets: Clocks) -> Mapping[str, Handler]:
     """The worker's table."""
-    return {clocks.DUE: of_tickets.sound, **HANDLERS}
+    orders = order_clocks.handlers(lambda: of_tickets.installation().structure_on)
+    return {**HANDLERS, **orders, clocks.DUE: of_tickets.sound}

@@ -369,6 +369,8 @@ class OrderIssued(Event):
     unit_code: str
     due_at: datetime
     by: str
+    times: dict[str, int] = field(default_factory=dict)
+    """Seconds, by the names of hotline.order_times; empty: the usual ones."""
     centre: str = ""
     plan: tuple[dict[str, Any], ...] = ()
     """The assignments: {"assignment_id", "team", "name", "level", "numbers"}."""

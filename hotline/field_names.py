@@ -143,6 +143,12 @@ FIELD_NAMES: Mapping[str, FieldName] = {
         "Trưởng ca nghe được lời trao đổi riêng với trạm", "Supervisors hear private talk with stations"
     ),
     "authority": FieldName("Tự ra lệnh cho đội cấp", "May order teams of these levels"),
+    "orders": FieldName("Thời hạn của lệnh", "Times of orders"),
+    "answer_s": FieldName("Đội trả lời trong (giây)", "Teams answer within (seconds)"),
+    "call_after_s": FieldName("Gọi điện cho đội sau (giây)", "Teams are rung after (seconds)"),
+    "approve_s": FieldName("Ban Chỉ đạo duyệt trong (giây)", "Approved within (seconds)"),
+    "done_s": FieldName("Làm xong trong (giây)", "Done within (seconds)"),
+    "again_s": FieldName("Sang số kế tiếp sau (giây)", "The next number after (seconds)"),
 }
 """Field of the installation → its name."""
 

@@ -13,10 +13,12 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from hotline import profiles, sla_tables
+from hotline import order_times, profiles, sla_tables
 from hotline.hours import Holiday, Span, read_holidays, read_spans
 from hotline.operators import Role
+from hotline.order_times import TIMES, OrderTimes
 from hotline.profiles import Profile
+from hotline.recalls import SLEEPS_H, WAKES_H
 from hotline.sla import Rules
 from hotline.toml_table import Fault, Table
 from hotline.units import VIETNAM
@@ -141,6 +143,10 @@ class Installation:
     dial_roles: tuple[str, ...] = ("operator", "supervisor")
     authority: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Role → levels whose teams it sends on its own word, where it is not as `hotline.orders` has it."""
+    order_times: OrderTimes = TIMES
+    """By when orders are answered, approved and done."""
+    told_hours: tuple[int, int] = (WAKES_H, SLEEPS_H)
+    """From which hour until which a citizen is first rung to be told a result."""
     profiles: tuple[Profile, ...] = ()
     """What can be switched on, in the order of the page."""
     kept_ready: frozenset[str] = frozenset()
@@ -263,6 +269,8 @@ def _alone(tables: Mapping[str, Any], path: Path) -> Installation:
         supervisors_hear_consults=top.take("supervisors_hear_consults", bool, False),
         outbound=top.take("outbound", str, ""),
         authority=_authority(top),
+        order_times=order_times.read(top),
+        told_hours=_told_hours(top),
         holidays=read_holidays(top, named["hotline"]),
         aliases=_aliases(hotlines, faults),
     )
@@ -282,6 +290,16 @@ def _authority(top: Table) -> dict[str, frozenset[str]]:
             top.wrong("authority", f"các cấp của {role} phải thuộc {', '.join(LEVELS)}.",
                       f": authority.{role} must be of {', '.join(LEVELS)}.")  # fmt: skip
     return {role: frozenset(levels) for role, levels in given.items() if isinstance(levels, list)}
+
+
+def _told_hours(top: Table) -> tuple[int, int]:
+    given = top.values.pop("told_hours", [WAKES_H, SLEEPS_H])
+    if isinstance(given, list) and len(given) == 2 and all(type(hour) is int for hour in given):
+        first, last = given
+        if 0 <= first < last <= 24:
+            return first, last
+    top.wrong("told_hours", "phải là hai giờ, ví dụ [7, 21].", ": told_hours must be two hours like [7, 21].")
+    return WAKES_H, SLEEPS_H
 
 
 def _structure_on(top: Table) -> date | None:

@@ -1,6 +1,6 @@
 """Facts of orders become rows: what was ordered and approved, where each team stands, which numbers were rung."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from hotline import deadlines
@@ -9,10 +9,8 @@ from hotline.acuity import Acuity
 from hotline.book import Book
 from hotline.bus import LIVE as LIVE_STREAM
 from hotline.bus import announce
+from hotline.order_times import kept
 from hotline.orders import (
-    AGAIN_AFTER,
-    ANSWER_WITHIN,
-    CALL_AFTER,
     LIVE,
     TRY_LIVE,
     WORKING,
@@ -53,7 +51,7 @@ def order_issued(book: Book, event: e.OrderIssued) -> Row:
         Order, id=event.order_id, ticket_id=event.ticket_id, hotline=event.hotline, number=event.number,
         state=event.state, category=event.category[:32], acuity=event.acuity, unit_code=event.unit_code[:8],
         place=event.place[:200], what=event.what[:SAID], due_at=event.due_at, issued_by=event.by, issued_at=event.at,
-        centre=event.centre,
+        centre=event.centre, times=event.times,
     )  # fmt: skip
     book.rows.write()  # before the rows that refer to it
     deadlines.set(book.session, DUE, order.id, order.due_at)
@@ -79,8 +77,8 @@ def _send(book: Book, order: Row, one: Row, at: datetime, by: str) -> None:
     """The team is told: by its page, by a message to each of its mobile numbers, and soon by telephone."""
     acuity = Acuity(order.acuity)
     one.state, one.sent_at, one.changed_at = AssignmentState.SENT.value, at, at
-    one.answer_by = at + ANSWER_WITHIN[acuity]
-    one.next_call_at = at + CALL_AFTER[acuity] if one.plan else None
+    one.answer_by = at + timedelta(seconds=kept(order.times, "answer_s", acuity))
+    one.next_call_at = at + timedelta(seconds=kept(order.times, "call_after_s", acuity)) if one.plan else None
     deadlines.set(book.session, ANSWER, one.id, one.answer_by)
     _step(book, one, at, by, "panel")
     for line in one.plan:
@@ -203,7 +201,8 @@ def order_tried(book: Book, event: e.OrderTried) -> Row | None:
         one.next_place = event.place  # their phone may never have rung
     if one.state == AssignmentState.SENT:
         left = one.next_place < len(one.plan)
-        one.next_call_at = event.at + AGAIN_AFTER if left else None
+        again_s = kept(order.times, "again_s", Acuity(order.acuity))
+        one.next_call_at = event.at + timedelta(seconds=again_s) if left else None
         if not left and one.answer_by is not None:
             # Nobody is left to be rung: the level above is asked now.
             one.answer_by = min(one.answer_by, event.at)

@@ -13,8 +13,8 @@ from hotline import events as e
 from hotline.acuity import Acuity
 from hotline.facts import apply
 from hotline.operators import Role
+from hotline.order_times import TIMES, OrderTimes, kept
 from hotline.orders import (
-    APPROVED_WITHIN,
     AUTHORITY,
     LIVE,
     WORKING,
@@ -64,6 +64,8 @@ class By:
     """Key of the agency whose account it is."""
     authority: Mapping[str, frozenset[str]] = field(default_factory=lambda: AUTHORITY, hash=False, repr=False)
     """Role → levels whose teams it sends on its own word: `Installation.authority`, which campaigns change."""
+    times: OrderTimes = field(default=TIMES, hash=False, repr=False)
+    """By when what they order is answered: `Installation.order_times`."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def issue(
         raise OrderRefused("Ô “Mức”: hãy chọn một mức.", "Level: choose one.", "acuity")
     _check_due(wanted.due_at, at)
     unit_code = wanted.unit_code or ticket.unit_code
-    _check_unit(session, unit_code, at)
+    _check_unit(session, unit_code, organisation.day(at))
     agencies = _agencies(organisation, ticket.hotline, wanted.teams, at)
     beyond = needs_approval(by.role, frozenset(one.level for one in agencies), by.authority)
     asks = beyond or wanted.ask
@@ -144,7 +146,7 @@ def issue(
             at=at, order_id=order_id, ticket_id=ticket.id, hotline=ticket.hotline, number=number,
             state=OrderState.AWAITING_APPROVAL if asks else OrderState.ISSUED, category=wanted.category,
             acuity=acuity, what=what, place=wanted.place.strip()[:REASON], unit_code=unit_code,
-            due_at=wanted.due_at, by=by.username, centre=centre.key if centre is not None else "",
+            due_at=wanted.due_at, by=by.username, times=by.times.of(Acuity(acuity)), centre=centre.key if centre is not None else "",
             plan=tuple(
                 {"assignment_id": f"{order_id}.{n}", **team_of(organisation, one, at).plain()}
                 for n, one in enumerate(agencies, 1)
@@ -155,7 +157,8 @@ def issue(
     )  # fmt: skip
     if asks:
         highest = max(agencies, key=lambda one: _rank(one.level))
-        _ask(session, order_id, acuity, by, reason, at, _committee(organisation, highest, centre, at))
+        order = held(session, order_id)
+        _ask(session, order, by, reason, at, _committee(organisation, highest, centre, at))
     return order_id
 
 
@@ -225,7 +228,7 @@ def may_decide(organisation: Organisation, by: By, centre: str, at: datetime) ->
     """Leaders of the centre that was asked, of those above it, and of the whole province."""
     if by.role != Role.LEADER:
         return False
-    above = {one.key for one in organisation.ladder(centre, _day(at))} if centre else set()
+    above = {one.key for one in organisation.ladder(centre, organisation.day(at))} if centre else set()
     return not centre or by.agency in ("", centre) or by.agency in above
 
 
@@ -368,12 +371,14 @@ def approval_is_due(session: Session, approval_id: str, at: datetime, organisati
     session.refresh(asked)
     if asked.state != ApprovalState.ASKED or order.state != OrderState.AWAITING_APPROVAL:
         return
-    above = next((one for one in organisation.ladder(asked.centre, _day(at)) if one.kind == "centre"), None)
+    above = next(
+        (one for one in organisation.ladder(asked.centre, organisation.day(at)) if one.kind == "centre"), None
+    )
     if above is None:
         return
     climbed = e.ApprovalDecided(at=at, order_id=order.id, approval_id=asked.id, state=ApprovalState.CLIMBED)
     apply(session, climbed, TOLD_BY_CLOCK)
-    _ask(session, order.id, order.acuity, By(asked.asked_by), asked.reason, at, above)
+    _ask(session, order, By(asked.asked_by), asked.reason, at, above)
 
 
 def order_is_due(session: Session, order_id: str, at: datetime) -> None:
@@ -429,12 +434,11 @@ def _check_due(due_at: datetime, at: datetime) -> None:
         )
 
 
-def _check_unit(session: Session, code: str, at: datetime) -> None:
+def _check_unit(session: Session, code: str, day: date) -> None:
     """A place that is on today's map, or none."""
     if not code:
         return
     units = session.scalars(select(Unit).where(Unit.code == code).order_by(Unit.valid_from)).all()
-    day = _day(at)
     if any(one.valid_from <= day and (one.valid_to is None or day <= one.valid_to) for one in units):
         return
     if not units:
@@ -472,7 +476,7 @@ def _agencies(organisation: Organisation, hotline: str, keys: Sequence[str], at:
                 f"There is no “{key[:48]}” in the list: choose another.",
                 "team",
             )
-        if not agency.stands(_day(at)):
+        if not agency.stands(organisation.day(at)):
             raise OrderRefused(
                 f"{agency.name} không còn nhận lệnh: hãy chọn đơn vị khác.",
                 f"{agency.name} takes no orders any more: choose another.",
@@ -494,15 +498,14 @@ def _text(text: str, name: str, vi: str, en: str, most: int) -> str:
     return plain
 
 
-def _ask(
-    session: Session, order_id: str, acuity: str, by: By, reason: str, at: datetime, centre: Agency | None
-) -> None:
+def _ask(session: Session, order: Order, by: By, reason: str, at: datetime, centre: Agency | None) -> None:
     count = session.scalar(
-        select(func.count()).select_from(OrderApproval).where(OrderApproval.order_id == order_id)
+        select(func.count()).select_from(OrderApproval).where(OrderApproval.order_id == order.id)
     )
+    within = timedelta(seconds=kept(order.times, "approve_s", Acuity(order.acuity)))
     asked = e.ApprovalAsked(
-        at=at, order_id=order_id, approval_id=f"{order_id}.a{(count or 0) + 1}", by=by.username, reason=reason,
-        due_at=at + APPROVED_WITHIN[Acuity(acuity)], centre=centre.key if centre is not None else "",
+        at=at, order_id=order.id, approval_id=f"{order.id}.a{(count or 0) + 1}", by=by.username, reason=reason,
+        due_at=at + within, centre=centre.key if centre is not None else "",
         centre_name=centre.name if centre is not None else "",
     )  # fmt: skip
     apply(session, asked, by.username)
@@ -510,7 +513,7 @@ def _ask(
 
 def _committee(organisation: Organisation, team: Agency, own: Agency | None, at: datetime) -> Agency | None:
     """The nearest centre above the team whose level is at least the team's; the issuer's own is not above itself."""
-    for one in organisation.ladder(team.key, _day(at)):
+    for one in organisation.ladder(team.key, organisation.day(at)):
         if one.kind == "centre" and _rank(one.level) >= _rank(team.level) and one != own:
             return one
     return None
@@ -571,7 +574,7 @@ def _end_all(session: Session, order_id: str, by: str, at: datetime, means: Mean
 def _climb(session: Session, order: Order, one: Assignment, at: datetime, organisation: Organisation) -> None:
     """The level above is asked, who has not been asked yet; with nobody above the order alarms until a person acts."""
     known = {part.team for part in _parts(session, order.id)}
-    for above in organisation.ladder(one.team, _day(at)):
+    for above in organisation.ladder(one.team, organisation.day(at)):
         if above.key not in known:
             _make(session, order, above, TOLD_BY_CLOCK, "climbed", at, organisation, one.id)
             return
@@ -596,10 +599,6 @@ def _make(
     )  # fmt: skip
     apply(session, made, by)
     return assignment_id
-
-
-def _day(at: datetime) -> date:
-    return at.astimezone(VIETNAM).date()
 
 
 def _said(at: datetime) -> str:

@@ -6,14 +6,13 @@ the rows; `hotline.ordering` carries out, `hotline.order_facts` writes.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hotline.acuity import Acuity
 from hotline.database import Base, Moment
 from hotline.operators import Role
 from hotline.transfers import Refusal
@@ -193,42 +192,6 @@ def needs_approval(
     return not levels <= authority.get(role, AUTHORITY.get(role, frozenset()))
 
 
-ANSWER_WITHIN: Mapping[Acuity, timedelta] = {
-    Acuity.RED: timedelta(minutes=3),
-    Acuity.ORANGE: timedelta(minutes=5),
-    Acuity.YELLOW: timedelta(minutes=15),
-    Acuity.GREEN: timedelta(minutes=30),
-    Acuity.NONMED: timedelta(minutes=30),
-}
-"""From the order to a team's yes; later the level above is asked."""
-CALL_AFTER: Mapping[Acuity, timedelta] = {
-    Acuity.RED: timedelta(0),
-    Acuity.ORANGE: timedelta(0),
-    Acuity.YELLOW: timedelta(minutes=2),
-    Acuity.GREEN: timedelta(minutes=5),
-    Acuity.NONMED: timedelta(minutes=5),
-}
-"""When the team's telephone is rung; until then panel and message are enough for what is not urgent."""
-APPROVED_WITHIN: Mapping[Acuity, timedelta] = {
-    Acuity.RED: timedelta(minutes=3),
-    Acuity.ORANGE: timedelta(minutes=5),
-    Acuity.YELLOW: timedelta(minutes=15),
-    Acuity.GREEN: timedelta(minutes=30),
-    Acuity.NONMED: timedelta(minutes=30),
-}
-"""Later the committee above is asked."""
-DONE_WITHIN: Mapping[Acuity, timedelta] = {
-    Acuity.RED: timedelta(minutes=30),
-    Acuity.ORANGE: timedelta(hours=1),
-    Acuity.YELLOW: timedelta(hours=3),
-    Acuity.GREEN: timedelta(hours=5),
-    Acuity.NONMED: timedelta(hours=5),
-}
-"""The deadline that the form offers."""
-AGAIN_AFTER = timedelta(seconds=5)
-"""From one number's result to the next number."""
-
-
 class TryState(StrEnum):
     """What became of one call to one number of a team."""
 
@@ -308,6 +271,8 @@ class Order(Base):
     """Why it was recalled or refused."""
     overdue: Mapped[bool] = mapped_column(default=False)
     """Its deadline passed before it was done."""
+    times: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
+    """By when it is answered and approved, and when teams are rung (hotline.order_times), as it was issued."""
 
 
 class Assignment(Base):

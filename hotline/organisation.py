@@ -15,6 +15,7 @@ from hotline.directory import Line, Shift
 from hotline.geography import Geography
 from hotline.installation import digits
 from hotline.unit_files import UNITS_FROM
+from hotline.units import VIETNAM
 
 KINDS = ("agency", "centre", "team")
 """An agency answers for a matter; a centre commands; a team goes there."""
@@ -95,6 +96,12 @@ class Organisation:
     agencies: Mapping[str, Agency] = field(default_factory=dict)
     responsibilities: tuple[Responsibility, ...] = ()
     geography: Geography = field(default_factory=lambda: Geography({}, {}))
+    structure_on: date | None = None
+    """The day whose structure is worked by, where it is not the present one (`Installation.structure_on`)."""
+
+    def day(self, at: datetime) -> date:
+        """The day whose units and agencies count at that moment, on Vietnam's calendar."""
+        return self.structure_on or at.astimezone(VIETNAM).date()
 
     @cached_property
     def _by_unit(self) -> Mapping[str, tuple[Responsibility, ...]]:
@@ -136,6 +143,12 @@ class Organisation:
                 found.append(at)
         return tuple(found)
 
+    def last_day(self, key: str, day: date) -> date:
+        """That day, or the last one on which the agency stood, when it is gone by then."""
+        agency = self.agencies.get(key)
+        gone = agency.valid_to if agency is not None else None
+        return min(day, gone) if gone is not None else day
+
     def below(self, key: str, on_date: date) -> tuple[Agency, ...]:
         """Those who escalate to it directly."""
         return tuple(a for a in self.agencies.values() if a.above == key and a.stands(on_date))
@@ -159,6 +172,10 @@ def begun(valid_from: date, valid_to: date | None, day: date) -> bool:
 
 
 def of(
-    agencies: Iterable[Agency], responsibilities: Iterable[Responsibility], geography: Geography
+    agencies: Iterable[Agency],
+    responsibilities: Iterable[Responsibility],
+    geography: Geography,
+    structure_on: date | None = None,
 ) -> Organisation:
-    return Organisation({agency.key: agency for agency in agencies}, tuple(responsibilities), geography)
+    keyed = {agency.key: agency for agency in agencies}
+    return Organisation(keyed, tuple(responsibilities), geography, structure_on)

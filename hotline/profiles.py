@@ -24,11 +24,11 @@ EVERY = "*"
 """In place of a hotline's key: each of them."""
 RULES = (
     *("ring_s", "wrap_up_s", "comfort_every_s", "reserve_share", "dial_prefixes", "dial_roles"),
-    *("operators_see_listening", "supervisors_hear_consults", "authority"),
+    *("operators_see_listening", "supervisors_hear_consults", "authority", "orders"),
 )
 HOTLINE = ("protocol", "chain", "wait_limit_s", "areas", "emergency_number", "hours", "sla")
 """What a profile may say of a hotline; its name and numbers are no campaign's."""
-MERGED = ("sla", "authority")
+MERGED = ("sla", "authority", "orders")
 """Tables of which a profile may name some values only."""
 KEY_AT_MOST = 32
 

@@ -96,13 +96,14 @@ def after_try(
     return RecallState.DUE, awake(at + after) if why == RESULT else at + after, tries
 
 
-def awake(at: datetime) -> datetime:
-    """That moment, or the next morning when people sleep."""
+def awake(at: datetime, hours: tuple[int, int] = (WAKES_H, SLEEPS_H)) -> datetime:
+    """That moment, or the next morning when people sleep; `hours` are those in which they may be rung."""
+    wakes, sleeps = hours
     local = at.astimezone(VIETNAM)
-    if WAKES_H <= local.hour < SLEEPS_H:
+    if wakes <= local.hour < sleeps:
         return at
-    day = local + timedelta(days=local.hour >= SLEEPS_H)
-    return day.replace(hour=WAKES_H, minute=0, second=0, microsecond=0).astimezone(UTC)
+    day = local + timedelta(days=local.hour >= sleeps)
+    return day.replace(hour=wakes, minute=0, second=0, microsecond=0).astimezone(UTC)
 
 
 class Recall(Base):

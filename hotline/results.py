@@ -86,7 +86,8 @@ def one_higher(session: Session, ticket_id: str, at: datetime) -> str:
     row = session.get(TicketClock, ticket_id)
     kind, _, key = (row.owner if row is not None else "").partition(":")
     if kind == "agency":
-        above = agencies.organisation(session).ladder(key, at.astimezone(VIETNAM).date())
+        house = agencies.organisation(session)
+        above = house.ladder(key, house.last_day(key, at.astimezone(VIETNAM).date()))
         if above:
             return f"agency:{above[0].key}"
     return "role:supervisor"

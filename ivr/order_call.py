@@ -25,7 +25,6 @@ from ivr.waiting_line import Waiting
 
 log = structlog.get_logger(__name__)
 
-RINGS_S = 25
 ASKED_TIMES = 2
 KEY_WITHIN_S = 8.0
 """From the end of what is played."""
@@ -67,6 +66,10 @@ class OrderCall:
     _parted_s: float = 0.0
     _decides: bool = False
     """The database is asked whether this yes is the first."""
+
+    @property
+    def _ring_s(self) -> int:
+        return self.floor.installation.order_times.ring_s
 
     @property
     def urgency(self) -> int:
@@ -125,7 +128,7 @@ class OrderCall:
             return
         up = event.kind == "ChannelStateChange" and event.channel is not None and event.channel.state == "Up"
         if event.kind == "StasisStart":
-            self.floor.spawn(self.floor.ari.dial(self.id, RINGS_S))
+            self.floor.spawn(self.floor.ari.dial(self.id, self._ring_s))
         elif (
             event.kind == "ChannelStateChange"
             and event.channel is not None
@@ -162,7 +165,7 @@ class OrderCall:
         elif now_s - self.since_s >= LONGEST_S:
             self._give_up(T.NO_KEY if self._leg.up else T.NO_ANSWER)
         elif not self._leg.up:
-            if now_s - self._leg.dialled_s >= RINGS_S + 5:
+            if now_s - self._leg.dialled_s >= self._ring_s + 5:
                 self._give_up(T.NO_ANSWER)
         elif (self._key_until_s is not None and now_s >= self._key_until_s) or (
             now_s - self._said_s >= PLAYED_WITHIN_S

@@ -9,12 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hotline import agency_tokens, ordering
-from hotline.agencies import organisation
 from hotline.agency_tokens import READ, REPORT, AgencyToken
 from hotline.database import reading, transaction
 from hotline.events import now
 from hotline.ordering import OrderRefused, Said
 from hotline.orders import LIVE, Actor, Assignment, AssignmentState, Happening, Means, Order
+from softphone_panel import desk
 from softphone_panel.limits import limiter
 
 room = Blueprint("agency_api", __name__, url_prefix="/api/v1")
@@ -99,7 +99,7 @@ def report(part_id: str) -> Response:
         _, part = _own(session, token, part_id)
         try:
             ordering.act(
-                session, part.id, Happening(what), Actor.TEAM, token.name, Means.API, now(), organisation(session), Said(note),
+                session, part.id, Happening(what), Actor.TEAM, token.name, Means.API, now(), desk.organisation(session), Said(note),
             )  # fmt: skip
         except OrderRefused as refused:
             raise NotAllowed(409, refused.en) from refused

@@ -13,11 +13,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
+from hotline import agencies
 from hotline.calls import Call
 from hotline.commands import KINDS, LANGUAGE, DeskCommand, ask
 from hotline.database import reading, transaction
 from hotline.installation import Installation
 from hotline.operators import OperatorPresence, Presence, Role
+from hotline.organisation import Organisation
 from hotline.wrap_ups import is_written
 from ivr import browser_phone
 from softphone_panel import live_state, orders, shown, ticket_view, viewing, watching
@@ -42,6 +44,11 @@ def province() -> Installation:
     """The installation in force."""
     found: Installation = current_app.config["INSTALLATION"]
     return found
+
+
+def organisation(session: Session) -> Organisation:
+    """All that stands, with the day that counts here."""
+    return agencies.organisation(session, province().structure_on)
 
 
 @room.get("/")

@@ -270,7 +270,7 @@ def _report(session: Session, one: Assignment, by: str, means: Means) -> None:
     said = Said(form.get("note", "")[:NOTE], latitude, longitude)
     picture = _picture()
     try:
-        organisation = agencies.organisation(session)
+        organisation = desk.organisation(session)
         ordering.act(session, one.id, happening, Actor.TEAM, by, means, now(), organisation, said)
     except OrderRefused as told:
         raise InputFault(told.name or "order", told.said(language()), 409) from told

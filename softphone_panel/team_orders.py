@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,14 +15,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from hotline import agencies, order_alarms, ordering, ticket_fields
+from hotline import order_alarms, ordering, ticket_fields
 from hotline.acuity import Acuity
 from hotline.categories import CategoryFaults, beside
 from hotline.database import reading, transaction
 from hotline.events import now
 from hotline.ordering import By, OrderRefused, Said, Wanted
 from hotline.orders import (
-    DONE_WITHIN,
     LIVE,
     WORKING,
     Actor,
@@ -79,11 +78,18 @@ class Part:
 
 
 def by() -> By:
-    return By(current_user.username, current_user.role, current_user.agency, desk.province().authority)
+    province = desk.province()
+    return By(
+        current_user.username,
+        current_user.role,
+        current_user.agency,
+        province.authority,
+        province.order_times,
+    )
 
 
 def today() -> date:
-    return local(now()).date()
+    return desk.province().day(now())
 
 
 @room.get("")
@@ -114,7 +120,7 @@ def _index(session: Session) -> dict[str, Any]:
             OrderApproval.due_at
         )
     ).all()
-    organisation = agencies.organisation(session) if waiting else Organisation()
+    organisation = desk.organisation(session) if waiting else Organisation()
     return {
         "orders": _listed(session, orders),
         "past": _listed(session, [o for o in session.scalars(past) if current_user.serves(o.hotline)]),
@@ -212,7 +218,7 @@ def _one(session: Session, order_id: str) -> dict[str, Any]:
             select(OrderApproval).where(OrderApproval.order_id == order_id).order_by(OrderApproval.asked_at)
         )
     )
-    organisation = agencies.organisation(session)
+    organisation = desk.organisation(session)
     found = _parts(session, shown_order.parts)
     is_open = order.state in ordering.OPEN
     busy = {one.row.team for one in found if one.row.state in LIVE}
@@ -334,7 +340,7 @@ def _do(work: Callable[[Session, Organisation], None]) -> None:
     try:
         with transaction() as session:
             if ticket_changes.once(session, desk.click(request.form.get("click_id", ""))):
-                work(session, agencies.organisation(session))
+                work(session, desk.organisation(session))
     except OrderRefused as refused:
         raise InputFault(refused.name or "order", refused.said(language()), 409) from refused
 
@@ -390,10 +396,10 @@ def _new(session: Session, ticket: Ticket, typed: Any, faults: Mapping[str, str]
     known = _categories()
     own = str(getattr(ticket, "category", "") or "")
     category = typed.get("category") or own or DEFAULT_CATEGORY.get(ticket.branch, "other")
-    organisation = agencies.organisation(session)
+    organisation = desk.organisation(session)
     unit_code = typed.get("unit_code") or ticket.unit_code
     near = organisation.responsible(
-        ticket.hotline, category, unit_code, today(), local(ticket.opened_at).date()
+        ticket.hotline, category, unit_code, today(), desk.province().day(ticket.opened_at)
     )
     suggested = near[:SUGGESTED]
     acuity = Acuity(typed.get("acuity") if typed.get("acuity") in Acuity.__members__ else ticket.acuity)
@@ -411,7 +417,8 @@ def _new(session: Session, ticket: Ticket, typed: Any, faults: Mapping[str, str]
         "unit_code": unit_code,
         "unit_name": unit_search.name_of(session, unit_code) if unit_code else "",
         "place": typed.get("place") or (address.value if address is not None else ""),
-        "due": typed.get("due_at") or local(at + DONE_WITHIN[acuity]).strftime(WRITTEN),
+        "due": typed.get("due_at")
+        or local(at + timedelta(seconds=desk.province().order_times.done_s[acuity])).strftime(WRITTEN),
         "suggested": suggested,
         "chosen": chosen or [one.key for one in suggested[:1]],
         "others": [a for a in _of_hotline(organisation, ticket.hotline) if a not in suggested],
@@ -445,7 +452,7 @@ def issue(ticket_id: str) -> tuple[str, int] | AnyResponse:
                 _moment(form.get("due_at", "")), form.get("unit_code", "")[:8], form.get("place", ""),
                 form.get("acuity", ""), form.get("ask") == "1", form.get("reason", ""),
             )  # fmt: skip
-            organisation = agencies.organisation(session)
+            organisation = desk.organisation(session)
             order_id = ordering.issue(session, wanted, by(), now(), organisation, tuple(_categories()))
     except OrderRefused as refused:
         with reading() as session:

@@ -263,7 +263,7 @@ def _owe(session: Session, ticket: Ticket, why: str) -> None:
         )
     made = len(session.scalars(select(Recall.id).where(Recall.call_id == ticket.call_id)).all())
     at = now()
-    due_at = awake(at)
+    due_at = awake(at, desk.province().told_hours)
     told = RecallDue(
         call_id=ticket.call_id, hotline=ticket.hotline, number=number, acuity=ticket.acuity, why=why, due_at=due_at,
         recall_id=f"r-{ticket.call_id}-{made + 1}", next_try_at=due_at,

@@ -6,7 +6,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from hotline import agencies, order_tries, ordering
+from hotline import agencies, order_times, order_tries, ordering
 from hotline.acuity import Acuity
 from hotline.database import make_engine, migrate, reading, transaction
 from hotline.installation import read as read_installation
 from hotline.ledger import LedgerEntry, verify
-from hotline.ordering import By, OrderRefused
+from hotline.order_times import TIMES
+from hotline.ordering import By, OrderRefused, Wanted
 from hotline.orders import (
-    ANSWER_WITHIN,
     FOLLOWS,
     LIVE,
     WHO,
@@ -41,8 +41,16 @@ from hotline.orders import (
 from hotline.record import apply
 from hotline.settings import PROJECT
 from hotline.tickets import TicketEntry
+from hotline.toml_table import Fault, Table
 from hotline.transfers import Refusal
-from tests.hotline.order_scene import DISTRICT_LEADER, OPERATOR, PROVINCE_LEADER, SUPERVISOR, Scene
+from tests.hotline.order_scene import (
+    CATEGORIES,
+    DISTRICT_LEADER,
+    OPERATOR,
+    PROVINCE_LEADER,
+    SUPERVISOR,
+    Scene,
+)
 
 H, A = Happening, AssignmentState
 
@@ -100,7 +108,10 @@ def test_an_order_goes_its_way_with_who_said_what_by_which_means(on_both: Scene)
     scene = on_both
     order = scene.issue("xa")
     (part,) = scene.parts(order)
-    assert (part.state, part.answer_by) == ("sent", scene.at + ANSWER_WITHIN[_acuity(scene, order)])
+    assert (part.state, part.answer_by) == (
+        "sent",
+        scene.at + timedelta(seconds=TIMES.answer_s[_acuity(scene, order)]),
+    )
     for n, (happening, means) in enumerate(
         ((H.ACCEPT, Means.LINK), (H.SET_OUT, Means.LINK), (H.ARRIVE, Means.PANEL), (H.FINISH, Means.PANEL))
     ):
@@ -267,6 +278,43 @@ def test_who_is_on_the_telephone_is_let_finish_before_the_order_climbs(scene: Sc
     scene.act(f"{order}.1", H.ACCEPT, means=Means.TELEPHONE)
     scene.later(minutes=10)
     assert scene.states(order) == {"xa": "accepted"}
+
+
+def test_an_order_keeps_the_times_that_it_was_issued_with_through_every_level(scene: Scene) -> None:
+    faults: list[Fault] = []
+    table = {"orders": {"again_s": 2, "answer_s": {"RED": 20, "ORANGE": 20, "YELLOW": 20}}}
+    times = order_times.read(Table("x.toml", table, faults))
+    assert faults == []
+    order = scene.issue("xa", by=replace(OPERATOR, times=times))
+    scene.later(seconds=21)
+    assert scene.states(order) == {"xa": "unanswered", "huyen": "sent"}
+    scene.later(seconds=21)
+    assert scene.states(order)["tinh"] == "sent"
+
+
+def test_a_rehearsal_of_an_earlier_year_orders_the_teams_of_that_year(scene: Scene) -> None:
+    with transaction(scene.engine) as session:
+        then = agencies.organisation(session, date(2025, 6, 30))
+        wanted = Wanted(
+            scene.ticket_id, "Đưa người bệnh đi", "other", ("cu",), scene.at + timedelta(hours=1), "25999"
+        )
+        order = ordering.issue(session, wanted, OPERATOR, scene.at, then, CATEGORIES)
+    assert scene.states(order) == {"cu": "sent"}
+
+
+@pytest.mark.parametrize(
+    ("table", "fault"),
+    [
+        ({"answer_s": {"PINK": 20}}, "there is no level 'PINK'"),
+        ({"approve_s": {"RED": 0}}, "approve_s.RED must be 5 to"),
+        ({"ring_s": 600}, "ring_s must be 5 to 120"),
+        ({"answers": 3}, "unknown field answers"),
+    ],
+)
+def test_a_wrong_time_of_orders_is_named(table: dict[str, Any], fault: str) -> None:
+    faults: list[Fault] = []
+    order_times.read(Table("x.toml", {"orders": table}, faults))
+    assert fault in str(faults[0])
 
 
 # -- approval --

@@ -12,11 +12,12 @@ import pytest
 from hotline import order_tries
 from hotline.acuity import Acuity
 from hotline.events import OrderTried
+from hotline.order_times import TIMES
 from hotline.order_tries import Due
 from hotline.orders import AssignmentState
 from ivr import order_call
 from ivr.order_briefing import deadline, pieces
-from ivr.order_call import LONGEST_S, PLAYED_WITHIN_S, RINGS_S, OrderCall
+from ivr.order_call import LONGEST_S, PLAYED_WITHIN_S, OrderCall
 from ivr.reconcile import reconcile
 from tests.ivr.fake_ari import FakeChannel
 from tests.ivr.stage import Stage, _no_database, played
@@ -125,7 +126,7 @@ def test_who_presses_nothing_is_asked_once_more_and_then_the_next_number_s_turn_
 def test_a_phone_that_nobody_lifts_is_given_up(tmp_path: Path) -> None:
     async def scene(stage: Stage) -> None:
         await begun(stage)
-        await stage.later(RINGS_S + 5)
+        await stage.later(TIMES.ring_s + 5)
         await stage.until(lambda: ID not in stage.asterisk.channels, "hung up")
         assert states(stage) == ["no_answer"]
 
