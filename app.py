@@ -43,10 +43,11 @@ def up() -> None:
 @click.option(
     "--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the table there."
 )
+@click.option("--story", is_flag=True, help="Play one emergency from the call to the answer back, and end.")
 @click.option("--desks", type=click.IntRange(1, 4), default=2, show_default=True, help="Simulated operators.")
-def demo(calls: int | None, file: Path | None, desks: int) -> None:
+def demo(calls: int | None, file: Path | None, story: bool, desks: int) -> None:
     """Run the product with demo data and a simulated outside world that keeps calling."""
-    sys.exit(import_module("front_door.demo").run(calls, file, desks))
+    sys.exit(import_module("front_door.demo").run(calls, file, desks, story=story))
 
 
 @app.command()

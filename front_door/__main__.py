@@ -16,6 +16,7 @@ USAGE = """\
 
   up                               set up and run the product
   demo [--calls N [--json FILE]]   the same with demo data and simulated callers
+  demo --story [--json FILE]       the same, to play one emergency from the call to the answer back
   test [PYTEST ARGUMENTS]          bring what the tests need, run them
   check                            lint, types, imports, dialplan
   doctor                           a line per part: what is wrong and what mends it

@@ -24,10 +24,16 @@ if TYPE_CHECKING:
 SETTLE_WITHIN_S = 60.0
 BOOKED_WITHIN_S = 30.0
 AT_ONCE = 6
+STORY_AFTER_S = 15.0
+"""Whoever started the demo has opened a page by then."""
+STORY_BEGINS = (
+    "  A story begins, in nine parts: a RED call, a station, two orders, a silent team, the answer back.\n"
+    f"  Follow it on the live page, on /orders and /command as {demo_data.SUPERVISOR} or {demo_data.LEADER}."
+)
 
 
-def run(calls: int | None, file: Path | None, desks: int) -> int:
-    """The exit status: 0 when every call of the carrier's list is accounted for, or after Ctrl-C."""
+def run(calls: int | None, file: Path | None, desks: int, *, story: bool = False) -> int:
+    """The exit status: 0 when every call of the carrier's list is accounted for and each step of the story was seen, or after Ctrl-C."""
     began = time.monotonic()
     for name, value in demo_places.DEFAULTS.items():
         os.environ.setdefault(name, value)
@@ -41,7 +47,7 @@ def run(calls: int | None, file: Path | None, desks: int) -> int:
                 degraded = supervisor.wait_until_ready()
                 print(up.where_to_go(given, time.monotonic() - began, degraded), flush=True)
                 print(demo_data.who_signs_in(given), flush=True)
-                status = asyncio.run(until_ended(_play(given, calls, file, desks)))
+                status = asyncio.run(until_ended(_play(given, calls, file, desks, story=story)))
                 if status is None:
                     raise Ended
                 return status
@@ -79,7 +85,7 @@ async def until_ended(playing: Coroutine[Any, Any, int]) -> int | None:
             signal.signal(number, was)
 
 
-async def _play(given: Settings, calls: int | None, file: Path | None, desks: int) -> int:
+async def _play(given: Settings, calls: int | None, file: Path | None, desks: int, *, story: bool) -> int:
     from tests.world.plan import WorldFault
     from tests.world.scenario import World
 
@@ -87,13 +93,54 @@ async def _play(given: Settings, calls: int | None, file: Path | None, desks: in
         async with World(demo_data.plan(given, desks), at_browser_desks=demo_data.at_browser_desks) as world:
             await asyncio.to_thread(demo_data.sign_in, given, desks)
             began = datetime.now(UTC) - timedelta(seconds=1)
+            if story:
+                return await play_story(given, world, began, file)
             if calls is None:
-                await world.run_for_ever(at_once=AT_ONCE, on_result=_show)
+                beside = asyncio.create_task(_story_beside(given, world))
+                try:
+                    await world.run_for_ever(at_once=AT_ONCE, on_result=_show)
+                finally:
+                    beside.cancel()
             await world.run(calls or 0, at_once=AT_ONCE, on_result=_show)
             await world.settle(SETTLE_WITHIN_S)
             return await asyncio.to_thread(_account, given, world, began, file)
     except WorldFault as fault:
         raise Fault(str(fault)) from None
+
+
+async def play_story(given: Settings, world: World, began: datetime, file: Path | None) -> int:
+    """The story alone, as a check: 0 when each step was seen and every call is accounted for."""
+    from front_door.story import Story, table
+
+    since = time.monotonic()
+    told = Story(given, world, lambda step: None)
+    steps = await told.play()
+    took_s = time.monotonic() - since
+    await world.settle(SETTLE_WITHIN_S)
+    print(f"\n{table(steps)}\n", flush=True)
+    faults = told.faults
+    if file is not None:
+        told_of = json.dumps(
+            {"seconds": round(took_s, 1), "faults": faults, "steps": [one.as_dict() for one in steps]},
+            ensure_ascii=False, indent=1,
+        )  # fmt: skip
+        await asyncio.to_thread(file.write_text, told_of + "\n", encoding="utf-8")
+    status = await asyncio.to_thread(_account, given, world, began, None)
+    said = f"{len(steps)} steps seen from outside" if not faults else f"not seen: {'; '.join(faults)}"
+    print(f"The story took {took_s:.0f} s: {said}.")
+    return 1 if faults else status
+
+
+async def _story_beside(given: Settings, world: World) -> None:
+    """The story once, among the other callers, so that whoever looks at the pages can follow it."""
+    from front_door.story import Story
+
+    await asyncio.sleep(STORY_AFTER_S)
+    told = Story(given, world, lambda step: print(step.line(), flush=True))
+    print(STORY_BEGINS, flush=True)
+    await told.play()
+    if told.faults:
+        print("  The story ends here: `./run demo --story` plays it alone.", flush=True)
 
 
 def _show(played: Played) -> None:

@@ -66,6 +66,8 @@ def lay(given: Settings, desks: int) -> None:
     roles |= dict.fromkeys((*OPERATORS[:desks], *BROWSERS), Role.OPERATOR)
     with transaction() as session:
         there = set(session.scalars(select(Operator.username)))
+        if team := session.scalar(select(Operator).where(Operator.username == TEAM)):
+            team.agency = _team(given, session)  # the structure may be another day's than at the last start
         for name, role in roles.items():
             if name not in there:
                 person = preparation.person(name, password(given), FULL_NAMES[name], role)
