@@ -295,6 +295,32 @@ def _clocks(given: Settings) -> Iterator[Finding]:
     )
 
 
+def _messages(given: Settings) -> Iterator[Finding]:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from hotline import gateway_file, text_messages
+    from hotline.database import make_engine, reading
+    from hotline.events import now
+
+    if fault := gateway_file.fault(given.installation, given.var):
+        yield Finding("Messages", fault, "correct it; messages wait meanwhile")
+        return
+    engine = make_engine(given.database, busy_s=2.0)
+    try:
+        with reading(engine) as session:
+            lag = text_messages.lag(session, now())
+    except SQLAlchemyError:
+        return  # the line of the database says why
+    finally:
+        engine.dispose()
+    goes = gateway_file.goes_out(given.installation, text_messages.SMS, demo=given.demo)
+    way = "text messages go out" if goes else f"no {gateway_file.FILE}, no text messages go out"
+    waiting = sum(lag.counts.values()) - lag.dead
+    said = f"{way}; waiting: {waiting}, {lag.late_s:.1f} s behind, given up: {lag.dead}"
+    wrong = text_messages.said(lag) if _is_running(given) else ""
+    yield Finding("Messages", said, "see the page /messages") if wrong else Finding("Messages", said)
+
+
 def _ports(given: Settings) -> Iterator[Finding]:
     running = _is_running(given)
     for port in ports.all_of(given):
@@ -455,6 +481,7 @@ CHECKS: dict[str, Look] = {
     "Redis": _redis,
     "Database": _database,
     "Clocks": _clocks,
+    "Messages": _messages,
     "Settings": _published,
     "Stations": _stations,
     "Agencies": _organisation,

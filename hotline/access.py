@@ -108,6 +108,8 @@ ROUTES: Mapping[str, Who] = {
     "ticket_matter.save": STAFF,
     "ticket_clock.fragment": STAFF,
     "ticket_clock.act": STAFF,
+    "messages.index": SUPERVISORS,
+    "messages.send_again": SUPERVISORS,
     "ticket_clock.late": STAFF,
     "ticket_clock.late_list": STAFF,
     "tickets.correct_acuity": STAFF,

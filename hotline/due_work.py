@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hotline import campaigns, clocks, order_clocks
+from hotline import campaigns, clocks, order_clocks, text_messages
 from hotline.clocks import Clocks
 from hotline.deadlines import Handler
 
-HANDLERS: Mapping[str, Handler] = {**order_clocks.handlers(lambda: None), **campaigns.HANDLERS}
+HANDLERS: Mapping[str, Handler] = {
+    **order_clocks.handlers(lambda: None),
+    **campaigns.HANDLERS,
+    **text_messages.HANDLERS,
+}
 """Those that need nothing but the database; orders climb by the present day's structure."""
 
 

@@ -22,10 +22,11 @@ from hotline.orders import (
     OrderState,
     OrderStep,
     OrderTry,
-    TextMessage,
     TryState,
 )
 from hotline.rows import Row
+from hotline.text_messages import ORDER as ORDER_MESSAGE
+from hotline.text_messages import TextMessage
 
 ANSWER, APPROVAL, DUE = "order_answer", "order_approval", "order_due"
 """Kinds of deadlines: about an assignment, an approval, an order."""
@@ -83,8 +84,8 @@ def _send(book: Book, order: Row, one: Row, at: datetime, by: str) -> None:
     _step(book, one, at, by, "panel")
     for line in one.plan:
         book.rows.add(
-            TextMessage, at=at, hotline=order.hotline, kind="order", about=one.id, number=str(line["number"])[:40],
-            state="due", next_try_at=at,
+            TextMessage, at=at, hotline=order.hotline, kind=ORDER_MESSAGE, about=one.id, ticket_id=order.ticket_id,
+            number=str(line["number"])[:40], next_try_at=at,
         )  # fmt: skip
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import hmac
 import secrets
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from hotline.orders import Assignment, Order, OrderLink
+from hotline.secrets import secret
 
 ANSWER, WORK = "answer", "work"
 BYTES = 24
@@ -23,6 +27,23 @@ LONGEST_TOKEN = 64
 def make(session: Session, assignment_id: str, kind: str, at: datetime) -> str:
     """A new link's token, in the caller's transaction; it is nowhere else afterwards."""
     token = secrets.token_urlsafe(BYTES)
+    _add(session, token, assignment_id, kind, at)
+    return token
+
+
+def of_message(session: Session, var: Path, assignment_id: str, key: str, at: datetime) -> str:
+    """The token of the link that the message with this key carries: the same at every try, and so one link.
+
+    It is made of the installation's own secret, so that it can be made anew and need not be stored.
+    """
+    made = hmac.new(secret(var, "order-links").encode(), key.encode(), hashlib.sha256).digest()[:BYTES]
+    token = base64.urlsafe_b64encode(made).decode()
+    if session.get(OrderLink, _hash(token)) is None:
+        _add(session, token, assignment_id, ANSWER, at)
+    return token
+
+
+def _add(session: Session, token: str, assignment_id: str, kind: str, at: datetime) -> None:
     expires_at = at + ANSWERS_FOR
     if kind == WORK:
         due_at = session.scalar(
@@ -36,7 +57,6 @@ def make(session: Session, assignment_id: str, kind: str, at: datetime) -> str:
             token_hash=_hash(token), assignment_id=assignment_id, kind=kind, made_at=at, expires_at=expires_at
         )
     )
-    return token
 
 
 def find(session: Session, token: str, at: datetime) -> OrderLink | None:

@@ -397,24 +397,6 @@ class OrderPhoto(Base):
     sha256: Mapped[str] = mapped_column(String(64))
 
 
-class TextMessage(Base):
-    """A text message that is to go out; its words are put together when it goes, so no token is ever stored."""
-
-    __tablename__ = "text_message"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(Moment)
-    hotline: Mapped[str] = mapped_column(String(32))
-    kind: Mapped[str] = mapped_column(String(24))
-    about: Mapped[str] = mapped_column(String(88), index=True)
-    """Of kind "order": the assignment."""
-    number: Mapped[str] = mapped_column(String(40))
-    state: Mapped[str] = mapped_column(String(12), index=True, default="due")
-    """due, sent, failed or dropped."""
-    tries: Mapped[int] = mapped_column(default=0)
-    next_try_at: Mapped[datetime] = mapped_column(Moment)
-    sent_at: Mapped[datetime | None] = mapped_column(Moment)
-
-
 def label(ticket_label: str, number: int) -> str:
     """BP-17/2."""
     return f"{ticket_label}/{number}"

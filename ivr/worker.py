@@ -20,13 +20,14 @@ from hotline.database import make_engine
 from hotline.deadlines import Worker as Deadlines
 from hotline.due_work import handlers
 from hotline.events import now
+from hotline.gateways import Gateways
 from hotline.in_force import InForce
 from hotline.installation import Installation
 from hotline.journal import Journal
+from hotline.message_sender import MessageSender
 from hotline.recall_alarms import RecallAlarms
 from hotline.record import Record
 from hotline.settings import Settings, settings
-from hotline.text_messages import Gateway, TextMessages, folder_gateway
 from ivr import quality_files, sampling_draw
 from ivr.dialplan_calls import DialplanCalls
 from ivr.kept_leg_recordings import KeptLegRecordings
@@ -61,10 +62,8 @@ def main() -> None:
     in_force.on_change(spoken.follow)
     clocks = Clocks(engine, lambda: in_force.installation)
     in_force.on_change(lambda _: clocks.all_anew())
-    messages = TextMessages(
-        engine, _gateway(given), given.outside, lambda: in_force.installation, given.installation,
-        any_number=given.demo,
-    )  # fmt: skip
+    gateways = Gateways(given.installation, given.var, given.demo)
+    messages = MessageSender(engine, gateways, given.outside, lambda: in_force.installation)
     for name, work, every_s in (
         ("clocks", clocks.look, 1),
         ("deadlines", Deadlines(engine, handlers(clocks), given.node).look, 1),
@@ -77,7 +76,7 @@ def main() -> None:
         ("published voices", PublishedVoices(engine, given).look, 2),
         ("recall alarms", RecallAlarms(engine).look, 1),
         ("dialplan calls", calls.look, 1),
-        ("text messages", messages.look, 1),
+        ("messages", messages.look, 1),
         ("calls to score", partial(_draw, engine, given), 600),
     ):
         scheduler.add_job(_survives, "interval", [name, work], seconds=every_s, id=name)
@@ -100,11 +99,6 @@ def _dialplan_calls(given: Settings, record: Record, installation: Installation)
     place = given.journal / "dialplan-calls.place"
     engine = make_engine(given.database, busy_s=WRITES_WITHIN_S)
     return DialplanCalls(engine, record, cdr_path(given), CDR_COLUMNS, place, _shared(installation))
-
-
-def _gateway(given: Settings) -> Gateway | None:
-    """The demo's stand-in; a provider's gateway is a function of the same shape."""
-    return folder_gateway(given.var / "sms") if given.demo else None
 
 
 def _shared(installation: Installation) -> frozenset[str]:

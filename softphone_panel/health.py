@@ -14,7 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from hotline import deadlines, documents, station_documents
+from hotline import deadlines, documents, gateway_file, station_documents, text_messages
 from hotline.bus import connection
 from hotline.database import reading
 from hotline.events import now
@@ -26,10 +26,10 @@ from softphone_panel import desk, live_state, measures
 room = Blueprint("health", __name__)
 BEAT_STALE_S = 5.0
 OK = "ok"
-ANSWERED_WITHOUT = frozenset({"protocols", "redis", "settings", "stations", "clocks"})
+ANSWERED_WITHOUT = frozenset({"protocols", "redis", "settings", "stations", "clocks", "messages"})
 """Without an approved protocol key 1 is RED and all others meet a human at ORANGE; Redis only wakes: a click acts in 2 s;
 where Asterisk did not take published settings, or a stations' file has a fault, the earlier ones go on; clocks that lag are
-done late, in order."""
+done late, in order; messages are tried again."""
 
 
 @room.get("/live")
@@ -111,6 +111,15 @@ def _clocks() -> str:
     return deadlines.said(lag) or OK
 
 
+def _messages() -> str:
+    try:
+        with reading() as session:
+            lag = text_messages.lag(session, now())
+    except SQLAlchemyError:
+        return "not known while the database does not answer"
+    return gateway_file.fault(settings().installation, settings().var) or text_messages.said(lag) or OK
+
+
 def _stations() -> str:
     try:
         with reading() as session:
@@ -127,6 +136,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "protocols": _protocols,
     "settings": _settings,
     "clocks": _clocks,
+    "messages": _messages,
     "stations": _stations,
 }
 

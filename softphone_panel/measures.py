@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from hotline import deadlines, figures
+from hotline import deadlines, figures, text_messages
 from hotline.acuity import Acuity
 from hotline.calls import Call, CallState
 from hotline.database import reading
@@ -47,6 +47,7 @@ class Measures(Collector):
             yield self._corrected(session, at)
             yield from self._handed_over(session, at)
             yield from self._deadlines(session, at)
+            yield from self._messages(session, at)
             missing = GaugeMetricFamily(
                 "hotline_protocols_unapproved", "Hotlines that answer without an approved protocol"
             )
@@ -179,6 +180,22 @@ class Measures(Collector):
                 family = GaugeMetricFamily(name, meaning)
                 family.add_metric([], value)
                 yield family
+
+    def _messages(self, session: Session, at: datetime) -> Iterator[GaugeMetricFamily]:
+        lag = text_messages.lag(session, at)
+        family = GaugeMetricFamily(
+            "hotline_messages",
+            "Messages that are not out yet; failed ones are dead letters",
+            labels=["state"],
+        )
+        for state, number in lag.counts.items():
+            family.add_metric([state], number)
+        yield family
+        late = GaugeMetricFamily(
+            "hotline_messages_lag_seconds", "How long the oldest that is to go now has been due"
+        )
+        late.add_metric([], lag.late_s)
+        yield late
 
     def _recalls(self, session: Session, at: datetime) -> Iterator[GaugeMetricFamily]:
         due: Counter[tuple[str, str]] = Counter()

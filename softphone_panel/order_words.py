@@ -64,6 +64,8 @@ APPROVAL_STATES: Mapping[str, str] = {
 }
 MESSAGE_STATES: Mapping[str, str] = {
     "due": "tin nhắn sắp gửi",
+    "sending": "đang gửi tin nhắn",
+    "waiting": "chưa gửi được tin nhắn, sẽ gửi lại",
     "sent": "đã gửi tin nhắn",
     "failed": "không gửi được tin nhắn",
     "dropped": "không gửi tin nhắn",

@@ -359,6 +359,16 @@ def _result_told(body: Body, names: Names) -> str:
     return answers.get(str(body.get("answer") or ""), say("Máy gọi báo kết quả: người dân đã nghe."))
 
 
+def _message_failed(body: Body, names: Names) -> str:
+    kind = shown.word(shown.MESSAGE_KINDS, str(body.get("of") or ""))
+    why = shown.word(shown.MESSAGE_FAULTS, str(body.get("fault") or "?"))
+    return say("Không gửi được tin nhắn “{kind}”: {why}.", kind=kind, why=why)
+
+
+def _message_again(body: Body, names: Names) -> str:
+    return say("Gửi lại tin nhắn “{kind}”.", kind=shown.word(shown.MESSAGE_KINDS, str(body.get("of") or "")))
+
+
 def _assigned(body: Body, names: Names) -> str:
     whom = body.get("name") or body.get("agency") or "?"
     return say("Đã giao cho {whom}.", whom=whom)
@@ -469,6 +479,8 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "work_done": _work_done,
     "citizen_told": _citizen_told,
     "result_told": _result_told,
+    "message_failed": _message_failed,
+    "message_again": _message_again,
     "reopened": _reopened,
     "assigned": _assigned,
 }

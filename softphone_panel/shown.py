@@ -173,6 +173,26 @@ TOLD: Mapping[str, str] = {
     "in_person": "Đã báo tại chỗ",
 }
 """How the citizen is, or was, told: the first two are still to be done."""
+MESSAGE_KINDS: Mapping[str, str] = {"order": "Lệnh cho đội", "result": "Báo kết quả cho người dân"}
+MESSAGE_STATES: Mapping[str, str] = {
+    "due": "sắp gửi",
+    "sending": "đang gửi",
+    "waiting": "gửi lại lúc",
+    "sent": "đã gửi",
+    "failed": "không gửi được",
+    "dropped": "không cần gửi nữa",
+}
+MESSAGE_FAULTS: Mapping[str, str] = {
+    "interrupted": "bị ngắt khi đang gửi",
+    "too old": "quá lâu không gửi được",
+    "no mobile number": "không phải số di động",
+    "TimeoutError": "nhà mạng không trả lời",
+    "SocketTimeoutError": "nhà mạng không trả lời",
+    "ConnectionTimeoutError": "không nối được tới nhà mạng",
+    "ClientConnectorError": "không nối được tới nhà mạng",
+    "ServerDisconnectedError": "nhà mạng ngắt giữa chừng",
+}
+"""Why a message did not go; what a provider said is shown as it said it."""
 TRANSFER_STATES: Mapping[str, str] = {
     "ringing": "Đang gọi trạm, người dân nghe nhạc",
     "ringing_back": "Đang gọi trạm, bạn nói với người dân",

@@ -34,11 +34,11 @@ from hotline.orders import (
     OrderState,
     OrderStep,
     OrderTry,
-    TextMessage,
     needs_approval,
 )
 from hotline.organisation import Agency, Organisation
 from hotline.settings import settings
+from hotline.text_messages import TextMessage
 from hotline.tickets import Ticket, TicketState
 from softphone_panel import desk, order_words, shown, ticket_changes, ticket_view, unit_search
 from softphone_panel.faults import InputFault

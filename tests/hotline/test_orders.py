@@ -34,12 +34,12 @@ from hotline.orders import (
     OrderApproval,
     OrderStep,
     OrderTry,
-    TextMessage,
     TryState,
     follows,
 )
 from hotline.record import apply
 from hotline.settings import PROJECT
+from hotline.text_messages import TextMessage
 from hotline.tickets import TicketEntry
 from hotline.toml_table import Fault, Table
 from hotline.transfers import Refusal

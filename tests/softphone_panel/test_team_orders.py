@@ -17,6 +17,8 @@ from sqlalchemy import select
 from hotline import agencies, order_links, ordering, pictures
 from hotline.database import engine, reading, transaction
 from hotline.events import now
+from hotline.gateways import Gateways
+from hotline.message_sender import MessageSender
 from hotline.numbers import caller
 from hotline.operators import Role
 from hotline.ordering import By
@@ -30,10 +32,9 @@ from hotline.orders import (
     OrderLink,
     OrderPhoto,
     OrderStep,
-    TextMessage,
 )
 from hotline.settings import settings
-from hotline.text_messages import TextMessages, folder_gateway
+from hotline.text_messages import TextMessage
 from hotline.tickets import TicketEntry
 from softphone_panel import desk
 from tests.softphone_panel.conftest import Client, SignedIn, hidden
@@ -54,13 +55,15 @@ def part(order_id: str) -> Assignment:
         ).all()[-1]
 
 
+def sender(house: Path, app: Flask) -> MessageSender:
+    """As the demo's worker has it: messages become files."""
+    gateways = Gateways(settings().installation, house, demo=True)
+    return MessageSender(engine(), gateways, "https://1022.example", lambda: app.config["INSTALLATION"])
+
+
 def token_of(house: Path, app: Flask) -> str:
     """The token in the message that went out last."""
-    sent = TextMessages(
-        engine(), folder_gateway(house / "sms"), "https://1022.example", lambda: app.config["INSTALLATION"],
-        settings().installation,
-    )  # fmt: skip
-    assert sent.look() >= 1
+    assert sender(house, app).look() >= 1
     text = sorted((house / "sms").glob("*.txt"))[-1].read_text()
     found = re.search(r"https://1022\.example/l/(\S+)", text)
     assert found, text
@@ -364,14 +367,7 @@ def test_no_message_goes_to_a_team_that_has_answered(ticket: str, house: Path, a
     order_id = order(ticket)
     with transaction() as session:
         ordering.recall(session, order_id, By("lan", "operator"), "đã có xe khác", now())
-    sent = TextMessages(
-        engine(),
-        folder_gateway(house / "sms"),
-        "x",
-        lambda: app.config["INSTALLATION"],
-        settings().installation,
-    )
-    assert sent.look() == 0
+    assert sender(house, app).look() == 0
     with reading() as session:
         assert session.scalars(select(TextMessage.state)).all() == ["dropped"]
         assert session.scalars(select(OrderLink)).all() == []
