@@ -106,6 +106,8 @@ ROUTES: Mapping[str, Who] = {
     "ticket_matter.fragment": STAFF,
     "ticket_matter.choose": STAFF,
     "ticket_matter.save": STAFF,
+    "ticket_persons.fragment": STAFF,
+    "ticket_persons.save": STAFF,
     "ticket_clock.fragment": STAFF,
     "ticket_clock.act": STAFF,
     "messages.index": SUPERVISORS,

@@ -159,6 +159,8 @@ HAPPENINGS: Mapping[str, Callable[[TicketEntry], list[Happening]]] = {
     "state": _state,
     REOPENED: _reopened,
     "disposition": lambda entry: [Happening(entry.at, Kind.CLOSED)],
+    "merged": lambda entry: [Happening(entry.at, Kind.MERGED)],
+    "unmerged": lambda entry: [Happening(entry.at, Kind.UNMERGED)],
     PAUSED: _paused,
     RESUMED: lambda entry: [Happening(entry.at, Kind.RESUMED)],
     WARNED: _sounded,

@@ -54,6 +54,10 @@ class Kind(StrEnum):
     REOPENED = "reopened"
     SOUNDED = "sounded"
     """A warning (0) or an escalation (1, 2, …) of a stage has been told."""
+    MERGED = "merged"
+    """Another ticket goes on for it: nothing is due here."""
+    UNMERGED = "unmerged"
+    """It goes on as if it had never been merged."""
 
 
 @dataclass(frozen=True)
@@ -256,6 +260,7 @@ class _Story:
     pauses: list[Pause] = field(default_factory=list)
     paused: Happening | None = None
     sounded: dict[Stage, set[int]] = field(default_factory=dict)
+    merged: bool = False
 
     def takes(self, one: Happening) -> None:
         getattr(self, f"_{one.kind.value}")(one)
@@ -290,6 +295,12 @@ class _Story:
         if one.value:
             self.owner = one.value
 
+    def _merged(self, one: Happening) -> None:
+        self.merged = True
+
+    def _unmerged(self, one: Happening) -> None:
+        self.merged = False
+
     def _sounded(self, one: Happening) -> None:
         self.sounded.setdefault(Stage(one.value), set()).add(one.number)
 
@@ -307,7 +318,7 @@ def clock(
         owner=story.owner,
         round=story.round,
         started_at=story.started_at,
-        closed=story.closed,
+        closed=story.closed or story.merged,
         reached=dict(story.reached),
         paused=story.paused,
     )
@@ -319,7 +330,7 @@ def clock(
         return after(calendar, story.started_at, lasts, pauses)
 
     due = {stage: moment(timedelta(minutes=lasts)) for stage, lasts in budget.minutes.items()}
-    if story.closed:
+    if told.closed:
         return replace(told, due=due)
     stage = _open_stage(budget, story.reached)
     sounded = story.sounded.get(stage, set())

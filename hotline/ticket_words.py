@@ -8,10 +8,23 @@ from __future__ import annotations
 
 import re
 
-from sqlalchemy import Connection, ForeignKey, Integer, Select, Text, column, select, table, text
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    ForeignKey,
+    Integer,
+    Select,
+    Text,
+    bindparam,
+    column,
+    select,
+    table,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hotline.database import Base
+from hotline.persons import NUMBERS
 
 WORD = re.compile(r"[a-z0-9]+")
 WORDS_MOST = 12
@@ -55,16 +68,21 @@ def hits(dialect: str, words: tuple[str, ...], number: str = "") -> Select[tuple
         index = table("ticket_words", column("rowid", Integer))
         newest = (
             select(index.c.rowid.label("id"))
-            .where(text("ticket_words MATCH :wanted").bindparams(wanted=wanted))
+            .where(text("ticket_words MATCH :wanted").bindparams(_own(wanted)))
             .order_by(index.c.rowid.desc())
         )
     else:
         wanted = f"{number}:*" if number else " & ".join([*whole, last + (":*" if ends else "")])
         place = "number_endings" if number else "words"
-        matches = text(f"ticket_text.{place} @@ CAST(:wanted AS tsquery)").bindparams(wanted=wanted)
+        matches = text(f"ticket_text.{place} @@ CAST(:wanted AS tsquery)").bindparams(_own(wanted))
         newest = select(TicketText.id).where(matches).order_by(TicketText.id.desc())
     found = newest.limit(HITS).subquery()
     return select(TicketText.ticket_id).join(found, found.c.id == TicketText.id)
+
+
+def _own(wanted: str) -> BindParameter[str]:
+    """Its own value, also beside another search in one statement."""
+    return bindparam("wanted", wanted, unique=True)
 
 
 def _endings(row: str) -> str:
@@ -163,8 +181,76 @@ def install(connection: Connection) -> None:
     )
 
 
+_PEOPLES = "(" + ", ".join(f"'{name}'" for name in NUMBERS) + ")"
+
+
+def _value_endings(row: str) -> str:
+    return " || ' ' || ".join(f"substr({row}.value, {first})" for first in range(2, 14))
+
+
+def _people(agg: str, ticket_id: str) -> str:
+    return (
+        f"coalesce((SELECT {agg}({_value_endings('f')}, ' ') FROM ticket_field f "  # noqa: S608 - all of it is written in this module
+        f"WHERE f.ticket_id = {ticket_id} AND f.name IN {_PEOPLES}), '')"
+    )
+
+
+def install_people(connection: Connection) -> None:
+    """Let the numbers of the people on a ticket be found like the caller's, after `install`."""
+    if connection.dialect.name == "sqlite":
+        numbers = f"{_endings('t')} || ' ' || {_people('group_concat', 't.id')}"
+        connection.exec_driver_sql("DROP TRIGGER ticket_words_changed")
+        reason, own = (
+            _sqlite_reason("new"),
+            f"{_endings('new')} || ' ' || {_people('group_concat', 'new.id')}",
+        )
+        connection.exec_driver_sql(
+            f"""CREATE TRIGGER ticket_words_changed AFTER UPDATE OF reason, caller_number, callback_number ON ticket
+            WHEN old.reason <> new.reason OR old.caller_number <> new.caller_number OR old.callback_number <> new.callback_number
+            BEGIN UPDATE ticket_text SET reason = {reason}, numbers = {own} WHERE ticket_id = new.id; END"""  # noqa: S608 - as above
+        )
+        for name, what in (("added", "INSERT"), ("changed", "UPDATE OF value")):
+            connection.exec_driver_sql(
+                f"""CREATE TRIGGER ticket_person_{name} AFTER {what} ON ticket_field WHEN new.name IN {_PEOPLES}
+                BEGIN UPDATE ticket_text SET numbers = (SELECT {numbers} FROM ticket t WHERE t.id = new.ticket_id)
+                WHERE ticket_id = new.ticket_id; END"""  # noqa: S608 - as above
+            )
+        return
+    own = f"{_endings('new')} || ' ' || {_people('string_agg', 'new.id')}"
+    numbers = f"{_endings('t')} || ' ' || {_people('string_agg', 't.id')}"
+    connection.exec_driver_sql(
+        f"""CREATE OR REPLACE FUNCTION ticket_words_of_ticket() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         IF TG_OP = 'INSERT' THEN
+           INSERT INTO ticket_text (ticket_id, reason, notes, numbers)
+           VALUES (new.id, {_postgres_reason("new")}, '', {_endings("new")});
+         ELSE
+           UPDATE ticket_text SET reason = {_postgres_reason("new")}, numbers = {own} WHERE ticket_id = new.id;
+         END IF; RETURN NULL; END $$"""  # noqa: S608 - as above
+    )
+    connection.exec_driver_sql(
+        f"""CREATE FUNCTION ticket_words_of_person() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         UPDATE ticket_text SET numbers = (SELECT {numbers} FROM ticket t WHERE t.id = new.ticket_id)
+         WHERE ticket_id = new.ticket_id; RETURN NULL; END $$"""  # noqa: S608 - as above
+    )
+    connection.exec_driver_sql(
+        f"""CREATE TRIGGER ticket_person_added AFTER INSERT OR UPDATE OF value ON ticket_field FOR EACH ROW
+        WHEN (new.name IN {_PEOPLES}) EXECUTE FUNCTION ticket_words_of_person()"""
+    )
+
+
+def remove_people(connection: Connection) -> None:
+    """Undo what `install_people` added; the ticket's own triggers keep knowing people's numbers, which does no harm."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    for name in ("added", "changed") if is_sqlite else ("added",):
+        connection.exec_driver_sql(
+            f"DROP TRIGGER ticket_person_{name}" + ("" if is_sqlite else " ON ticket_field")
+        )
+    if not is_sqlite:
+        connection.exec_driver_sql("DROP FUNCTION ticket_words_of_person()")
+
+
 def remove(connection: Connection) -> None:
-    """Undo `install`; `ticket_text` itself stays."""
+    """Undo `install`; `ticket_text` itself stays. What `install_people` made on the fields is its own (`remove_people`)."""
     is_sqlite = connection.dialect.name == "sqlite"
     for name, of in (("opened", "ticket"), ("changed", "ticket"), ("entered", "ticket_entry")):
         connection.exec_driver_sql(f"DROP TRIGGER ticket_words_{name}" + ("" if is_sqlite else f" ON {of}"))

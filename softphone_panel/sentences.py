@@ -235,6 +235,12 @@ def _matter_filled(body: Body, names: Names) -> str:
     return say("Đã ghi: {fields}.", fields="; ".join(parts))
 
 
+def _persons_filled(body: Body, names: Names) -> str:
+    from softphone_panel import ticket_persons  # whose forms need the pages that show these sentences
+
+    return say("Đã ghi: {fields}.", fields=ticket_persons.said(body.get("fields") or {}))
+
+
 def _filled(body: Body, names: Names) -> str:
     """Tên người bệnh: …; SpO2 (%): 93."""
     script = scripts.script()
@@ -469,6 +475,7 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "fields_filled": _filled,
     "category_chosen": _category_chosen,
     "matter_filled": _matter_filled,
+    "persons_filled": _persons_filled,
     "wrapped_up": _wrapped_up,
     "task_taken": _task,
     "note": _note,

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from hotline import clocks, references, sla
+from hotline import clocks, persons, references, sla
 from hotline.agencies import AgencyRow
 from hotline.calls import Call
 from hotline.clocks import TicketClock
@@ -252,7 +252,7 @@ _ACTS = {"pause": _pause, "resume": _resume, "done": _done, "told": _told}
 def _owe(session: Session, ticket: Ticket, why: str) -> None:
     """A call that tells the result: the machine's, or a task for operators."""
     first = session.get(Call, ticket.call_id)
-    number = ticket.callback_number or ticket.caller_number
+    number = persons.told_of(session, ticket).number
     if first is None or not number:
         raise InputFault("how", say("Phiếu không có số để gọi: hãy ghi số gọi lại, hoặc chọn cách báo khác."))
     for recall in session.scalars(

@@ -11,10 +11,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, false, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
-from hotline import ticket_words
+from hotline import persons, ticket_words
 from hotline.acuity import Acuity
 from hotline.calls import Call
 from hotline.installation import Installation, digits
+from hotline.ticket_fields import TicketField
 from hotline.tickets import Ticket, TicketState
 from softphone_panel import unit_search
 from softphone_panel.people_signed_in import SignedIn
@@ -166,4 +167,15 @@ def _telephone(dialect: str, written: str, reader: SignedIn) -> list[Select[tupl
         part = ticket_words.hits(dialect, (), national)
         return [] if part is None else [part]
     columns = (Ticket.caller_number, Ticket.callback_number)
-    return [select(Ticket.id).where(column == f"+84{national}") for column in columns]
+    found = [select(Ticket.id).where(column == f"+84{national}") for column in columns]
+    near = ticket_words.hits(dialect, (), f"84{national}")
+    if near is not None:
+        # The index finds by the beginning; the field itself says whether it is the whole number.
+        found.append(
+            select(TicketField.ticket_id).where(
+                TicketField.ticket_id.in_(select(near.subquery())),
+                TicketField.name.in_(persons.NUMBERS),
+                TicketField.value == f"+84{national}",
+            )
+        )
+    return found

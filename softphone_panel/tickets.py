@@ -80,19 +80,21 @@ def _clocks(session: Session, rows: Sequence[Ticket]) -> dict[str, Any]:
 
 
 def _page(session: Session, ticket: Ticket, **more: Any) -> str:
-    values = {"faults": {}, "typed": {}, **more}
-    return render_template(
-        "ticket.html",
+    values = {
         **_calls(session, ticket),
         **_clock(session, ticket),
         **_matter(session, ticket),
+        **_persons(session, ticket),
         **team_orders.of_ticket(session, ticket.id),
-        dispositions=shown.DISPOSITIONS,
-        click_id=fresh_click(),
-        command_click=fresh_click(),
-        levels=[a for a in Acuity if a != ticket.acuity],
-        **values,
-    )
+        "dispositions": shown.DISPOSITIONS,
+        "click_id": fresh_click(),
+        "command_click": fresh_click(),
+        "levels": [a for a in Acuity if a != ticket.acuity],
+        "faults": {},
+        "typed": {},
+        **more,
+    }
+    return render_template("ticket.html", **values)
 
 
 @room.get("/<ticket_id>")
@@ -133,6 +135,12 @@ def _matter(session: Session, ticket: Ticket) -> dict[str, Any]:
     from softphone_panel import ticket_matter  # as above
 
     return ticket_matter.values(session, ticket)
+
+
+def _persons(session: Session, ticket: Ticket) -> dict[str, Any]:
+    from softphone_panel import ticket_persons  # as above
+
+    return ticket_persons.values(session, ticket)
 
 
 def _calls(session: Session, ticket: Ticket) -> dict[str, Any]:

@@ -45,6 +45,10 @@ from tests.softphone_panel.test_stations import (
     stations_loaded,
     test_a_new_station_begins_as_a_draft_and_is_gone_when_its_first_publication_is_undone,
 )
+from tests.softphone_panel.test_ticket_persons import (
+    test_a_number_is_hidden_from_whom_the_ticket_is_not_and_cannot_be_overwritten_by_what_they_see,
+    test_each_person_is_kept_apart_entered_and_found,
+)
 from tests.softphone_panel.test_tickets import (
     test_a_note_is_found_by_its_words_without_diacritics,
     test_a_unit_is_found_with_or_without_diacritics_and_set,
@@ -67,12 +71,14 @@ __all__ = [
     "test_a_follow_up_is_its_makers_until_its_time_has_passed",
     "test_a_new_station_begins_as_a_draft_and_is_gone_when_its_first_publication_is_undone",
     "test_a_note_is_found_by_its_words_without_diacritics",
+    "test_a_number_is_hidden_from_whom_the_ticket_is_not_and_cannot_be_overwritten_by_what_they_see",
     "test_a_playing_is_written_down_before_its_first_sound",
     "test_a_red_answer_raises_the_ticket_the_call_and_the_line_in_one_transaction",
     "test_a_stations_leg_is_found_by_its_station_heard_on_its_page_and_who_listened_is_known",
     "test_a_unit_is_found_with_or_without_diacritics_and_set",
     "test_an_operator_finds_their_own_calls_and_what_was_shared_with_them",
     "test_closing_writes_the_disposition_its_entry_and_one_version",
+    "test_each_person_is_kept_apart_entered_and_found",
     "test_earlier_tickets_calls_recalls_and_the_name_of_the_number_are_shown",
     "test_every_change_is_an_entry_that_says_who_and_from_what_to_what_and_the_last_is_undone",
     "test_every_division_adds_up_to_the_same_total",

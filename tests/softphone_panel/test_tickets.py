@@ -119,6 +119,13 @@ def test_an_operator_reads_whole_numbers_only_of_own_calls_and_finds_only_by_who
     assert rows_of(client.get("/tickets?text=97788").text) == 0
 
 
+def test_digits_are_found_in_a_note_and_as_part_of_a_number_at_once(signed_in: SignedIn) -> None:
+    client, one = signed_in("truongca"), ticket(2)
+    sent = {"click_id": "0" * 32, "note": "Hẻm 8812 đường số 7"}
+    assert client.post(f"/tickets/{one.id}/note", data=sent).status_code == 303
+    assert rows_of(client.get("/tickets?text=8812").text) == 2
+
+
 def test_a_number_is_shown_to_who_says_why_and_the_ticket_remembers(signed_in: SignedIn) -> None:
     client, one = signed_in("lan"), ticket(2)
     page = client.get(f"/tickets/{one.id}").text

@@ -10,7 +10,17 @@ from pathlib import Path
 import jinja2
 from jinja2 import nodes
 
-from softphone_panel import application, order_words, people, powers, sentences, shown, stations, words
+from softphone_panel import (
+    application,
+    incident_words,
+    order_words,
+    people,
+    powers,
+    sentences,
+    shown,
+    stations,
+    words,
+)
 
 ROOM = Path(words.__file__).parent
 
@@ -27,7 +37,7 @@ def in_code() -> Iterator[str]:
                         and not text.value.isascii()
                     ):
                         yield text.value
-    for name, table in (*vars(shown).items(), *vars(order_words).items()):
+    for name, table in (*vars(shown).items(), *vars(order_words).items(), *vars(incident_words).items()):
         if name.isupper() and isinstance(table, dict) and not name.endswith("_MARKS"):
             yield from table.values()
     yield from sentences.MACHINES.values()

@@ -1,0 +1,25 @@
+"""What people call the parts of a ticket's matter: its persons, its links, what is done to many tickets at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hotline import persons
+
+PERSON_LABELS: Mapping[str, str] = {
+    persons.PATIENT_NUMBER: "Số của người bệnh",
+    persons.PATIENT_REACH: "Gặp người bệnh qua ai, ở đâu",
+    persons.REQUESTER: "Báo kết quả cho",
+    persons.REQUESTER_NAME: "Tên người nhận kết quả",
+    persons.REQUESTER_NUMBER: "Số của người nhận kết quả",
+}
+REQUESTERS: Mapping[str, str] = {
+    persons.REPORTER: "người gọi",
+    persons.PATIENT: "người bệnh",
+    persons.OTHER: "người khác",
+}
+PERSON_GROUPS: Mapping[str, str] = {
+    "reporter": "Người gọi báo",
+    "patient": "Người bệnh, người cần giúp",
+    "requester": "Người nhận kết quả",
+}
