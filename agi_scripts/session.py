@@ -14,6 +14,7 @@ import struct
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import unquote
@@ -193,13 +194,14 @@ class Session(AGI):  # type: ignore[misc]  # pyst2 is untyped
     # pyst2's inner parts, made safe
 
     def _get_agi_env(self) -> None:
-        for _ in range(ENVIRONMENT_AT_MOST):
-            line = self._read()
-            if not line:
-                return
+        while b"\n\n" not in self._unread:
+            if self._unread.count(b"\n") > ENVIRONMENT_AT_MOST or len(self._unread) > LINE_AT_MOST:
+                raise AGIError("The greeting of this AGI connection does not end.")
+            self._unread += self._more()
+        greeting, _, self._unread = self._unread.partition(b"\n\n")
+        for line in greeting.decode(errors="replace").split("\n"):
             name, _, value = line.partition(":")
             self.env[name.strip()] = value.strip()
-        raise AGIError("The greeting of this AGI connection does not end.")
 
     def _quote(self, string: object) -> str:
         """In double quotes, as Asterisk reads it back. Raises Unsendable."""
@@ -334,6 +336,7 @@ class Session(AGI):  # type: ignore[misc]  # pyst2 is untyped
         return more
 
 
+@lru_cache(maxsize=512)
 def _timeval(seconds: float) -> bytes:
     """As the kernel takes it; never zero, which would mean for ever."""
     whole, part = divmod(max(int(seconds * 1_000_000), 1), 1_000_000)

@@ -59,6 +59,10 @@ class House:
     engine: Engine
     """For looking up earlier calls; gives up on a lock sooner than a caller would notice."""
     readers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, "history"))
+    prompts: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.prompts = self.given.prompts.absolute()
 
     @classmethod
     def of(cls, given: Settings, province: Installation, engine: Engine, record: Record) -> House:
@@ -111,7 +115,7 @@ class _Caller:
         return self.number.e164 or ""
 
     def sound(self, prompt: str, language: str) -> Path:
-        return sound_path(self.house.given.prompts, prompt, language, self.hotline.key)
+        return sound_path(self.house.prompts, prompt, language, self.hotline.key)
 
     def spoken(self, prompt: str, language: str) -> Path:
         """One of the protocol's own prompts."""

@@ -63,22 +63,28 @@ class Acuity(StrEnum):
 
     # str compares by alphabet; acuity compares by urgency. An unknown word raises ValueError.
     def __lt__(self, other: str) -> bool:
-        return self.urgency < Acuity(other).urgency
+        return _URGENCY[self] < _urgency(other)
 
     def __le__(self, other: str) -> bool:
-        return self.urgency <= Acuity(other).urgency
+        return _URGENCY[self] <= _urgency(other)
 
     def __gt__(self, other: str) -> bool:
-        return self.urgency > Acuity(other).urgency
+        return _URGENCY[self] > _urgency(other)
 
     def __ge__(self, other: str) -> bool:
-        return self.urgency >= Acuity(other).urgency
+        return _URGENCY[self] >= _urgency(other)
 
 
 FAILSAFE = Acuity.ORANGE
 """Where a call starts, and where it goes when triage breaks before it has reached more."""
 
 _URGENCY: Mapping[str, int] = {"NONMED": 0, "GREEN": 1, "YELLOW": 2, "ORANGE": 3, "RED": 4}
+
+
+def _urgency(word: str) -> int:
+    found = _URGENCY.get(word)
+    return Acuity(word).urgency if found is None else found
+
 
 _ONE_UP: Mapping[str, Acuity] = {
     "RED": Acuity.RED,

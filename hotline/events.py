@@ -3,14 +3,14 @@
 Each fact is a frozen dataclass with an id (so that a fact told twice counts once), the call or operator it is about, and the time.
 """
 
+import os
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 
 def _fresh_id() -> str:
-    return uuid4().hex
+    return os.urandom(16).hex()
 
 
 def now() -> datetime:

@@ -41,6 +41,7 @@ _WITHHELD: Final = frozenset(
 )
 _EMERGENCY: Final = frozenset({"111", "112", "113", "114", "115"})
 _SERVICE: Final = re.compile(r"1[89]00\d{4,6}|1\d{2,5}|[2-9]\d{2,4}")
+_WHOLE: Final = re.compile(r"0[2-9]\d{8,9}", re.ASCII)
 _PUNCTUATION: Final = re.compile(r"[\s().\-/]")
 
 # Moved in 2017 and 2018; the old form still comes out of address books and old exchanges.
@@ -105,10 +106,13 @@ def _vietnamese(national: str) -> CallerNumber | None:
         national = _OLD_MOBILE[national[:4]] + national[4:]
     elif len(national) == 11 and national[:4] in _OLD_AREA:
         national = _OLD_AREA[national[:4]] + national[4:]
-    try:
-        parsed = phonenumbers.parse(national, _REGION)
-    except phonenumbers.NumberParseException:
-        return None
+    if _WHOLE.fullmatch(national):  # as parse reads it, which looks for much else first
+        parsed = phonenumbers.PhoneNumber(country_code=84, national_number=int(national[1:]))
+    else:
+        try:
+            parsed = phonenumbers.parse(national, _REGION)
+        except phonenumbers.NumberParseException:
+            return None
     if parsed.country_code != 84 or not phonenumbers.is_valid_number(parsed):
         return None
     e164 = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)

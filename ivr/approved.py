@@ -46,14 +46,22 @@ def emergency_only() -> Protocol:
     return read(path.read_text(encoding="utf-8"), path.name)
 
 
-def approved(engine: Engine, names: Iterable[str]) -> dict[str, Protocol]:
-    """The last approved protocol of each name that has one. Raises SQLAlchemyError when the database is away."""
+def approved(
+    engine: Engine, names: Iterable[str], known: Mapping[str, Protocol] | None = None
+) -> dict[str, Protocol]:
+    """The last approved protocol of each name that has one; `known` ones are not read again when they are still it.
+
+    Raises SQLAlchemyError when the database is away.
+    """
     found: dict[str, Protocol] = {}
     with reading(engine) as session:
         for name in set(names):
             row = last_approved(session, name)
-            if row is not None:
-                found[name] = read(row.text, f"{name}.toml")
+            if row is None:
+                continue
+            before = (known or {}).get(name)
+            still = before is not None and before.digest == row.digest
+            found[name] = before if before and still else read(row.text, f"{name}.toml")
     return found
 
 
@@ -98,7 +106,7 @@ class ApprovedProtocols:
     def reread(self) -> None:
         """Take what is approved now; without the database what was known stays, at first the copies."""
         try:
-            found = approved(self._engine, self._names)
+            found = approved(self._engine, self._names, self._now)
         except (SQLAlchemyError, ProtocolFaults) as failure:
             _log.warning("approved protocols could not be read", reason=type(failure).__name__)
             if not self._now:
@@ -118,10 +126,12 @@ class ApprovedProtocols:
         self._keep()
 
     def _watch(self) -> None:
-        while not self._end.wait(
-            REREAD_S if all(n in self._now for n in self._names) else REREAD_UNAPPROVED_S
-        ):
+        while not self._end.wait(REREAD_UNAPPROVED_S if self._wanting() else REREAD_S):
             self.reread()
+
+    def _wanting(self) -> bool:
+        """Whether callers are asked less than they should be, for want of an approval or of its sounds."""
+        return any(name not in self._now for name in self._names if name != EMERGENCY_ONLY)
 
     def _keep(self) -> None:
         """A copy of each text that runs, for a start without the database."""

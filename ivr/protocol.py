@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from hotline.acuity import Acuity
 from ivr import protocol_safety
@@ -113,15 +114,37 @@ class Protocol:
 
     def live_keys(self, question: str, language: str) -> str:
         """The keys that do something at a question, `*` included, in the order of the keypad."""
-        keys = set(self.questions[question].answers) | set(self.branch_of(question).answers) | {"*"}
-        if question == self.root and language == self.languages[0]:
-            keys |= set(self.language_keys)
-        return "".join(sorted(keys - {NO_INPUT}))
+        return self._live_keys[question, language == self.languages[0]]
 
     def prompts(self) -> Mapping[str, Mapping[str, str]]:
         """Everything that is spoken, by prompt and language: what must be rendered before the first call."""
+        return self._prompts
+
+    def spoken_id(self, prompt: str) -> str:
+        """The rendered name of one of its prompts. Raises KeyError for others."""
+        return self._spoken_ids[prompt]
+
+    # What every caller asks of it, made once.
+
+    @cached_property
+    def _live_keys(self) -> Mapping[tuple[str, bool], str]:
+        """By question, and whether the first language is spoken."""
+        found = {}
+        for name in self.questions:
+            keys = set(self.questions[name].answers) | set(self.branch_of(name).answers) | {"*"}
+            others = set(self.language_keys) if name == self.root else set()
+            found[name, False] = "".join(sorted(keys - {NO_INPUT}))
+            found[name, True] = "".join(sorted((keys | others) - {NO_INPUT}))
+        return found
+
+    @cached_property
+    def _prompts(self) -> Mapping[str, Mapping[str, str]]:
         asked = {question_prompt(name): question.text for name, question in self.questions.items()}
         return asked | {message_prompt(name): text for name, text in self.messages.items()}
+
+    @cached_property
+    def _spoken_ids(self) -> Mapping[str, str]:
+        return {prompt: spoken_id(prompt, texts) for prompt, texts in self._prompts.items()}
 
     def placeholders(self) -> Mapping[str, frozenset[str]]:
         """The prompts that differ by hotline, with the words each wants filled in."""
@@ -130,6 +153,16 @@ class Protocol:
             for prompt, texts in self.prompts().items()
         }
         return {prompt: words for prompt, words in wanted.items() if words}
+
+
+def spoken_id(prompt: str, texts: Mapping[str, str]) -> str:
+    """The name under which a protocol's prompt is rendered: with a mark of its words.
+
+    So a draft never overwrites the sounds of the approved version, two protocols may use the same names, and a
+    recorded voice stays with every version that says the same.
+    """
+    words = "\n".join(f"{language}:{texts[language]}" for language in sorted(texts))
+    return f"{prompt}-{hashlib.sha256(words.encode()).hexdigest()[:8]}"
 
 
 def question_prompt(question: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +23,7 @@ from hotline.units import VIETNAM, Unit
 from ivr import approved
 from ivr.area import areas_of
 from ivr.order_briefing import category_piece
-from ivr.protocol import Protocol, read
+from ivr.protocol import Protocol, read, spoken_id
 from ivr.protocol_faults import ProtocolFaults
 from ivr.speech import prompts, recorded_voice, voice
 from ivr.speech.engines import Program, program_in_root
@@ -32,19 +31,9 @@ from ivr.speech.prompts import Prompt, sound_path, system_texts, unit_texts
 from ivr.speech.recorded_voice import Published
 
 
-def spoken_id(prompt: str, texts: Mapping[str, str]) -> str:
-    """The name under which a protocol's prompt is rendered: with a mark of its words.
-
-    So a draft never overwrites the sounds of the approved version, two protocols may use the same names, and a
-    recorded voice stays with every version that says the same.
-    """
-    words = "\n".join(f"{language}:{texts[language]}" for language in sorted(texts))
-    return f"{prompt}-{hashlib.sha256(words.encode()).hexdigest()[:8]}"
-
-
 def prompt_id(protocol: Protocol, prompt: str) -> str:
     """The rendered name of one of a protocol's prompts ("question-A1", "message-RED"). Raises KeyError for others."""
-    return spoken_id(prompt, protocol.prompts()[prompt])
+    return protocol.spoken_id(prompt)
 
 
 LANGUAGE_CHOICE = {"en": "For English, press {key}."}

@@ -135,7 +135,7 @@ def _names(given: Settings, province: Installation, own: Hotline) -> Iterator[tu
 
 
 def _marked(protocol: Protocol) -> list[str]:
-    return [prompt_set.spoken_id(name, spoken) for name, spoken in protocol.prompts().items()]
+    return [protocol.spoken_id(name) for name in protocol.prompts()]
 
 
 def _protocols(given: Settings, name: str) -> tuple[Protocol | None, Protocol | None]:
