@@ -153,6 +153,22 @@ def organisation(given: Settings) -> None:
             print(first_of("  ! The agencies' files cannot be used, the last known agencies stand", told))
 
 
+def articles(given: Settings) -> None:
+    """Loads the articles that operators answer from; with a fault in the files the last known ones stand."""
+    import structlog
+
+    from hotline import article_documents, documents
+    from hotline.database import transaction
+
+    with timed("Articles"), transaction() as session:
+        faults = article_documents.load(session, documents.house(session, given.installation))
+        if faults:
+            structlog.get_logger(__name__).error(
+                "the articles' files have faults, what is faulty is not taken over", faults=len(faults)
+            )
+            print(first_of("  ! Articles that cannot be taken over", [str(fault) for fault in faults]))
+
+
 def first_administrator() -> str | None:
     """Makes the first administrator, from the environment or by asking; the name, None when there was one."""
     from sqlalchemy import select
@@ -231,6 +247,7 @@ def all_of(given: Settings) -> None:
     units(given)
     stations(given)
     organisation(given)
+    articles(given)
     prompts(given)
     configuration(given)
     front.render(given)

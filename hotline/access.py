@@ -108,6 +108,11 @@ ROUTES: Mapping[str, Who] = {
     "ticket_matter.save": STAFF,
     "ticket_persons.fragment": STAFF,
     "ticket_persons.save": STAFF,
+    **{
+        f"knowledge.{name}": STAFF
+        for name in ("index", "found", "one", "new", "add", "save", "discard", "answer")
+    },
+    **{f"knowledge.{name}": SUPERVISORS for name in ("publish", "undo")},
     "ticket_clock.fragment": STAFF,
     "ticket_clock.act": STAFF,
     "messages.index": SUPERVISORS,

@@ -19,7 +19,9 @@ from hotline.tickets import Ticket, TicketEntry
 
 NEEDLESS = frozenset({"wrong_number", "nuisance", "duplicate"})
 """Nothing was asked of the hotline, or another ticket goes on for it."""
-IN_TALK = frozenset({"advised", "information_given", "called_back", "emergency_sent", "sent_to_station"})
+IN_TALK = frozenset(
+    {"advised", "information_given", "answered_on_spot", "called_back", "emergency_sent", "sent_to_station"}
+)
 """Done and told in the talk itself."""
 UNREACHABLE = "unreachable"
 

@@ -166,6 +166,8 @@ class Kind:
     """Everything that speaks against publishing this content in this house."""
     published: Callable[[Session, House, str, Content], None] = _nothing_more
     """What else a publication or an undo writes, in the same transaction."""
+    second_person: bool = False
+    """Whoever saved a draft last does not publish it."""
 
 
 def house(session: Session, path: Path) -> House:
@@ -256,6 +258,12 @@ def publish(
         raise Refused(
             "Chưa có bản nháp để công bố: hãy sửa và lưu nháp trước.",
             "There is no draft to publish: change something and save it first.",
+        )
+    if kind.second_person and begun.by == by:
+        raise Refused(
+            "Người duyệt phải là người thứ hai, không phải người đã soạn.",
+            "Who approves must be a second person, not who wrote it.",
+            403,
         )
     if begun.based_on != _number(stands):
         raise Stale(

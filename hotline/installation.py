@@ -124,6 +124,8 @@ class Installation:
     """TOML files of health stations and their duty roster."""
     agencies: tuple[Path, ...] = ()
     """CSV and TOML files, or folders of them, of agencies, centres and teams, and who is responsible for what."""
+    articles: tuple[Path, ...] = ()
+    """TOML files, or folders of them, of articles that operators answer from."""
     structure_on: date | None = None
     """The day whose administrative structure is worked by, where it is not the present one: a rehearsal of an earlier year."""
     reserve_share: float = 0.15
@@ -258,6 +260,7 @@ def _alone(tables: Mapping[str, Any], path: Path) -> Installation:
         units=tuple((path.parent / u).resolve() for u in top.texts("units")),
         stations=tuple((path.parent / s).resolve() for s in top.texts("stations")),
         agencies=tuple((path.parent / a).resolve() for a in top.texts("agencies")),
+        articles=tuple((path.parent / a).resolve() for a in top.texts("articles")),
         structure_on=_structure_on(top),
         reserve_share=top.take("reserve_share", float, 0.15),
         wrap_up_s=top.number("wrap_up_s", 30, 0, 600),

@@ -241,6 +241,14 @@ def _persons_filled(body: Body, names: Names) -> str:
     return say("Đã ghi: {fields}.", fields=ticket_persons.said(body.get("fields") or {}))
 
 
+def _answered_with(body: Body, names: Names) -> str:
+    return say(
+        "Trả lời tại chỗ bằng bài “{title}”, bản {number}.",
+        title=body.get("title") or "?",
+        number=body.get("number") or 0,
+    )
+
+
 def _filled(body: Body, names: Names) -> str:
     """Tên người bệnh: …; SpO2 (%): 93."""
     script = scripts.script()
@@ -474,6 +482,7 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "number_unmasked": _unmasked,
     "fields_filled": _filled,
     "category_chosen": _category_chosen,
+    "answered_with_article": _answered_with,
     "matter_filled": _matter_filled,
     "persons_filled": _persons_filled,
     "wrapped_up": _wrapped_up,

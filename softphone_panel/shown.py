@@ -326,6 +326,7 @@ WATCHES: Mapping[str, str] = {
 DISPOSITIONS: Mapping[str, str] = {
     "advised": "Đã tư vấn",
     "information_given": "Đã cung cấp thông tin",
+    "answered_on_spot": "Đã giải đáp tại chỗ",
     "emergency_sent": "Đã chuyển cấp cứu 115",
     "sent_to_station": "Đã chuyển trạm y tế",
     "forwarded": "Đã chuyển cơ quan xử lý",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -13,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from hotline import unit_files
 from hotline.events import now
+from hotline.folding import folded as folded
 from hotline.installation import Installation
 from hotline.units import Unit
 from softphone_panel.words import say
@@ -27,12 +27,6 @@ class Found:
     """Thị trấn Chơn Thành, Thị xã Chơn Thành, Tỉnh Bình Phước."""
     dates: str = ""
     """When it is no more: until when it was, and what stands there today."""
-
-
-def folded(text: str) -> str:
-    """Lower case without diacritics: "Đồng Xoài" → "dong xoai"."""
-    plain = unicodedata.normalize("NFD", text.lower().replace("đ", "d"))
-    return " ".join("".join(c for c in plain if not unicodedata.combining(c)).split())
 
 
 def _today() -> date:

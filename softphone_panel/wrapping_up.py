@@ -45,7 +45,17 @@ UNFINISHED_WITHIN = timedelta(hours=12)
 UNFINISHED_SHOWN = 5
 OWN_FOR = timedelta(minutes=15)
 """A follow-up is its maker's until so long after its time; then it is anybody's, and dialled by the machine."""
-CLOSES = frozenset({"advised", "information_given", "called_back", "wrong_number", "nuisance", "duplicate"})
+CLOSES = frozenset(
+    {
+        "advised",
+        "information_given",
+        "answered_on_spot",
+        "called_back",
+        "wrong_number",
+        "nuisance",
+        "duplicate",
+    }
+)
 """Dispositions that usually close the ticket."""
 
 
