@@ -23,6 +23,7 @@ from hotline.transfers import (
     STATION_HEARD,
     STATION_SILENT,
     Happening,
+    NoteState,
     Party,
     Places,
     TransferState,
@@ -396,7 +397,11 @@ class Transfer:
         ]
         music = [ari.start_music(c) for p, c in channels.items() if p in places.music]
         await self._floor.quietly(*joins, *quiet, *music)
-        if Party.OPERATOR in channels and Party.OPERATOR in places.ringing:
+        if (
+            Party.OPERATOR in channels
+            and Party.OPERATOR in places.ringing
+            and self.note.state is not NoteState.BEGUN  # nobody speaks over the ringing tone
+        ):
             await self._floor.quietly(ari.ring(channels[Party.OPERATOR]))
         if (
             state not in LIVE
