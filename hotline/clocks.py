@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import Engine, String, exists, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hotline import agencies, categories, deadlines, sla
+from hotline import agencies, categories, deadlines, sla, webhooks
 from hotline.bus import LIVE, announce
 from hotline.calls import Call, EndReason
 from hotline.categories import CategoryFaults
@@ -29,6 +29,7 @@ from hotline.recalls import OWED, Recall
 from hotline.settings import settings
 from hotline.sla import Alarm, Clock, Happening, Kind, Rules, Stage
 from hotline.tickets import Ticket, TicketEntry, TicketState
+from hotline.webhooks import Told
 
 log = structlog.get_logger(__name__)
 
@@ -326,7 +327,7 @@ class Clocks:
             session.add(row)
         closed = _is_closed(ticket) or clock.closed
         stage = "" if closed or clock.stage is None else clock.stage.value
-        before = (row.stage, row.sounded, row.round)
+        before, was = (row.stage, row.sounded, row.round), (row.owner, row.stage)
         row.hotline, row.owner, row.round, row.stage = ticket.hotline, clock.owner[:80], clock.round, stage
         row.due_at = None if closed else clock.due_at
         row.next_at = None if closed or clock.next is None else clock.next.at
@@ -343,6 +344,7 @@ class Clocks:
             deadlines.clear(session, DUE, ticket.id)
         else:
             deadlines.set(session, DUE, ticket.id, row.next_at)
+        _tell_agency(session, row, was)
         if before != (row.stage, row.sounded, row.round) and (before[1] or row.sounded):
             announce(session, LIVE, {"event": CHANGED, "call_id": "", "operator_id": None})
             announce(
@@ -407,6 +409,16 @@ class Clocks:
             with transaction(self.engine) as session:
                 for ticket_id in open_[start : start + AT_ONCE]:
                     self.follow(session, ticket_id, at)
+
+
+def _tell_agency(session: Session, row: TicketClock, was: tuple[str, str]) -> None:
+    """An agency's own system hears that a ticket waits for it, and how the ticket goes on."""
+    kind, _, agency = row.owner.partition(":")
+    if kind == "agency" and was != (row.owner, row.stage):
+        event = Told.TICKET_CHANGED if was[0] == row.owner else Told.TICKET_ASSIGNED
+        webhooks.tell(
+            session, agency, event, {"ticket": row.ticket_id, "stage": row.stage or "closed"}, now()
+        )
 
 
 def _close_needless(session: Session, ticket: Ticket, at: datetime) -> None:

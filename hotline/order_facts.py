@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from hotline import deadlines
+from hotline import deadlines, webhooks
 from hotline import events as e
 from hotline.acuity import Acuity
 from hotline.book import Book
@@ -27,6 +27,7 @@ from hotline.orders import (
 from hotline.rows import Row
 from hotline.text_messages import ORDER as ORDER_MESSAGE
 from hotline.text_messages import TextMessage
+from hotline.webhooks import Told
 
 ANSWER, APPROVAL, DUE = "order_answer", "order_approval", "order_due"
 """Kinds of deadlines: about an assignment, an approval, an order."""
@@ -82,11 +83,17 @@ def _send(book: Book, order: Row, one: Row, at: datetime, by: str) -> None:
     one.next_call_at = at + timedelta(seconds=kept(order.times, "call_after_s", acuity)) if one.plan else None
     deadlines.set(book.session, ANSWER, one.id, one.answer_by)
     _step(book, one, at, by, "panel")
+    _tell(book, Told.ORDER_SENT, one, at)
     for line in one.plan:
         book.rows.add(
             TextMessage, at=at, hotline=order.hotline, kind=ORDER_MESSAGE, about=one.id, ticket_id=order.ticket_id,
             number=str(line["number"])[:40], next_try_at=at,
         )  # fmt: skip
+
+
+def _tell(book: Book, event: Told, one: Row, at: datetime) -> None:
+    """The team's own system hears of it, if it asked to."""
+    webhooks.tell(book.session, one.team, event, {"order": one.id, "state": one.state}, at)
 
 
 def _step(book: Book, one: Row, at: datetime, by: str, means: str, event: Any = None) -> None:
@@ -171,6 +178,7 @@ def assignment_moved(book: Book, event: e.AssignmentMoved) -> Row | None:
     elif event.state in WORKING:
         one.ended_at = None  # a late yes
     _step(book, one, event.at, event.by, event.means, event)
+    _tell(book, Told.ORDER_CHANGED, one, event.at)
     return order
 
 

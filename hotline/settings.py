@@ -1,9 +1,10 @@
 """Every setting of one installation's processes: environment name (HOTLINE_…), type, default and unit; all faults are reported at once."""
 
+import ipaddress
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -57,9 +58,21 @@ class Settings(BaseSettings):
     """How long a call may wait for the database before its fact goes to the local journal, seconds."""
     gtts: bool = True
     """Prompts are spoken by gTTS while the internet is there; False keeps to espeak-ng."""
+    webhook_networks: str = ""
+    """Private networks to which webhooks may go all the same: "10.1.0.0/16, fd00::/8"; empty: public addresses only."""
+    webhook_authorities: Path | None = None
+    """PEM file of the authorities that webhooks' receivers are signed by, beside the system's."""
     log_level: str = "INFO"
     demo: bool = False
     """Shown on every page when the simulated outside world is calling."""
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        for one in text.split(","):
+            if one.strip():
+                ipaddress.ip_network(one.strip())
+        return text
 
     @property
     def database(self) -> str:

@@ -28,6 +28,7 @@ from hotline import (
     tickets,
     transfers,
     units,
+    webhooks,
     wrap_ups,
 )
 from hotline.database import Base
@@ -61,5 +62,6 @@ __all__ = [
     "tickets",
     "transfers",
     "units",
+    "webhooks",
     "wrap_ups",
 ]

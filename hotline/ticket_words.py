@@ -1,7 +1,11 @@
 """The words by which tickets are found: kept beside the tickets by the database itself, in the transaction that writes them.
 
 Triggers follow `ticket` and `ticket_entry`, so whoever writes an entry with `folded` in its body has it found, and nobody calls this.
-SQLite keeps an FTS5 index, PostgreSQL two GIN indexes. Telephone numbers stand apart from words: who sees them masked never searches them.
+SQLite keeps an FTS5 index, PostgreSQL a GIN index. Telephone numbers stand apart from words: who sees them masked never searches them.
+
+PostgreSQL cannot walk a GIN index newest first, and its planner guesses badly how many tickets have several words together. So each
+ticket's lexemes name the rooms it lies in, of 8192 tickets, of 65536 and of a million, and `newest_tickets` asks room by
+room, newest first, until it has enough: one more word that every ticket of the room has. Beginnings are lexemes too.
 """
 
 from __future__ import annotations
@@ -16,11 +20,14 @@ from sqlalchemy import (
     Select,
     Text,
     bindparam,
+    cast,
     column,
+    func,
     select,
     table,
     text,
 )
+from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hotline.database import Base
@@ -33,6 +40,10 @@ HITS = 1000
 PREFIX_CHARACTERS = 3
 """The last word may be the beginning of one from this length on."""
 WORD_CHARACTERS = 40
+BEGINNING_CHARACTERS = 6
+"""On PostgreSQL beginnings up to this length are kept as lexemes; few words have a longer one in common."""
+ROOM_BITS = (13, 16, 20)
+"""On PostgreSQL: a room of each size is the ids that are alike without so many bits."""
 
 
 class TicketText(Base):
@@ -71,13 +82,15 @@ def hits(dialect: str, words: tuple[str, ...], number: str = "") -> Select[tuple
             .where(text("ticket_words MATCH :wanted").bindparams(_own(wanted)))
             .order_by(index.c.rowid.desc())
         )
-    else:
-        wanted = f"{number}:*" if number else " & ".join([*whole, last + (":*" if ends else "")])
-        place = "number_endings" if number else "words"
-        matches = text(f"ticket_text.{place} @@ CAST(:wanted AS tsquery)").bindparams(_own(wanted))
-        newest = select(TicketText.id).where(matches).order_by(TicketText.id.desc())
-    found = newest.limit(HITS).subquery()
-    return select(TicketText.ticket_id).join(found, found.c.id == TicketText.id)
+        found = newest.limit(HITS).subquery()
+        return select(TicketText.ticket_id).join(found, found.c.id == TicketText.id)
+    wanted = f"'#{number}':*" if number else " & ".join([*whole, _beginning(last) if ends else last])
+    return select(func.newest_tickets(cast(wanted, TSQUERY), HITS).column_valued("ticket_id"))
+
+
+def _beginning(word: str) -> str:
+    """Of a tsquery: the words that begin so."""
+    return f"'<{word}'" if len(word) <= BEGINNING_CHARACTERS else f"{word}:*"
 
 
 def _own(wanted: str) -> BindParameter[str]:
@@ -108,17 +121,40 @@ def _postgres_reason(row: str) -> str:
     return f"translate(normalize(lower({row}.reason), NFC), '{_PLAIN_FROM}', '{_PLAIN_TO}')"
 
 
-def _tokens(words: str) -> str:
-    """SQL for the lexemes of a text that is folded already; what is longer than a word is cut, as tsvector refuses it."""
-    plain = f"regexp_replace(left({words}, 200000), '[^a-z0-9]+', ' ', 'g')"
-    cut = f"regexp_replace({plain}, '([a-z0-9]{{{WORD_CHARACTERS}}})[a-z0-9]+', '\\1', 'g')"
-    return f"array_to_tsvector(array_remove(string_to_array({cut}, ' '), ''))"
-
-
-_BOTH = "reason || ' ' || notes"
+_INDEXED = "ticket_lexemes(id, reason || ' ' || notes, numbers)"
+_LEXEMES = f"""CREATE FUNCTION ticket_lexemes(id integer, said text, numbers text) RETURNS tsvector LANGUAGE sql IMMUTABLE AS $$
+  WITH words AS (SELECT left(word, {WORD_CHARACTERS}) AS word
+    FROM unnest(string_to_array(regexp_replace(left(said, 200000), '[^a-z0-9]+', ' ', 'g'), ' ')) AS word WHERE word <> '')
+  SELECT array_to_tsvector(
+    array(SELECT word FROM words) || array(SELECT '#' || ending FROM unnest(string_to_array(numbers, ' ')) AS ending WHERE ending <> '')
+    || array(SELECT '<' || left(word, n) FROM generate_series({PREFIX_CHARACTERS}, {BEGINNING_CHARACTERS}) n
+             JOIN words ON length(word) >= n)
+    || array(SELECT '~' || bits::text || '-' || (id >> bits)::text FROM unnest(ARRAY{list(ROOM_BITS)}) AS bits)) $$"""  # noqa: S608 - all of it is written in this module
+"""What is longer than a word is cut, as tsvector refuses it."""
+_NEWEST = f"""CREATE FUNCTION newest_tickets(wanted tsquery, most integer) RETURNS SETOF varchar LANGUAGE plpgsql STABLE ROWS {HITS}
+  SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
+DECLARE newest integer; upto integer; bits integer; room tsquery; given integer; found integer := 0; among float;
+BEGIN
+  SELECT max(id) INTO newest FROM ticket_text;
+  upto := newest;
+  WHILE upto >= 0 AND found < most LOOP
+    -- Among so many tickets the rest will be, going by those seen; the first room is small, and so is what is asked of it.
+    among := (most - found)::float * (newest - upto) / greatest(found, 0.5);
+    bits := CASE WHEN among <= {2 << ROOM_BITS[0]} THEN {ROOM_BITS[0]}
+                 WHEN among <= {4 << ROOM_BITS[1]} THEN {ROOM_BITS[1]} ELSE {ROOM_BITS[2]} END;
+    room := quote_literal('~' || bits || '-' || (upto >> bits))::tsquery;
+    RETURN QUERY SELECT ticket_id FROM ticket_text
+      WHERE {_INDEXED} @@ (wanted && room) AND id + 0 <= upto
+      ORDER BY id + 0 DESC LIMIT most - found;  -- + 0: the key's index is no way
+    GET DIAGNOSTICS given = ROW_COUNT;
+    found := found + given;
+    upto := ((upto >> bits) << bits) - 1;
+  END LOOP;
+END $$"""  # noqa: S608 - all of it is written in this module
 _IN_SQLITE = (
     """CREATE VIRTUAL TABLE ticket_words USING fts5(reason, notes, numbers, content='ticket_text', content_rowid='id',
        tokenize="unicode61 remove_diacritics 2", prefix='3 4', detail='column')""",
+    "INSERT INTO ticket_words (ticket_words) VALUES ('rebuild')",
     """CREATE TRIGGER ticket_text_added AFTER INSERT ON ticket_text BEGIN
          INSERT INTO ticket_words (rowid, reason, notes, numbers) VALUES (new.id, new.reason, new.notes, new.numbers); END""",
     """CREATE TRIGGER ticket_text_removed AFTER DELETE ON ticket_text BEGIN
@@ -139,11 +175,14 @@ _IN_SQLITE = (
          BEGIN UPDATE ticket_text SET notes = notes || ' ' || json_extract(new.body, '$.folded')
          WHERE ticket_id = new.ticket_id; END""",
 )
+ROOMS = (
+    _LEXEMES,
+    _NEWEST,
+    # Without a list of what is pending, which every search would have to read.
+    f"CREATE INDEX ix_ticket_text_lexemes ON ticket_text USING gin ({_INDEXED}) WITH (fastupdate = off)",
+)
+"""PostgreSQL's index of words, and the function that asks it."""
 _IN_POSTGRES = (
-    f"ALTER TABLE ticket_text ADD COLUMN words tsvector GENERATED ALWAYS AS ({_tokens(_BOTH)}) STORED",
-    f"ALTER TABLE ticket_text ADD COLUMN number_endings tsvector GENERATED ALWAYS AS ({_tokens('numbers')}) STORED",
-    "CREATE INDEX ix_ticket_text_words ON ticket_text USING gin (words)",
-    "CREATE INDEX ix_ticket_text_number_endings ON ticket_text USING gin (number_endings)",
     f"""CREATE FUNCTION ticket_words_of_ticket() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
          IF TG_OP = 'INSERT' THEN
            INSERT INTO ticket_text (ticket_id, reason, notes, numbers)
@@ -166,8 +205,6 @@ _IN_POSTGRES = (
 def install(connection: Connection) -> None:
     """Make index and triggers, and take in what is there already. `ticket_text` exists and is empty."""
     is_sqlite = connection.dialect.name == "sqlite"
-    for statement in _IN_SQLITE if is_sqlite else _IN_POSTGRES:
-        connection.exec_driver_sql(statement)
     reason = (_sqlite_reason if is_sqlite else _postgres_reason)("ticket")
     folded = (
         "SELECT group_concat(json_extract(e.body, '$.folded'), ' ')"
@@ -179,6 +216,9 @@ def install(connection: Connection) -> None:
         f"coalesce(({folded} FROM ticket_entry e WHERE e.ticket_id = ticket.id), ''), {_endings('ticket')} "
         "FROM ticket ORDER BY ticket.opened_at, ticket.id"
     )
+    # One by one into an index takes longer than all at once.
+    for statement in _IN_SQLITE if is_sqlite else (*ROOMS, *_IN_POSTGRES):
+        connection.exec_driver_sql(statement)
 
 
 _PEOPLES = "(" + ", ".join(f"'{name}'" for name in NUMBERS) + ")"
@@ -259,4 +299,8 @@ def remove(connection: Connection) -> None:
             connection.exec_driver_sql(f"DROP TRIGGER ticket_text_{name}")
         connection.exec_driver_sql("DROP TABLE ticket_words")
     else:
-        connection.exec_driver_sql("DROP FUNCTION ticket_words_of_ticket(), ticket_words_of_entry()")
+        connection.exec_driver_sql("DROP INDEX ix_ticket_text_lexemes")
+        connection.exec_driver_sql(
+            "DROP FUNCTION ticket_words_of_ticket(), ticket_words_of_entry(), newest_tickets(tsquery, integer), "
+            "ticket_lexemes(integer, text, text)"
+        )

@@ -28,6 +28,8 @@ from hotline.message_sender import MessageSender
 from hotline.recall_alarms import RecallAlarms
 from hotline.record import Record
 from hotline.settings import Settings, settings
+from hotline.webhook_sender import WebhookSender
+from hotline.webhooks import networks
 from ivr import quality_files, sampling_draw
 from ivr.dialplan_calls import DialplanCalls
 from ivr.kept_leg_recordings import KeptLegRecordings
@@ -64,6 +66,7 @@ def main() -> None:
     in_force.on_change(lambda _: clocks.all_anew())
     gateways = Gateways(given.installation, given.var, given.demo)
     messages = MessageSender(engine, gateways, given.outside, lambda: in_force.installation)
+    told = WebhookSender(engine, given.var, networks(given.webhook_networks), given.webhook_authorities)
     for name, work, every_s in (
         ("clocks", clocks.look, 1),
         ("deadlines", Deadlines(engine, handlers(clocks), given.node).look, 1),
@@ -77,6 +80,8 @@ def main() -> None:
         ("recall alarms", RecallAlarms(engine).look, 1),
         ("dialplan calls", calls.look, 1),
         ("messages", messages.look, 1),
+        ("webhooks", told.look, 1),
+        ("webhooks of before", told.trim, 3600),
         ("calls to score", partial(_draw, engine, given), 600),
     ):
         scheduler.add_job(_survives, "interval", [name, work], seconds=every_s, id=name)
