@@ -10,6 +10,7 @@ import json
 import random
 import socket
 import ssl
+import sys
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,6 +47,8 @@ AT_ONCE = 20
 IN_A_ROW = 20
 """Tellings to one webhook in one look, one after the other."""
 ANSWERS_WITHIN_S = 5.0
+CUTS_OFF = sys.version_info < (3, 12, 7)
+"""Older Pythons wait half a minute for the farewell of a TLS connection whose other side hangs; newer ones refuse the option."""
 LEASE = timedelta(minutes=5)
 """What this process took and never wrote back goes again then."""
 
@@ -135,8 +138,8 @@ class WebhookSender:
     async def _all(self, rows: dict[int, list[int]]) -> int:
         # No cookies, no proxies of the environment; a connection is used for one telling.
         connector = aiohttp.TCPConnector(
-            resolver=PublicResolver(self.allowed), ssl=self._tls(), force_close=True
-        )
+            resolver=PublicResolver(self.allowed), ssl=self._tls(), force_close=True, enable_cleanup_closed=CUTS_OFF,
+        )  # fmt: skip
         timeout = aiohttp.ClientTimeout(total=ANSWERS_WITHIN_S)
         async with aiohttp.ClientSession(
             connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
