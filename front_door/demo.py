@@ -27,7 +27,7 @@ AT_ONCE = 6
 STORY_AFTER_S = 15.0
 """Whoever started the demo has opened a page by then."""
 STORY_BEGINS = (
-    "  A story begins, in nine parts: a RED call, a station, two orders, a silent team, the answer back.\n"
+    "  A story begins: a RED call, a station, two orders, a silent team, the answer back.\n"
     f"  Follow it on the live page, on /orders and /command as {demo_data.SUPERVISOR} or {demo_data.LEADER}."
 )
 

@@ -194,7 +194,7 @@ ROUTES: Mapping[str, Who] = {
     "stations.add": ADMINISTRATORS,
     **{
         f"profile_editing.{name}": ADMINISTRATORS
-        for name in ("begin", "one", "save", "publish", "undo", "discard")
+        for name in ("begin", "one", "save", "publish", "undo", "discard", "remove")
     },
     "command_board.page": SUPERVISORS | LEADERS,
     "command_board.board": SUPERVISORS | LEADERS,

@@ -113,7 +113,10 @@ def _file_profile(house: House, key: str) -> Content:
 
 
 def _lay_profile(laid: dict[str, Any], key: str, content: Content) -> None:
-    laid.setdefault("profile", {})[key] = content
+    if content:
+        laid.setdefault("profile", {})[key] = content
+    else:  # deleted on its page; its history stays
+        laid.get("profile", {}).pop(key, None)
 
 
 def _judge_campaign(house: House, key: str, content: Content) -> list[Fault]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -13,12 +13,14 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from hotline import campaigns, documents
+from hotline.acuity import Acuity
 from hotline.database import reading, transaction
 from hotline.document_kinds import CAMPAIGN, in_force, tables
 from hotline.documents import House, Refused
 from hotline.events import now
 from hotline.field_names import FIELD_NAMES
 from hotline.installation import Installation, InstallationFaults
+from hotline.order_times import OrderTimes
 from hotline.orders import AUTHORITY, LEVELS
 from hotline.profiles import Profile, laid
 from hotline.settings import settings
@@ -176,6 +178,7 @@ def differences(house: House, wanted: str) -> list[Part]:
         ]
         found.append(Part(str(table.get("name", key)), changes))
     common = [*setting_forms.changes("rules", was, then), *_authority(was, then)]
+    common += _order_times(before.order_times, after.order_times)
     found.append(Part(say("Chung cho mọi tổng đài"), common))
     return [part for part in found if part.changes]
 
@@ -190,6 +193,23 @@ def _authority(was: Mapping[str, Any], then: Mapping[str, Any]) -> list[Change]:
     before, after = (_lines({**AUTHORITY, **one.get("authority", {})}) for one in (was, then))
     gone, new = (tuple(x for x in a if x not in b) for a, b in ((before, after), (after, before)))
     return [Change(FIELD_NAMES["authority"], gone, new, len(after) - len(new))] if before != after else []
+
+
+def _order_times(was: OrderTimes, then: OrderTimes) -> list[Change]:
+    """By when orders are answered, approved and done, where that is another."""
+    found = []
+    for one in fields(OrderTimes):
+        before, after = (_seconds(getattr(times, one.name)) for times in (was, then))
+        gone, new = (tuple(x for x in a if x not in b) for a, b in ((before, after), (after, before)))
+        if gone or new:
+            found.append(Change(FIELD_NAMES[one.name], gone, new, len(after) - len(new)))
+    return found
+
+
+def _seconds(value: int | Mapping[Acuity, int]) -> tuple[str, ...]:
+    if isinstance(value, int):
+        return (str(value),)
+    return tuple(f"{shown.acuity_short(level)}: {seconds}" for level, seconds in value.items())
 
 
 def _lines(authority: Mapping[str, Any]) -> tuple[str, ...]:

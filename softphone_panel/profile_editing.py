@@ -11,7 +11,7 @@ from flask_login import current_user
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from hotline import documents, profiles
+from hotline import campaigns, documents, profiles
 from hotline.database import reading, transaction
 from hotline.document_kinds import PROFILE
 from hotline.documents import Content, House, Refused, Version
@@ -44,9 +44,9 @@ def begin() -> tuple[str, int] | Response:
         ):
             raise InputFault("key", say("Ô “Mã chế độ mới”: viết 1 đến 32 chữ thường không dấu và chữ số."))
         if key not in PROFILE.keys(house) and documents.draft(session, PROFILE, key) is None:
-            documents.save(
-                session, house, PROFILE, key, {"vi": "", "en": ""}, by=current_user.username, seen="0.0"
-            )
+            seen = documents.seen(session, PROFILE, key)  # one that was deleted has versions already
+            empty = {"vi": "", "en": ""}
+            documents.save(session, house, PROFILE, key, empty, by=current_user.username, seen=seen)
     return redirect(url_for("profile_editing.one", key=key), 303)
 
 
@@ -105,6 +105,29 @@ def discard(key: str) -> tuple[str, int] | Response:
         return _again(key, _said(refused)), refused.status
     flash(say("Đã bỏ bản nháp."))
     return redirect(url_for("profile_editing.one", key=key) if is_left else url_for("campaigns.index"), 303)
+
+
+@room.post("/<key>/remove")
+def remove(key: str) -> tuple[str, int] | Response:
+    """Not to be chosen any more; not while it is on or planned. Begun anew under its key, its history is there."""
+    note = " ".join(request.form.get("note", "").split())
+    try:
+        with transaction() as session:
+            house = _found(session, key)
+            if campaigns.active(house) == key or any(
+                plan.profile == key for plan in campaigns.plans(session)
+            ):
+                raise Refused(
+                    "Chế độ này đang bật hoặc đã hẹn giờ: hãy tắt và hủy hẹn trước rồi xóa.",
+                    "This profile is on or planned: switch it off and cancel its plans first.",
+                )
+            documents.put(
+                session, house, PROFILE, key, {}, by=current_user.username, seen=request.form.get("seen", ""), note=note,
+            )  # fmt: skip
+    except Refused as refused:
+        return _again(key, _said(refused)), refused.status
+    flash(say("Đã xóa chế độ. Thêm lại đúng mã này thì lịch sử vẫn còn."))
+    return redirect(url_for("campaigns.index"), 303)
 
 
 def _changed(key: str, number: int | None = None) -> tuple[str, int] | Response:
@@ -181,7 +204,7 @@ def _page(session: Session, key: str, said: str = "", typed: str | None = None) 
         wrong=[fault.en if language() == "en" else fault.vi for fault in faults],
         is_stale=begun is not None and begun.based_on != ((stands.number or 0) if stands else 0),
         seen=documents.seen(session, PROFILE, key), history=_history(session, key, house),
-        in_file=bool(PROFILE.first(house, key)),
+        in_file=bool(PROFILE.first(house, key)), is_there=key in PROFILE.keys(house),
     )  # fmt: skip
 
 

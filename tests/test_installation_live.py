@@ -22,6 +22,7 @@ from aiohttp import ClientSession, CookieJar, FormData
 from sqlalchemy import func
 
 from front_door import demo_data, supervision
+from front_door.story import STEPS, Story
 from hotline import campaigns, documents
 from hotline.calls import Call
 from hotline.database import reading, transaction
@@ -35,6 +36,7 @@ from softphone_panel import live_state
 from tests.product import Product, eventually, running_product
 from tests.world import Answering, Carrier, Citizen, Phone
 from tests.world.leg import Leg
+from tests.world.scenario import World
 
 pytestmark = [pytest.mark.live]
 log = logging.getLogger(__name__)
@@ -393,3 +395,24 @@ def test_a_hotline_published_on_the_page_answers_its_callers_in_its_own_name_unt
     _until_followed(on, retired.publication or 0)
     assert _hotline_of_a_call(on, "0912000205") == "binhphuoc"
     assert on.rows(Ticket, Ticket.hotline == "dongnai") != []
+
+
+@pytest.mark.timeout(300)
+def test_the_demos_story_goes_from_the_call_to_the_answer_back_seen_by_phones_pages_and_ledger(
+    on: Product,
+) -> None:
+    demo_data.approve(on.given)
+
+    async def play() -> Story:
+        async with World(on.plan()) as world:
+            await asyncio.to_thread(on.sign_in, 1)
+            story = Story(on.given, world, lambda step: log.info("%s", step.line()))
+            await story.play()
+            return story
+
+    began = time.monotonic()
+    story = asyncio.run(play())
+    log.info("the story took %.0f s", time.monotonic() - began)
+    assert story.faults == []
+    assert [step.means for step in story.steps].count("phone") >= 5
+    assert len(story.steps) == STEPS

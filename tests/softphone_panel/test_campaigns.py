@@ -101,6 +101,16 @@ def test_a_profile_is_written_as_a_draft_judged_published_and_undone(signed_in: 
     assert send("/publish", at="/campaign/profiles/mua")[0] == 303
     client.application.config["IN_FORCE"].look()
     assert post(client, "mua", sure="yes", note="mưa")[0] == 303 and _ring_s() == 7
+    status, found = send("/remove", at="/campaign/profiles/mua")
+    assert status == 409 and "đang bật" in found
+    assert post(client, "none", sure="yes", note="tạnh")[0] == 303
+    assert send("/remove", at="/campaign/profiles/mua")[0] == 303
+    client.application.config["IN_FORCE"].look()
+    assert client.get("/campaign/mua").status_code == 404 and "Mưa lớn" not in client.get("/campaign").text
+    assert client.post("/campaign/profiles", data={"key": "mua"}).status_code == 303
+    assert send("/undo", at="/campaign/profiles/mua", number="1")[0] == 303
+    client.application.config["IN_FORCE"].look()
+    assert client.get("/campaign/mua").status_code == 200
 
 
 def _ring_s() -> int:
