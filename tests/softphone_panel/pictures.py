@@ -2,6 +2,7 @@
 
 `.venv/bin/python -m tests.softphone_panel.pictures FOLDER [--dark] [--size desk|wide|phone …]` beside a `./run demo` with the same
 HOTLINE_… settings. With --dark both the light and the dark ones; without --size all three. Each size takes about a minute.
+With --story only the pages on which the demo's story is seen, once its second order is there.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from front_door import demo_data, whose
 from hotline.calls import Call
 from hotline.database import reading
 from hotline.operators import Operator, OperatorPresence, Role
+from hotline.orders import Order
 from hotline.recordings import Recording
 from hotline.settings import Settings, settings
 from hotline.tickets import Ticket
@@ -139,6 +141,43 @@ def take(folder: Path, dark: bool, sizes: Iterable[str] = tuple(SIZES)) -> None:
         browser.close()
 
 
+def _story_pages() -> dict[str, tuple[str, str]]:
+    """Name → who looks, and the path of each page on which the demo's story is seen."""
+    with reading() as session:
+        order = session.scalars(
+            select(Order).where(Order.number == 2).order_by(Order.issued_at.desc())
+        ).first()
+        assert order is not None, "the story's second order is not there yet"
+    return {
+        "orders": (demo_data.SUPERVISOR, "/orders"),
+        "order": (demo_data.SUPERVISOR, f"/orders/{order.id}"),
+        "story-ticket": (demo_data.SUPERVISOR, f"/tickets/{order.ticket_id}"),
+        "late": (demo_data.SUPERVISOR, "/late"),
+        "order-new": (demo_data.SUPERVISOR, f"/orders/new/{order.ticket_id}"),
+        "command": (demo_data.LEADER, "/command"),
+        "ticket-reports": (demo_data.LEADER, "/reports/tickets?by=category"),
+        "leader-orders": (demo_data.LEADER, "/orders"),
+        "team": (demo_data.TEAM, "/team"),
+        "campaign": (demo_data.ADMINISTRATOR, "/campaign/epidemic"),
+    }
+
+
+def take_story(folder: Path, dark: bool, sizes: Iterable[str]) -> None:
+    given, shade = settings(), "-dark" if dark else ""
+    folder.mkdir(parents=True, exist_ok=True)
+    pages = _story_pages()
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=MICROPHONE)
+        for word in sizes:
+            name = "" if word == "desk" else f"-{word}"
+            for who in dict.fromkeys(who for who, _ in pages.values()):
+                with _signed_in(browser, given, who, SIZES[word], dark) as page:
+                    for key, (whose_page, path) in pages.items():
+                        if whose_page == who:
+                            _take(page, given, path, folder / f"{key}{name}{shade}.png")
+        browser.close()
+
+
 def _until_busy(page: Page) -> None:
     """Somebody waits and somebody talks, or a minute is over."""
     for _ in range(240):
@@ -227,4 +266,4 @@ if __name__ == "__main__":
     whose.choose()
     wanted = [word for word in sys.argv[2:] if word in SIZES] or list(SIZES)
     for shade in (False, True) if "--dark" in sys.argv else (False,):
-        take(Path(sys.argv[1]), shade, wanted)
+        (take_story if "--story" in sys.argv else take)(Path(sys.argv[1]), shade, wanted)
