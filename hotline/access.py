@@ -68,6 +68,7 @@ ROUTES: Mapping[str, Who] = {
     "wrapping_up.finish": STAFF,
     "wrapping_up.hold": STAFF,
     "wrapping_up.recall_dropped": STAFF,
+    "telling.heard": STAFF,
     "call_tasks.fragment": STAFF,
     "call_tasks.act": STAFF,
     "call_tasks.finish_late": STAFF,

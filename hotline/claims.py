@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from hotline.acuity import Acuity
-from hotline.recalls import Recall, RecallState
+from hotline.recalls import RESULTS, Recall, RecallState
 
 HELD_FOR: Mapping[Acuity, timedelta] = {
     Acuity.RED: timedelta(minutes=1),
@@ -25,7 +25,8 @@ def claim(session: Session, recall: Recall, operator_id: int, at: datetime) -> b
 
     While it is held the machine does not dial it.
     """
-    until = at + HELD_FOR.get(Acuity(recall.acuity), OTHERWISE)
+    urgent = HELD_FOR.get(Acuity(recall.acuity), OTHERWISE)
+    until = at + (OTHERWISE if recall.why in RESULTS else urgent)
     free = or_(Recall.claimed_by.is_(None), Recall.claimed_until < at)
     return _changed(
         session,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -14,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from hotline.calls import Call
 from hotline.clocks import DONE, REOPENED, TOLD
-from hotline.recalls import TRIES, Recall
+from hotline.recalls import MISSED, TRIES
+from hotline.results import told_by
 from hotline.tickets import Ticket, TicketEntry
 
 NEEDLESS = frozenset({"wrong_number", "nuisance", "duplicate"})
@@ -24,6 +26,8 @@ IN_TALK = frozenset(
 )
 """Done and told in the talk itself."""
 UNREACHABLE = "unreachable"
+APART = timedelta(hours=1)
+"""Tries nearer to each other are of one hour."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Known:
     told: str = ""
     """How the citizen was told."""
     tries: int = 0
-    """How often they were rung without being reached."""
+    """How often they were rung without being reached, each time an hour or more after the last that counts."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,8 @@ def proof(disposition: str, known: Known, note: str, *, supervises: bool) -> Pro
             )
         if known.tries < TRIES:
             return Missing(
-                f"Mới gọi {known.tries} lần không gặp: cần {TRIES} lần vào các giờ khác nhau mới đóng vì không liên lạc được.",
-                f"They were rung {known.tries} times: {TRIES} tries at different hours come before closing as unreachable.",
+                f"Mới gọi không gặp ở {known.tries} giờ khác nhau: cần {TRIES} lần vào các giờ khác nhau mới đóng vì không liên lạc được.",
+                f"They were rung at {known.tries} different hours: {TRIES} tries at different hours come before closing as unreachable.",
             )
         return Proof(known.done or note, UNREACHABLE)
     if known.told:
@@ -106,11 +110,26 @@ def known(session: Session, ticket: Ticket) -> Known:
         elif row.kind == TOLD:
             told = str(body.get("how", "operator"))
         elif row.kind == "result_told" and body.get("answer") in ("", "solved"):
-            told = "result_call"
+            told = told_by(str(body.get("by", "")))
     spoke = select(Call.id).where(
         Call.ticket_id == ticket.id, Call.human_at.is_not(None), Call.human_at >= since
     )
-    tries = session.scalars(
-        select(Recall.tries).where(Recall.ticket_id == ticket.id, Recall.made_at >= since)
+    return Known(
+        session.scalar(spoke.limit(1)) is not None, done, told, len(missed_at(session, ticket.id, since))
     )
-    return Known(session.scalar(spoke.limit(1)) is not None, done, told, max(tries, default=0))
+
+
+def missed_at(session: Session, ticket_id: str, since: datetime) -> list[datetime]:
+    """When the citizen was rung in vain at different hours: a try within an hour of one that counts is the same one."""
+    rows = session.scalars(
+        select(TicketEntry)
+        .where(
+            TicketEntry.ticket_id == ticket_id, TicketEntry.kind == "recall_tried", TicketEntry.at >= since
+        )
+        .order_by(TicketEntry.at)
+    )
+    found: list[datetime] = []
+    for row in rows:
+        if row.body.get("outcome") in MISSED and (not found or row.at - found[-1] >= APART):
+            found.append(row.at)
+    return found

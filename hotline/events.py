@@ -350,6 +350,8 @@ class ResultTold(Event):
     answer: str
     """A value of hotline.results.Answer."""
     result: str
+    by: str = ""
+    """Username of the operator who told it; empty: the machine did."""
 
 
 @dataclass(frozen=True, kw_only=True)

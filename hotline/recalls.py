@@ -30,7 +30,11 @@ FOLLOW_UP = "follow_up"
 """Why an operator asks later how somebody is."""
 RESULT = "result"
 """They are told what became of their request, by the machine first (ivr/result_call.py)."""
-LATER = (FOLLOW_UP, RESULT)
+TELL = "tell_result"
+"""An operator tells it (softphone_panel/telling.py)."""
+RESULTS = (RESULT, TELL)
+"""Tried at three different hours, never at night."""
+LATER = (FOLLOW_UP, *RESULTS)
 """Owed apart from every loss: a talk in between settles neither."""
 MESSAGE = "message"
 """They left a spoken message; also who gave no number to ring: then a person hears it and sees to it."""
@@ -77,6 +81,8 @@ RESULT_AGAIN_AFTER = (timedelta(hours=3), timedelta(hours=20))
 """About a result: three tries, at three different hours of the day."""
 WAKES_H, SLEEPS_H = 7, 21
 """Nobody is rung about a result at night."""
+MISSED = frozenset({Tried.BUSY, Tried.NO_ANSWER, Tried.DECLINED, Tried.FAILED, Tried.UNAVAILABLE})
+"""Their phone rang, or was rung, and they did not talk with us."""
 _NO_TRY = (Tried.NOT_DIALLED, Tried.INTERRUPTED)
 """The citizen's phone did not ring, or not as long as it should have: no try is used up."""
 
@@ -91,9 +97,9 @@ def after_try(
         return RecallState.DUE, at + SOON, max(tries - 1, 0)
     if tries >= TRIES:
         return RecallState.FAILED, at, tries
-    spread = RESULT_AGAIN_AFTER if why == RESULT else AGAIN_AFTER[acuity]
+    spread = RESULT_AGAIN_AFTER if why in RESULTS else AGAIN_AFTER[acuity]
     after = SOON if outcome is Tried.OPERATOR_LEFT else spread[min(max(tries, 1), len(spread)) - 1]
-    return RecallState.DUE, awake(at + after) if why == RESULT else at + after, tries
+    return RecallState.DUE, awake(at + after) if why in RESULTS else at + after, tries
 
 
 def awake(at: datetime, hours: tuple[int, int] = (WAKES_H, SLEEPS_H)) -> datetime:
@@ -125,7 +131,7 @@ class Recall(Base):
     """Empty: nobody can be rung, and nothing dials; a message is there to be heard."""
     acuity: Mapped[str] = mapped_column(String(8))
     why: Mapped[str] = mapped_column(String(16))
-    """asked, message, lost, released, switch_lost; dropped, follow_up or result when an operator made it."""
+    """asked, message, lost, released, switch_lost; dropped, follow_up, result or tell_result when an operator made it."""
     person: Mapped[str] = mapped_column(String(80), default="")
     """Hotline and number, to whom at most one call is owed; the recall's id for a follow-up, and where a number is many people's."""
     redials: Mapped[int] = mapped_column(default=0)

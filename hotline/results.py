@@ -60,7 +60,7 @@ def result_told(book: Book, event: e.ResultTold) -> Row:
         ticket.version += 1
         proof = {
             "done": last_result(book.session, event.ticket_id),
-            "told": "result_call",
+            "told": told_by(event.by),
             "answer": event.answer,
         }
         book.rows.add(
@@ -68,6 +68,11 @@ def result_told(book: Book, event: e.ResultTold) -> Row:
             body={"disposition": RESOLVED, "proof": proof},
         )  # fmt: skip
     return call
+
+
+def told_by(username: str) -> str:
+    """How a proof names who told the result."""
+    return "operator" if username else "result_call"
 
 
 def last_result(session: Session, ticket_id: str) -> str:

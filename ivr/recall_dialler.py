@@ -20,7 +20,7 @@ from hotline import recall_tries
 from hotline.acuity import Acuity
 from hotline.calls import Call
 from hotline.database import reading
-from hotline.recalls import OWED, RESULT, Recall, Tried
+from hotline.recalls import OWED, RESULT, RESULTS, Recall, Tried
 from hotline.results import last_result
 from hotline.skills import HOME_LANGUAGE
 from ivr.ari import Channel
@@ -69,7 +69,7 @@ def _owed(session: Session, row: Recall) -> Owed:
     since_loss_s = max((e.now() - row.made_at).total_seconds(), 0.0)
     return Owed(
         row.id, row.call_id, row.ticket_id, row.hotline, row.number, Acuity(row.acuity), row.tries, waited_s, branch,
-        language, since_loss_s, row.why, last_result(session, row.ticket_id) if row.why == RESULT else "",
+        language, since_loss_s, row.why, last_result(session, row.ticket_id) if row.why in RESULTS else "",
     )  # fmt: skip
 
 

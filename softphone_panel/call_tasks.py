@@ -16,7 +16,7 @@ from hotline.commands import ask
 from hotline.database import transaction
 from hotline.events import now
 from hotline.operators import Operator
-from hotline.recalls import LATER, OWED, Recall, RecallState, ranked
+from hotline.recalls import LATER, OWED, TELL, Recall, RecallState, ranked
 from hotline.tickets import Ticket
 from softphone_panel import desk, shown, spoken_messages, ticket_changes, ticket_view, tickets, wrapping_up
 from softphone_panel.faults import InputFault
@@ -37,6 +37,12 @@ def fragment() -> Response:
 
 
 def values(session: Session) -> dict[str, Any]:
+    from softphone_panel import telling  # which answers with these tasks
+
+    return {**_tasks(session), **telling.values(session)}
+
+
+def _tasks(session: Session) -> dict[str, Any]:
     """The reader's own tasks first, then those that nobody has, each the most urgent first."""
     at = now()
     mine = and_(Recall.claimed_by == current_user.id, Recall.claimed_until > at)
@@ -117,6 +123,8 @@ def _do(session: Session, recall: Recall, kind: str) -> None:
         if not claims.let_go(session, recall.id, current_user.id, at):
             raise InputFault("recall_id", say("Việc gọi này không còn là của bạn."), 409)
         _enter(session, recall, "let_go")
+    elif kind == "done" and recall.why == TELL:
+        raise InputFault("act", say("Hãy chọn người dân đã trả lời thế nào: 1, 2 hoặc 0."), 422)
     elif kind == "done":
         note = request.form.get("note", "").strip()[:500]
         unheard = recall.state == RecallState.FAILED or not recall.number

@@ -6,17 +6,18 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_login import current_user
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from hotline import recall_alarms
+from hotline.closing import UNREACHABLE
 from hotline.commands import DeskCommand
 from hotline.database import reading, transaction
 from hotline.events import RecallChanged, now
 from hotline.facts import apply
-from hotline.recalls import Recall, RecallState, ranked
-from hotline.tickets import Ticket
+from hotline.recalls import RESULTS, Recall, RecallState, ranked
+from hotline.tickets import Ticket, TicketState
 from softphone_panel import desk, shown, spoken_messages, ticket_changes, ticket_view
 from softphone_panel.faults import InputFault
 from softphone_panel.words import clock, say
@@ -28,6 +29,7 @@ COMMANDS = {
     "recall_now": (*OPEN, RecallState.FAILED),
     "recall_cancel": OPEN,
     "seen_to": (RecallState.DUE, RecallState.FAILED),
+    "unreachable": (RecallState.FAILED,),
 }
 """What a supervisor may say of an owed call, and in which states of it."""
 NOTE_CHARACTERS = 5
@@ -47,9 +49,11 @@ def listed() -> Response:
 
 def _values(session: Session) -> dict[str, Any]:
     asked = select(Recall, Ticket.number, Ticket.is_repeat).outerjoin(Ticket, Ticket.id == Recall.ticket_id)
+    # A result that nobody could be told, while its ticket is open: a supervisor decides.
+    untold = and_(Recall.why.in_(RESULTS), Ticket.state != TicketState.CLOSED)
     due = session.execute(asked.where(Recall.state.in_(OPEN)).order_by(*ranked()).limit(200)).all()
     given_up = session.execute(
-        asked.where(Recall.state == RecallState.FAILED, Recall.acuity.in_(recall_alarms.URGENT))
+        asked.where(Recall.state == RecallState.FAILED, or_(Recall.acuity.in_(recall_alarms.URGENT), untold))
         .order_by(*ranked())
         .limit(50)
     ).all()
@@ -59,6 +63,7 @@ def _values(session: Session) -> dict[str, Any]:
     own = select(func.max(DeskCommand.id)).where(DeskCommand.operator_id == current_user.id)
     last = session.scalar(own) or 0
     return {
+        "results": RESULTS,
         "due": [r for r in due if current_user.serves(r[0].hotline)],
         "given_up": [r for r in given_up if current_user.serves(r[0].hotline)],
         "past": [r for r in past if current_user.serves(r[0].hotline)],
@@ -120,7 +125,9 @@ def command(recall_id: str) -> Response:
             )
         if kind == "recall_now" and not recall.number:
             raise nobody_to_ring()
-        if kind == "seen_to":
+        if kind == "unreachable":
+            _unreachable(session, recall, request.form.get("note", "").strip())
+        elif kind == "seen_to":
             _seen_to(session, recall, request.form.get("note", "").strip())
         else:
             desk.ask_and_tell(session, kind, {"recall_id": recall_id})
@@ -133,6 +140,26 @@ def nobody_to_ring() -> InputFault:
         say("Người này giấu số và không cho số gọi lại: hãy nghe lời nhắn rồi ghi việc đã làm."),
         409,
     )
+
+
+def _unreachable(session: Session, recall: Recall, note: str) -> None:
+    """A supervisor closes the ticket of whom nobody could tell the result; refused before three tries at different hours."""
+    ticket = ticket_changes.locked(session, recall.ticket_id)
+    if ticket is None or recall.why not in RESULTS:
+        raise InputFault("kind", say("Không có lệnh gọi lại này: hãy tải lại trang."))
+    asked = ticket_changes.Asked(
+        ticket.version,
+        {},
+        TicketState.CLOSED.value,
+        UNREACHABLE,
+        ticket.unit_code,
+        note[:500],
+        supervises=True,
+    )
+    ticket_changes.change(session, ticket, current_user.username, asked)
+    done = RecallChanged(recall_id=recall.id, call_id=recall.call_id, state=RecallState.DONE)
+    apply(session, done, current_user.username)
+    flash(say("Đã đóng phiếu vì không liên lạc được sau 3 lần gọi vào các giờ khác nhau."))
 
 
 def _seen_to(session: Session, recall: Recall, note: str) -> None:

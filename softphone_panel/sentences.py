@@ -365,6 +365,12 @@ def _citizen_told(body: Body, names: Names) -> str:
 
 
 def _result_told(body: Body, names: Names) -> str:
+    if body.get("by"):
+        heard = {
+            "solved": say("Tổng đài viên báo kết quả: người dân nói đã xong."),
+            "not_solved": say("Tổng đài viên báo kết quả: người dân nói chưa xong."),
+        }
+        return heard.get(str(body.get("answer")), say("Tổng đài viên báo kết quả: người dân cần nói thêm."))
     answers = {
         "solved": say("Máy gọi báo kết quả: người dân nói đã xong."),
         "not_solved": say("Máy gọi báo kết quả: người dân nói chưa xong."),

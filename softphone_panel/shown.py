@@ -137,6 +137,7 @@ RECALL_REASONS: Mapping[str, str] = {
     "dropped": "Rớt máy khi đang nói",
     "follow_up": "Hẹn hỏi thăm lại",
     "result": "Báo kết quả",
+    "tell_result": "Tổng đài viên báo kết quả",
 }
 AGES: Mapping[int, str] = {0: "dưới 1 giờ", 1: "1–5 giờ", 2: "5–24 giờ", 3: "trên 24 giờ"}
 """How old what is open is, as hotline.open_work.AGES_H divides it."""
@@ -168,11 +169,12 @@ RESULTS: Mapping[str, str] = {
 TOLD: Mapping[str, str] = {
     "call": "Máy gọi báo ngay",
     "operator": "Tổng đài viên gọi báo",
+    "text": "Nhắn tin báo",
     "talk": "Đã nói trực tiếp với người dân",
     "message": "Đã nhắn tin",
     "in_person": "Đã báo tại chỗ",
 }
-"""How the citizen is, or was, told: the first two are still to be done."""
+"""How the citizen is, or was, told: the first three are still to be done."""
 MESSAGE_KINDS: Mapping[str, str] = {"order": "Lệnh cho đội", "result": "Báo kết quả cho người dân"}
 MESSAGE_STATES: Mapping[str, str] = {
     "due": "sắp gửi",

@@ -12,20 +12,19 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from hotline import clocks, persons, references, sla
+from hotline import clocks, references, sla
 from hotline.agencies import AgencyRow
-from hotline.calls import Call
 from hotline.clocks import TicketClock
 from hotline.database import reading, transaction
-from hotline.events import RecallDue, now
-from hotline.facts import apply
+from hotline.events import now
 from hotline.operators import Operator
-from hotline.recalls import FOLLOW_UP, OWED, RESULT, Recall, awake
+from hotline.recalls import RESULTS as RESULTS_OWED
+from hotline.recalls import Recall
 from hotline.results import RESULTS
 from hotline.settings import settings
 from hotline.sla import Stage
 from hotline.tickets import Ticket, TicketEntry, TicketState
-from softphone_panel import desk, shown, ticket_changes, ticket_view, tickets
+from softphone_panel import desk, shown, telling, ticket_changes, ticket_view, tickets
 from softphone_panel.faults import InputFault
 from softphone_panel.words import clock, day_clock, local, say
 
@@ -35,7 +34,6 @@ PAUSES_H = (1, 4, 24, 72)
 """How long a clock may stand still at a time."""
 REASON_CHARACTERS = 5
 SHOWN = 100
-STILL_TO_DO = ("call", "operator")
 
 
 def left(due_at: datetime, at: datetime) -> str:
@@ -117,7 +115,7 @@ def values(session: Session, ticket: Ticket) -> dict[str, Any]:
     ]
     owed = session.scalar(
         select(Recall)
-        .where(Recall.ticket_id == ticket.id, Recall.why == RESULT)
+        .where(Recall.ticket_id == ticket.id, Recall.why.in_(RESULTS_OWED))
         .order_by(Recall.made_at.desc())
         .limit(1)
     )
@@ -139,7 +137,9 @@ def values(session: Session, ticket: Ticket) -> dict[str, Any]:
         "owed": owed,
         "is_done": Stage.DONE in running.reached,
         "results": shown.RESULTS,
-        "how": shown.TOLD,
+        "how": {key: name for key, name in shown.TOLD.items() if key != "text" or telling.messages_go_out()},
+        "sent": telling.messages(session, ticket.id),
+        "sent_word": lambda key: shown.word(shown.MESSAGE_STATES, key),
         "pauses": PAUSES_H,
         # The same until something is entered, so that the part is not drawn anew for nothing.
         "clock_click": lambda act: desk.click_id(f"{ticket.id} {act}", last or 0),
@@ -230,42 +230,21 @@ def _done(session: Session, ticket: Ticket, text: str) -> str:
     if how not in shown.TOLD:
         raise InputFault("how", say("Ô “Báo người dân”: hãy chọn cách báo kết quả."))
     ticket_changes.add_entry(session, ticket, clocks.DONE, current_user.username, text, {"result": result})
-    if how not in STILL_TO_DO:
+    if how not in telling.WAYS:
         body = {"how": how}
         ticket_changes.add_entry(session, ticket, clocks.TOLD, current_user.username, "", body)
         return say("Đã ghi kết quả và việc đã báo người dân.")
-    _owe(session, ticket, RESULT if how == "call" else FOLLOW_UP)
-    return say("Đã ghi kết quả; người dân sẽ được gọi báo.")
+    return telling.owe(session, ticket, how)
 
 
 def _told(session: Session, ticket: Ticket, text: str) -> str:
     how = request.form.get("how", "")
-    if how not in shown.TOLD or how in STILL_TO_DO:
+    if how not in shown.TOLD:
         raise InputFault("how", say("Ô “Báo người dân”: hãy chọn cách báo kết quả."))
+    if how in telling.WAYS:
+        return telling.owe(session, ticket, how)
     ticket_changes.add_entry(session, ticket, clocks.TOLD, current_user.username, text, {"how": how})
     return say("Đã ghi việc báo người dân.")
 
 
 _ACTS = {"pause": _pause, "resume": _resume, "done": _done, "told": _told}
-
-
-def _owe(session: Session, ticket: Ticket, why: str) -> None:
-    """A call that tells the result: the machine's, or a task for operators."""
-    first = session.get(Call, ticket.call_id)
-    number = persons.told_of(session, ticket).number
-    if first is None or not number:
-        raise InputFault("how", say("Phiếu không có số để gọi: hãy ghi số gọi lại, hoặc chọn cách báo khác."))
-    for recall in session.scalars(
-        select(Recall).where(Recall.ticket_id == ticket.id, Recall.why == RESULT, Recall.state.in_(OWED))
-    ):
-        raise InputFault(
-            "how", say("Đang có một cuộc gọi báo kết quả, hạn {when}.", when=day_clock(recall.due_at)), 409
-        )
-    made = len(session.scalars(select(Recall.id).where(Recall.call_id == ticket.call_id)).all())
-    at = now()
-    due_at = awake(at, desk.province().told_hours)
-    told = RecallDue(
-        call_id=ticket.call_id, hotline=ticket.hotline, number=number, acuity=ticket.acuity, why=why, due_at=due_at,
-        recall_id=f"r-{ticket.call_id}-{made + 1}", next_try_at=due_at,
-    )  # fmt: skip
-    apply(session, told, current_user.username)
