@@ -5,7 +5,7 @@ from alembic import op
 from hotline import ticket_words
 
 revision = "0180"
-down_revision = "0172"
+down_revision = "0173"
 branch_labels = None
 depends_on = None
 
