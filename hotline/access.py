@@ -107,6 +107,7 @@ ROUTES: Mapping[str, Who] = {
     "ticket_matter.fragment": STAFF,
     "ticket_matter.choose": STAFF,
     "ticket_matter.save": STAFF,
+    **{f"ticket_ties.{name}": STAFF for name in ("fragment", "tie", "untie")},
     "ticket_persons.fragment": STAFF,
     "ticket_persons.save": STAFF,
     **{

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from hotline.bus import LIVE, announce
 from hotline.calls import Call, CallState
 from hotline.database import Base, Moment
 from hotline.orders import Order, OrderState
@@ -174,9 +175,9 @@ def merge(session: Session, ticket: Ticket, main: Ticket, by: str, why: str, at:
     ticket.version += 1
     main.version += 1
     # The proof of this closing is the ticket that goes on.
-    body = {"into": main.id, "proof": {"done": main.id, "told": MERGED}}
-    _enter(session, ticket, MERGED, by, why, body, at)
-    _enter(session, main, TOOK_IN, by, why, {"ticket": ticket.id}, at)
+    proof = {"done": main.id, "told": MERGED}
+    _enter(session, ticket, MERGED, by, why, {"proof": proof, **ends(main)}, at)
+    _enter(session, main, TOOK_IN, by, why, ends(ticket), at)
     session.flush()
     return row
 
@@ -194,13 +195,20 @@ def unmerge(session: Session, ticket: Ticket, by: str, why: str, at: datetime) -
     ticket.closed_at = datetime.fromisoformat(before["closed_at"]) if before["closed_at"] else None
     ticket.version += 1
     main.version += 1
-    _enter(session, ticket, UNMERGED, by, why, {"from": main.id}, at)
-    _enter(session, main, GAVE_BACK, by, why, {"ticket": ticket.id}, at)
+    _enter(session, ticket, UNMERGED, by, why, ends(main), at)
+    _enter(session, main, GAVE_BACK, by, why, ends(ticket), at)
     session.flush()
     return main
+
+
+def ends(other: Ticket) -> dict[str, Any]:
+    """The other ticket as an entry names it."""
+    return {"other": other.id, "hotline": other.hotline, "number": other.number}
 
 
 def _enter(
     session: Session, ticket: Ticket, kind: str, by: str, text_: str, body: dict[str, Any], at: datetime
 ) -> None:
     session.add(TicketEntry(ticket_id=ticket.id, at=at, kind=kind, actor=by, text=text_, body=body))
+    told = {"event": "ticket_changed", "ticket_id": ticket.id, "call_id": ticket.call_id, "operator_id": None}
+    announce(session, LIVE, told)

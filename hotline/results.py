@@ -9,7 +9,7 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hotline import agencies
+from hotline import agencies, merging
 from hotline import events as e
 from hotline.book import Book, call_of
 from hotline.clocks import DONE, REOPENED, TicketClock
@@ -49,11 +49,17 @@ def result_told(book: Book, event: e.ResultTold) -> Row:
     ticket = book.rows.get(Ticket, event.ticket_id)
     if ticket is None or event.answer in (Answer.OPERATOR, Answer.NONE):
         return call
+    merged = merging.of(book.session, event.ticket_id)
+    if merged is not None:
+        # Its main ticket is others' too: one "solved" does not close it, one "not solved" opens it again.
+        ticket = book.rows.get(Ticket, merged.into_id)
+        if ticket is None or event.answer != Answer.NOT_SOLVED:
+            return call
     if event.answer == Answer.NOT_SOLVED:
-        owner = one_higher(book.session, event.ticket_id, event.at)
+        owner = one_higher(book.session, ticket.id, event.at)
         ticket.state, ticket.closed_at, ticket.disposition = TicketState.OPEN.value, None, ""
         ticket.version += 1
-        enter(book.rows, event.ticket_id, REOPENED, event.at, owner=owner, why=event.answer)
+        enter(book.rows, ticket.id, REOPENED, event.at, owner=owner, why=event.answer)
     elif ticket.state != TicketState.CLOSED:
         ticket.state, ticket.closed_at = TicketState.CLOSED.value, event.at
         ticket.disposition = RESOLVED
@@ -76,10 +82,10 @@ def told_by(username: str) -> str:
 
 
 def last_result(session: Session, ticket_id: str) -> str:
-    """The key of what was entered last as done; empty when nothing was."""
+    """The key of what was entered last as done, on the ticket in which this one goes on; empty when nothing was."""
     body = session.scalar(
         select(TicketEntry.body)
-        .where(TicketEntry.ticket_id == ticket_id, TicketEntry.kind == DONE)
+        .where(TicketEntry.ticket_id == merging.main_id(session, ticket_id), TicketEntry.kind == DONE)
         .order_by(TicketEntry.id.desc())
         .limit(1)
     )

@@ -9,6 +9,8 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String, or_, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from hotline import merging
+from hotline.bus import LIVE, announce
 from hotline.database import Base, Moment
 from hotline.tickets import Ticket, TicketEntry
 
@@ -81,7 +83,8 @@ def link(session: Session, ticket: Ticket, other: Ticket, kind: str, by: str, at
     if session.scalar(standing) is not None:
         return False
     session.add(TicketLink(from_id=from_id, to_id=to_id, kind=kind, at=at, by=by))
-    _enter(session, LINKED, ticket.id, other.id, kind, by, at)
+    ends_of = (ticket, other) if from_id == ticket.id else (other, ticket)
+    _enter(session, LINKED, *ends_of, kind, by, at)
     session.flush()
     return True
 
@@ -92,14 +95,18 @@ def unlink(session: Session, link_id: int, by: str, at: datetime) -> TicketLink 
     if row is None or row.ended_at is not None:
         return None
     row.ended_at, row.ended_by = at, by
-    _enter(session, UNLINKED, row.from_id, row.to_id, row.kind, by, at)
+    first, second = session.get(Ticket, row.from_id), session.get(Ticket, row.to_id)
+    assert first is not None and second is not None  # noqa: S101 - tickets are never removed
+    _enter(session, UNLINKED, first, second, row.kind, by, at)
     session.flush()
     return row
 
 
 def _enter(
-    session: Session, what: str, from_id: str, to_id: str, kind: str, by: str, at: datetime
-) -> None:  # fmt: skip
-    for one, other, outward in ((from_id, to_id, True), (to_id, from_id, False)):
-        body = {"other": other, "kind": kind, "outward": outward or KINDS[kind]}
-        session.add(TicketEntry(ticket_id=one, at=at, kind=what, actor=by, text="", body=body))
+    session: Session, what: str, first: Ticket, second: Ticket, kind: str, by: str, at: datetime
+) -> None:
+    for one, other, outward in ((first, second, True), (second, first, False)):
+        body = {**merging.ends(other), "kind": kind, "outward": outward}
+        session.add(TicketEntry(ticket_id=one.id, at=at, kind=what, actor=by, text="", body=body))
+        told = {"event": "ticket_changed", "ticket_id": one.id, "call_id": one.call_id, "operator_id": None}
+        announce(session, LIVE, told)

@@ -23,3 +23,20 @@ PERSON_GROUPS: Mapping[str, str] = {
     "patient": "Người bệnh, người cần giúp",
     "requester": "Người nhận kết quả",
 }
+LINKS: Mapping[str, str] = {
+    "same_incident": "cùng vụ với",
+    "follow_up": "tiếp theo của",
+    "caused_by": "do",
+    "related": "liên quan đến",
+}
+"""A link as the ticket says it that follows up or is caused."""
+LINKS_BACK: Mapping[str, str] = {"follow_up": "được tiếp ở", "caused_by": "là nguyên nhân của"}
+TIES: Mapping[str, str] = {
+    "same_incident": "Cùng vụ với phiếu kia",
+    "into": "Gộp phiếu này vào phiếu kia",
+    "here": "Gộp phiếu kia vào phiếu này",
+    "follow_up": "Tiếp theo của phiếu kia",
+    "caused_by": "Do phiếu kia gây ra",
+    "related": "Liên quan đến phiếu kia",
+}
+"""What may be done with two tickets."""

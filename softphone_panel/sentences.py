@@ -249,6 +249,15 @@ def _answered_with(body: Body, names: Names) -> str:
     )
 
 
+def _tied(kind: str) -> Callable[[Body, Names], str]:
+    def made(body: Body, names: Names) -> str:
+        from softphone_panel import ticket_ties  # as above
+
+        return ticket_ties.sentence(kind, body)
+
+    return made
+
+
 def _filled(body: Body, names: Names) -> str:
     """Tên người bệnh: …; SpO2 (%): 93."""
     script = scripts.script()
@@ -490,6 +499,7 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "category_chosen": _category_chosen,
     "answered_with_article": _answered_with,
     "matter_filled": _matter_filled,
+    **{kind: _tied(kind) for kind in ("merged", "took_in", "unmerged", "gave_back", "linked", "unlinked")},
     "persons_filled": _persons_filled,
     "wrapped_up": _wrapped_up,
     "task_taken": _task,

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hotline import closing
+from hotline import closing, merging
 from hotline.acuity import Acuity
 from hotline.bus import LIVE, announce
 from hotline.closing import Missing
@@ -198,6 +198,10 @@ def _proof(session: Session, ticket: Ticket, asked: Asked) -> dict[str, str]:
 
 
 def _check(session: Session, ticket: Ticket, asked: Asked) -> None:
+    if asked.state != ticket.state and merging.of(session, ticket.id) is not None:
+        raise InputFault(
+            "state", say("Ô “Trạng thái”: phiếu này đã gộp vào phiếu khác, hãy tách ra trước khi đổi."), 409
+        )
     if asked.state not in set(TicketState):
         raise InputFault("state", say("Ô “Trạng thái”: hãy chọn một trạng thái trong danh sách."))
     if asked.state != ticket.state and TicketState(asked.state) not in FOLLOWS[TicketState(ticket.state)]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from hotline import clocks, references, sla
+from hotline import clocks, merging, persons, references, sla
 from hotline.agencies import AgencyRow
 from hotline.clocks import TicketClock
 from hotline.database import reading, transaction
@@ -234,7 +235,23 @@ def _done(session: Session, ticket: Ticket, text: str) -> str:
         body = {"how": how}
         ticket_changes.add_entry(session, ticket, clocks.TOLD, current_user.username, "", body)
         return say("Đã ghi kết quả và việc đã báo người dân.")
-    return telling.owe(session, ticket, how)
+    said = telling.owe(session, ticket, how)
+    _tell_the_merged(session, ticket, how)
+    return said
+
+
+def _tell_the_merged(session: Session, ticket: Ticket, how: str) -> None:
+    """Whose tickets go on in this one asked for the same: each other number is told too, by the machine or a message."""
+    told = {persons.told_of(session, ticket).number, ""}
+    for other in merging.taken_in(session, ticket.id):
+        number = persons.told_of(session, other).number
+        if number in told:
+            continue
+        told.add(number)
+        for way in ("text", "call") if how == "text" else ("call",):
+            with suppress(InputFault):  # owed already, or not that way
+                telling.owe(session, other, way)
+                break
 
 
 def _told(session: Session, ticket: Ticket, text: str) -> str:

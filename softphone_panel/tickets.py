@@ -85,6 +85,7 @@ def _page(session: Session, ticket: Ticket, **more: Any) -> str:
         **_clock(session, ticket),
         **_matter(session, ticket),
         **_persons(session, ticket),
+        **_ties(session, ticket),
         **team_orders.of_ticket(session, ticket.id),
         "dispositions": shown.DISPOSITIONS,
         "click_id": fresh_click(),
@@ -141,6 +142,12 @@ def _persons(session: Session, ticket: Ticket) -> dict[str, Any]:
     from softphone_panel import ticket_persons  # as above
 
     return ticket_persons.values(session, ticket)
+
+
+def _ties(session: Session, ticket: Ticket) -> dict[str, Any]:
+    from softphone_panel import ticket_ties  # as above
+
+    return ticket_ties.values(session, ticket)
 
 
 def _calls(session: Session, ticket: Ticket) -> dict[str, Any]:

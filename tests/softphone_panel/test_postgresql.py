@@ -49,6 +49,10 @@ from tests.softphone_panel.test_ticket_persons import (
     test_a_number_is_hidden_from_whom_the_ticket_is_not_and_cannot_be_overwritten_by_what_they_see,
     test_each_person_is_kept_apart_entered_and_found,
 )
+from tests.softphone_panel.test_ticket_ties import (
+    test_a_merged_ticket_follows_its_main_one_and_parted_is_as_before,
+    test_what_may_be_one_matter_is_suggested_with_its_reasons_at_page_and_desk,
+)
 from tests.softphone_panel.test_tickets import (
     test_a_note_is_found_by_its_words_without_diacritics,
     test_a_unit_is_found_with_or_without_diacritics_and_set,
@@ -69,6 +73,7 @@ __all__ = [
     "test_a_double_click_is_one_command",
     "test_a_dropped_caller_is_rung_back_with_one_click",
     "test_a_follow_up_is_its_makers_until_its_time_has_passed",
+    "test_a_merged_ticket_follows_its_main_one_and_parted_is_as_before",
     "test_a_new_station_begins_as_a_draft_and_is_gone_when_its_first_publication_is_undone",
     "test_a_note_is_found_by_its_words_without_diacritics",
     "test_a_number_is_hidden_from_whom_the_ticket_is_not_and_cannot_be_overwritten_by_what_they_see",
@@ -94,6 +99,7 @@ __all__ = [
     "test_the_weeks_draw_gives_supervisors_their_lists_and_repeats_nothing",
     "test_two_administrators_who_take_each_others_role_at_once_leave_one",
     "test_what_is_typed_is_kept_at_once_and_entered_when_finished",
+    "test_what_may_be_one_matter_is_suggested_with_its_reasons_at_page_and_desk",
     "test_words_are_found_in_any_order_by_the_last_ones_beginning_and_however_long_they_are",
 ]
 
