@@ -95,6 +95,7 @@ def fill(engine: Engine, tickets: int, ends: datetime, units: list[str]) -> None
     """
     dice = np.random.default_rng(1022)
     with engine.begin() as connection:
+        ticket_words.remove_people(connection)
         ticket_words.remove(connection)
     for first in range(0, tickets, BATCH):
         rows = _rows(np.arange(first, min(tickets, first + BATCH)), tickets, ends, units, dice)
@@ -105,6 +106,7 @@ def fill(engine: Engine, tickets: int, ends: datetime, units: list[str]) -> None
         if engine.dialect.name != "sqlite":
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         ticket_words.install(connection)
+        ticket_words.install_people(connection)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql(
             "ANALYZE" if engine.dialect.name == "sqlite" else "SET statement_timeout = 0"
