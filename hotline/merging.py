@@ -50,13 +50,13 @@ class TicketMerge(Base):
     undone_by: Mapped[str] = mapped_column(String(64), default="")
 
 
-@dataclass(frozen=True)
 class MergeRefused(ValueError):  # noqa: N818 - exceptions are named by the fact
     """Why these two are not merged, or not parted; `ticket` is the one that the sentence names."""
 
-    vi: str
-    en: str
-    ticket: Ticket | None = None
+    # No frozen dataclass: an exception is given its traceback on its way out of a `with`.
+    def __init__(self, vi: str, en: str, ticket: Ticket | None = None) -> None:
+        super().__init__(vi)
+        self.vi, self.en, self.ticket = vi, en, ticket
 
 
 @dataclass(frozen=True)

@@ -165,7 +165,7 @@ def _written(row: Any) -> Written:
 
 
 def placed(
-    loads: Mapping[Written, Load], geography: Geography, day: date
+    loads: Mapping[Written, Load], geography: Geography, day: date, structure_on: date | None = None
 ) -> tuple[dict[str, Load], dict[str, tuple[str, ...]]]:
     """Loads by the code of the unit that stands there on `day`, and the codes as written that went into each.
 
@@ -174,15 +174,15 @@ def placed(
     found: defaultdict[str, Load] = defaultdict(Load)
     written: defaultdict[str, set[str]] = defaultdict(set)
     for one, load in loads.items():
-        code = place(geography, one, day)
+        code = place(geography, one, day, structure_on)
         found[code] += load
         written[code].add(one.code)
     return dict(found), {code: tuple(sorted(codes)) for code, codes in written.items()}
 
 
-def place(geography: Geography, one: Written, day: date) -> str:
-    """The code of the smallest unit that is certain on `day`; empty for nowhere."""
-    return next(iter(geography.places(one.code, day, one.day)), "") if one.code else ""
+def place(geography: Geography, one: Written, day: date, structure_on: date | None = None) -> str:
+    """The code of the smallest unit that is certain on `day`; empty for nowhere. A rehearsal writes codes of the day that it is set to."""
+    return next(iter(geography.places(one.code, day, structure_on or one.day)), "") if one.code else ""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from hotline.bus import LIVE as LIVE_STREAM
 from hotline.bus import announce
 from hotline.order_times import kept
 from hotline.orders import (
+    BY_CLOCK,
     LIVE,
     TRY_LIVE,
     WORKING,
@@ -82,7 +83,7 @@ def _send(book: Book, order: Row, one: Row, at: datetime, by: str) -> None:
     one.answer_by = at + timedelta(seconds=kept(order.times, "answer_s", acuity))
     one.next_call_at = at + timedelta(seconds=kept(order.times, "call_after_s", acuity)) if one.plan else None
     deadlines.set(book.session, ANSWER, one.id, one.answer_by)
-    _step(book, one, at, by, "panel")
+    _step(book, one, at, by, "clock" if by == BY_CLOCK else "panel")
     _tell(book, Told.ORDER_SENT, one, at)
     for line in one.plan:
         book.rows.add(

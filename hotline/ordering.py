@@ -16,6 +16,7 @@ from hotline.operators import Role
 from hotline.order_times import TIMES, OrderTimes, kept
 from hotline.orders import (
     AUTHORITY,
+    BY_CLOCK,
     LIVE,
     WORKING,
     Actor,
@@ -40,7 +41,6 @@ A, H = AssignmentState, Happening
 TEAMS_AT_MOST = 20
 SHORTEST, LONGEST, REASON = 5, 500, 200
 FURTHEST = timedelta(days=30)
-TOLD_BY_CLOCK = "worker"
 
 
 class OrderRefused(ValueError):  # noqa: N818 - exceptions are named by the fact
@@ -357,7 +357,7 @@ def answer_is_due(
         return one.answer_by
     if one.dialled and one.dial_until is not None and one.dial_until > at:
         return min(one.dial_until, at + timedelta(seconds=10))
-    _moved(session, one, A.UNANSWERED, H.NOBODY, TOLD_BY_CLOCK, Means.CLOCK, at)
+    _moved(session, one, A.UNANSWERED, H.NOBODY, BY_CLOCK, Means.CLOCK, at)
     _climb(session, order, one, at, organisation)
     return None
 
@@ -377,7 +377,7 @@ def approval_is_due(session: Session, approval_id: str, at: datetime, organisati
     if above is None:
         return
     climbed = e.ApprovalDecided(at=at, order_id=order.id, approval_id=asked.id, state=ApprovalState.CLIMBED)
-    apply(session, climbed, TOLD_BY_CLOCK)
+    apply(session, climbed, BY_CLOCK)
     _ask(session, order, By(asked.asked_by), asked.reason, at, above)
 
 
@@ -386,7 +386,7 @@ def order_is_due(session: Session, order_id: str, at: datetime) -> None:
     order = held(session, order_id)
     if order.state in OPEN and not order.overdue:
         late = e.OrderChanged(at=at, order_id=order_id, state=order.state, overdue=True)
-        apply(session, late, TOLD_BY_CLOCK)
+        apply(session, late, BY_CLOCK)
 
 
 # -- small parts --
@@ -576,7 +576,7 @@ def _climb(session: Session, order: Order, one: Assignment, at: datetime, organi
     known = {part.team for part in _parts(session, order.id)}
     for above in organisation.ladder(one.team, organisation.day(at)):
         if above.key not in known:
-            _make(session, order, above, TOLD_BY_CLOCK, "climbed", at, organisation, one.id)
+            _make(session, order, above, BY_CLOCK, "climbed", at, organisation, one.id)
             return
 
 

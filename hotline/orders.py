@@ -88,6 +88,9 @@ class Means(StrEnum):
     CLOCK = "clock"
 
 
+BY_CLOCK = "worker"
+"""Whose name it is done in when a time is up."""
+
 WHO: Mapping[Happening, frozenset[Actor]] = {
     H.SEND: frozenset({Actor.ISSUER, Actor.CLOCK}),
     **dict.fromkeys((H.ACCEPT, H.DECLINE, H.SET_OUT, H.ARRIVE), frozenset({Actor.TEAM})),

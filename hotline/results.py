@@ -65,7 +65,8 @@ def result_told(book: Book, event: e.ResultTold) -> Row:
         ticket.disposition = RESOLVED
         ticket.version += 1
         proof = {
-            "done": last_result(book.session, event.ticket_id),
+            # Without an entry of what was done the citizen's own word shows that it is.
+            "done": last_result(book.session, event.ticket_id) or event.result or str(event.answer),
             "told": told_by(event.by),
             "answer": event.answer,
         }

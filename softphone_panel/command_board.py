@@ -85,7 +85,9 @@ def counted(session: Session, hotline: str, at: datetime) -> Counted:
     if known is None or not timedelta() <= at - known.at < COUNTED_FOR:
         geography = agencies.geography(session)
         loads = open_work.by_place(session, at, (hotline,))
-        places, written = open_work.placed(loads, geography, desk.province().day(at))
+        places, written = open_work.placed(
+            loads, geography, desk.province().day(at), desk.province().structure_on
+        )
         holders = open_work.by_holder(session, at, (hotline,))
         known = kept[hotline] = Counted(at, places, written, holders, geography)
     return known
@@ -120,7 +122,7 @@ def _values(session: Session) -> dict[str, Any]:
         "stage": lambda key: shown.word(shown.STAGES, key), "unit_names": {p.code: p.name for p in places},
         "files": _files(session, chosen.key, at, found, unit, holder, late_only), "shown_most": SHOWN,
         "query": {key: value for key, value in query.items() if value},
-        "link": _link(chosen.key), "place_of": lambda w: open_work.place(found.geography, w, day) or NOWHERE,
+        "link": _link(chosen.key), "place_of": lambda w: open_work.place(found.geography, w, day, desk.province().structure_on) or NOWHERE,
     }  # fmt: skip
 
 
@@ -191,5 +193,9 @@ def _files(
         session, at, (hotline,), codes=codes, holder=holder, late_only=late_only, limit=SHOWN * 2
     )
     if unit:  # a code that was given to a successor stands for two places
-        rows = tuple(row for row in rows if open_work.place(found.geography, row.written, day) == code)
+        rows = tuple(
+            row
+            for row in rows
+            if open_work.place(found.geography, row.written, day, desk.province().structure_on) == code
+        )
     return rows[:SHOWN]

@@ -22,6 +22,7 @@ from hotline.database import reading, transaction
 from hotline.events import now
 from hotline.ordering import By, OrderRefused, Said, Wanted
 from hotline.orders import (
+    BY_CLOCK,
     LIVE,
     WORKING,
     Actor,
@@ -75,6 +76,13 @@ class Part:
     photos: tuple[OrderPhoto, ...]
     instead_of: str = ""
     """Name of the team in whose place it was asked."""
+
+    @property
+    def course(self) -> list[OrderStep | OrderTry]:
+        """Steps and calls in the order in which they were."""
+        both: list[tuple[datetime, OrderStep | OrderTry]] = [(one.at, one) for one in self.steps]
+        both += [(one.rung_at, one) for one in self.tries]
+        return [one for _, one in sorted(both, key=lambda pair: pair[0])]
 
 
 def by() -> By:
@@ -222,6 +230,7 @@ def _one(session: Session, order_id: str) -> dict[str, Any]:
     found = _parts(session, shown_order.parts)
     is_open = order.state in ordering.OPEN
     busy = {one.row.team for one in found if one.row.state in LIVE}
+    names = ticket_view.people_names(session)
     return {
         "order": shown_order,
         "parts_of_order": found,
@@ -236,7 +245,9 @@ def _one(session: Session, order_id: str) -> dict[str, Any]:
         "working": [one.value for one in WORKING],
         "live": [one.value for one in LIVE],
         "click_of": lambda what: desk.click_id(f"{what} {order_id}", len(found)),
-        "issued_by": ticket_view.people_names(session).get(order.issued_by, order.issued_by),
+        "issued_by": names.get(order.issued_by, order.issued_by),
+        # What the clock does needs no name: its means says so.
+        "who_of": lambda by: "" if by == BY_CLOCK else names.get(by, by),
         **_words(),
     }
 

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from hotline import clocks, merging, persons, references, sla
+from hotline import clocks, closing, merging, persons, references, sla
 from hotline.agencies import AgencyRow
 from hotline.clocks import TicketClock
 from hotline.database import reading, transaction
@@ -259,6 +259,10 @@ def _told(session: Session, ticket: Ticket, text: str) -> str:
     if how not in shown.TOLD:
         raise InputFault("how", say("Ô “Báo người dân”: hãy chọn cách báo kết quả."))
     if how in telling.WAYS:
+        if not closing.known(session, ticket).done:
+            raise InputFault(
+                "text", say("Chưa ghi đã làm gì: hãy ghi kết quả ở “Đã làm xong” rồi mới báo người dân.")
+            )
         return telling.owe(session, ticket, how)
     ticket_changes.add_entry(session, ticket, clocks.TOLD, current_user.username, text, {"how": how})
     return say("Đã ghi việc báo người dân.")

@@ -27,7 +27,7 @@ from ivr.protocol_faults import ProtocolFaults
 from ivr.recall import REPEAT_WITHIN, matches_nobody
 from softphone_panel import sentences, shown, unit_search
 from softphone_panel.viewing import VIEWED
-from softphone_panel.words import clock, language, local, say
+from softphone_panel.words import clock, language, say
 
 UNMASK = "number_unmasked"
 SENTENCE_END = re.compile(r"(?<=[.?!])\s")
@@ -176,7 +176,7 @@ def of(session: Session, ticket: Ticket) -> TicketView:
         recall=session.scalar(
             select(Recall).where(Recall.ticket_id == ticket.id).order_by(Recall.made_at.desc()).limit(1)
         ),
-        unit_name=unit_search.name_of(session, ticket.unit_code, local(ticket.opened_at).date()),
+        unit_name=unit_search.name_of(session, ticket.unit_code, unit_search.day_of(ticket.opened_at)),
         next_states=tuple(
             s for s in TicketState if s in FOLLOWS[TicketState(ticket.state)] and s != TicketState.CLOSED
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from flask import current_app
 from sqlalchemy import select
@@ -29,10 +29,14 @@ class Found:
     """When it is no more: until when it was, and what stands there today."""
 
 
-def _today() -> date:
-    """The day whose units are the present ones here."""
+def day_of(at: datetime) -> date:
+    """The day whose units counted here at that moment."""
     province: Installation = current_app.config["INSTALLATION"]
-    return province.day(now())
+    return province.day(at)
+
+
+def _today() -> date:
+    return day_of(now())
 
 
 def _exists(unit: Unit, on: date) -> bool:
