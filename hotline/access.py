@@ -79,6 +79,14 @@ ROUTES: Mapping[str, Who] = {
     "team_desk.report": TEAMS,
     "team_desk.link": Open.ANYONE,
     "team_desk.link_report": Open.ANYONE,
+    "agency_desk.page": TEAMS,
+    "agency_desk.answer": TEAMS,
+    "agency_desk.link": Open.ANYONE,
+    "agency_desk.link_say": Open.ANYONE,
+    **{
+        f"referrals.{name}": STAFF
+        for name in ("index", "listing", "new", "agencies", "refer", "one", "parts", "act")
+    },
     **{
         f"team_orders.{name}": COMMAND
         for name in (

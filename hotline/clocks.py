@@ -120,6 +120,19 @@ def _assigned(entry: TicketEntry) -> list[Happening]:
     return [Happening(entry.at, Kind.REACHED, Stage.ASSIGN), *owner]
 
 
+def _referred(entry: TicketEntry) -> list[Happening]:
+    """Whoever is asked to answer has it: the first of several, then whom it goes on to."""
+    owner = str(entry.body.get("owner", ""))
+    owned = [Happening(entry.at, Kind.OWNED, f"agency:{owner}")] if owner else []
+    return [Happening(entry.at, Kind.REACHED, Stage.ASSIGN), *owned]
+
+
+def _referral_changed(entry: TicketEntry) -> list[Happening]:
+    """All answers in, or nobody answers: it is the hotline's turn again."""
+    back = entry.body.get("state") in ("answered", "returned", "recalled") and not entry.body.get("text")
+    return [Happening(entry.at, Kind.OWNED, "role:operator")] if back else []
+
+
 def _result_told(entry: TicketEntry) -> list[Happening]:
     """Who wants to talk has not been told as long as nobody says so; who is not helped has the ticket opened again."""
     told = entry.body.get("answer") in ("", "solved")
@@ -151,6 +164,9 @@ HAPPENINGS: Mapping[str, Callable[[TicketEntry], list[Happening]]] = {
     "wrapped_up": _reached(Stage.ACCEPT),
     "transfer_moved": _handed_over,
     ASSIGNED: _assigned,
+    "referral_made": _referred,
+    "referral_part_made": _referred,
+    "referral_changed": _referral_changed,
     "order_issued": _reached(Stage.ASSIGN),
     "assignment_moved": _order_moved,
     "order_changed": _order_changed,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 
-from hotline import campaigns, clocks, order_clocks, text_messages
+from hotline import campaigns, clocks, order_clocks, referral_clocks, text_messages
 from hotline.clocks import Clocks
 from hotline.deadlines import Handler
 
 HANDLERS: Mapping[str, Handler] = {
     **order_clocks.handlers(lambda: None),
+    **referral_clocks.handlers(lambda: None),
     **campaigns.HANDLERS,
     **text_messages.HANDLERS,
 }
@@ -18,5 +20,9 @@ HANDLERS: Mapping[str, Handler] = {
 
 def handlers(of_tickets: Clocks) -> Mapping[str, Handler]:
     """The worker's table."""
-    orders = order_clocks.handlers(lambda: of_tickets.installation().structure_on)
-    return {**HANDLERS, **orders, clocks.DUE: of_tickets.sound}
+
+    def day() -> date | None:
+        return of_tickets.installation().structure_on
+
+    dated = {**order_clocks.handlers(day), **referral_clocks.handlers(day)}
+    return {**HANDLERS, **dated, clocks.DUE: of_tickets.sound}

@@ -5,7 +5,7 @@ Each fact is a frozen dataclass with an id (so that a fact told twice counts onc
 
 import os
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 
@@ -461,6 +461,86 @@ class OrderTried(Event):
     """A value of hotline.orders.TryState."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReferralMade(Event):
+    """A ticket's question goes to one or several agencies."""
+
+    referral_id: str
+    ticket_id: str
+    hotline: str
+    number: int
+    category: str
+    acuity: str
+    question: str
+    ground: str
+    unit_code: str
+    unit_on: date
+    due_at: datetime
+    by: str
+    plan: tuple[dict[str, Any], ...]
+    """For each agency: part_id, agency, name, level, numbers, why."""
+    agencies: tuple[str, ...]
+    """Their names."""
+    owner: str = ""
+    """Key of the agency whose turn the ticket is: the first."""
+    folded: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferralPartMade(Event):
+    """One more agency is asked: the one before gave it back, was silent, or contradicts another."""
+
+    referral_id: str
+    part_id: str
+    agency_name: str
+    why: str
+    """A value of hotline.referrals.Why."""
+    due_at: datetime
+    plan: tuple[dict[str, Any], ...]
+    owner: str = ""
+    """Its key."""
+    by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferralPartMoved(Event):
+    """What an agency said, or that it said nothing in time."""
+
+    referral_id: str
+    part_id: str
+    state: str
+    """A value of hotline.referrals.PartState."""
+    agency_name: str
+    said: str = ""
+    by: str = ""
+    means: str = ""
+    folded: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferralWarned(Event):
+    """An agency's time is almost up."""
+
+    referral_id: str
+    part_id: str
+    agency_name: str
+    due_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferralChanged(Event):
+    """The whole goes into another state, or its assembled text is kept."""
+
+    referral_id: str
+    state: str
+    """A value of hotline.referrals.ReferralState."""
+    by: str = ""
+    reason: str = ""
+    text: str = ""
+    """The assembled text, when somebody has kept one."""
+    folded: str = ""
+
+
 EVENTS: dict[str, type[Event]] = {
     c.__name__: c
     for c in (
@@ -470,6 +550,7 @@ EVENTS: dict[str, type[Event]] = {
         OperatorChanged, RecordingKept, RecordingMissing,
         TransferAsked, TransferMoved, TransferNoteSpoken, StationTried, LegRecordingKept,
         ResultTold, OrderIssued, OrderChanged, ApprovalAsked, ApprovalDecided, AssignmentMade, AssignmentMoved, OrderTried,
+        ReferralMade, ReferralPartMade, ReferralPartMoved, ReferralWarned, ReferralChanged,
     )
 }  # fmt: skip
 
@@ -484,7 +565,7 @@ def to_plain(event: Event) -> dict[str, Any]:
     plain: dict[str, Any] = {"event": type(event).__name__}
     for name in _FIELDS[type(event)]:
         value = getattr(event, name)
-        plain[name] = value.isoformat() if isinstance(value, datetime) else value
+        plain[name] = value.isoformat() if isinstance(value, date) else value
     return plain
 
 
@@ -495,7 +576,9 @@ def from_plain(plain: dict[str, Any]) -> Event:
     for name, value in values.items():
         if name.endswith("at") and name in ("at", "due_at", "next_try_at") and isinstance(value, str):
             values[name] = datetime.fromisoformat(value)
-    for name in ("path", "plan", "teams"):
+    if isinstance(values.get("unit_on"), str):
+        values["unit_on"] = date.fromisoformat(values["unit_on"])
+    for name in ("path", "plan", "teams", "agencies"):
         if isinstance(values.get(name), list):
             values[name] = tuple(values[name])
     return kind(**values)

@@ -36,6 +36,13 @@ from hotline.recalls import RecallState
 from hotline.recording_facts import leg_recording_kept, recording_kept, recording_missing
 from hotline.recordings import Recording, Retention
 from hotline.redials import chosen_by_a_person, go_on_with, settle_recalls
+from hotline.referral_facts import (
+    referral_changed,
+    referral_made,
+    referral_part_made,
+    referral_part_moved,
+    referral_warned,
+)
 from hotline.results import result_told
 from hotline.rows import Row, Rows
 from hotline.transfer_facts import note_spoken, station_tried, transfer_asked, transfer_moved
@@ -290,6 +297,11 @@ APPLY: dict[type[e.Event], Callable[[Book, Any], Row | None]] = {
     e.AssignmentMade: assignment_made,
     e.AssignmentMoved: assignment_moved,
     e.OrderTried: order_tried,
+    e.ReferralMade: referral_made,
+    e.ReferralPartMade: referral_part_made,
+    e.ReferralPartMoved: referral_part_moved,
+    e.ReferralWarned: referral_warned,
+    e.ReferralChanged: referral_changed,
 }
 
 NOT_IN_ENTRIES = {"event", "id", "at", "call_id", "hotline", "node", "path", "plan"}
@@ -346,7 +358,7 @@ def apply_all(session: Session, events: Sequence[e.Event], actor: str = "") -> i
         about = {"event": name, "call_id": plain.get("call_id", ""), "operator_id": plain.get("operator_id")}
         if plain.get("station"):
             about["station"] = plain["station"]
-        if plain.get("order_id") and call is not None:
+        if (plain.get("order_id") or plain.get("referral_id")) and call is not None:
             about["ticket_id"] = call.ticket_id
         announce(session, LIVE, about)
     book.rows.write()  # tickets before their entries

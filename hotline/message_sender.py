@@ -19,14 +19,15 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from hotline import message_words, order_links, references, text_messages
+from hotline import message_words, order_links, references, referral_links, text_messages
 from hotline.database import reading, transaction
 from hotline.events import now
 from hotline.gateway_file import MessageFaults
 from hotline.gateways import Gateways, Send, Sending
 from hotline.installation import Installation
 from hotline.orders import Assignment, AssignmentState
-from hotline.text_messages import ORDER, Answer, MessageState, Taken, TextMessage
+from hotline.referrals import WAITED_FOR, ReferralPart
+from hotline.text_messages import ORDER, REFERRAL, Answer, MessageState, Taken, TextMessage
 from hotline.tickets import Ticket, TicketState
 
 log = structlog.get_logger(__name__)
@@ -95,7 +96,11 @@ class MessageSender:
                 self._ill(row.channel)
                 return None
             at = self.clock()
-            if not _is_wanted(session, row) or send is None or (row.kind == ORDER and not reaches):
+            if (
+                not _is_wanted(session, row)
+                or send is None
+                or (row.kind in (ORDER, REFERRAL) and not reaches)
+            ):
                 text_messages.drop(session, row)
                 return None
             if text_messages.is_too_old(row, at) or not reaches:
@@ -155,6 +160,10 @@ class MessageSender:
 
     def _words(self, session: Session, row: TextMessage, at: datetime) -> str:
         installation, var = self.installation(), self.gateways.var
+        if row.kind == REFERRAL:
+            token = referral_links.of_message(session, var, row.about, row.idempotency_key, at)
+            asked = session.get_one(ReferralPart, row.about)
+            return message_words.referral(session, asked, installation, f"{self.base_url}/r/{token}")
         if row.kind == ORDER:
             one = session.get_one(Assignment, row.about)
             token = order_links.of_message(session, var, one.id, row.idempotency_key, at)
@@ -177,5 +186,8 @@ def _is_wanted(session: Session, row: TextMessage) -> bool:
     if row.kind == ORDER:
         one = session.get(Assignment, row.about)
         return one is not None and one.state == AssignmentState.SENT
+    if row.kind == REFERRAL:
+        asked = session.get(ReferralPart, row.about)
+        return asked is not None and asked.state in WAITED_FOR
     ticket = session.get(Ticket, row.ticket_id)
     return ticket is not None and ticket.state != TicketState.CLOSED

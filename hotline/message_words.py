@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from hotline.categories import CategoryFaults, beside
 from hotline.installation import Installation
 from hotline.orders import Assignment, Order
+from hotline.referrals import Referral, ReferralPart
 from hotline.tickets import Ticket
 from hotline.units import VIETNAM, Unit
 
@@ -49,6 +50,20 @@ def order(session: Session, one: Assignment, installation: Installation, file: P
     ]  # fmt: skip
     said = plain(", ".join(word for word in words if word))
     tail = f". Nhan/tu choi: {url}"
+    return said[: GSM_CHARACTERS - len(tail)] + tail
+
+
+def referral(session: Session, one: ReferralPart, installation: Installation, url: str) -> str:
+    """A question to an agency: only that there is one, by when, and the link that answers it."""
+    asked = session.get_one(Referral, one.referral_id)
+    ticket = session.get(Ticket, asked.ticket_id)
+    hotline = installation.hotline(asked.hotline)
+    label = f"{hotline.prefix}-{ticket.number if ticket is not None else '?'}"
+    due = one.due_at.astimezone(VIETNAM)
+    said = plain(
+        f"1022 {hotline.tinh}: câu hỏi của người dân, phiếu {label}, trả lời trước {due:%H:%M %d/%m}"
+    )
+    tail = f". Tra loi: {url}"
     return said[: GSM_CHARACTERS - len(tail)] + tail
 
 

@@ -118,7 +118,7 @@ def issue(
             "Phiếu này đã đóng: hãy mở lại phiếu rồi ra lệnh.",
             "This ticket is closed: reopen it, then order.",
         )
-    what = _text(wanted.what, "what", "Nội dung lệnh", "What is to be done", LONGEST)
+    what = written(wanted.what, "what", "Nội dung lệnh", "What is to be done", LONGEST)
     if wanted.category not in categories:
         raise OrderRefused(
             "Ô “Loại việc”: hãy chọn một loại trong danh sách.",
@@ -130,12 +130,12 @@ def issue(
         raise OrderRefused("Ô “Mức”: hãy chọn một mức.", "Level: choose one.", "acuity")
     _check_due(wanted.due_at, at)
     unit_code = wanted.unit_code or ticket.unit_code
-    _check_unit(session, unit_code, organisation.day(at))
+    check_unit(session, unit_code, organisation.day(at))
     agencies = _agencies(organisation, ticket.hotline, wanted.teams, at)
     beyond = needs_approval(by.role, frozenset(one.level for one in agencies), by.authority)
     asks = beyond or wanted.ask
     reason = (
-        _text(wanted.reason, "reason", "Lý do xin duyệt", "Why it needs approval", REASON) if asks else ""
+        written(wanted.reason, "reason", "Lý do xin duyệt", "Why it needs approval", REASON) if asks else ""
     )
     number = (session.scalar(select(func.max(Order.number)).where(Order.ticket_id == ticket.id)) or 0) + 1
     order_id = f"o-{ticket.id.removeprefix('t-')}-{number}"
@@ -207,7 +207,7 @@ def decide(
             f"The order's deadline ({_said(order.due_at)}) has passed: refuse it, so that a new one is set.",
         )
     if not approves:
-        said = _text(said, "said", "Lý do từ chối", "Why it is refused", REASON)
+        said = written(said, "said", "Lý do từ chối", "Why it is refused", REASON)
     to = ApprovalState.APPROVED if approves else ApprovalState.REFUSED
     told = e.ApprovalDecided(
         at=at, order_id=order.id, approval_id=asked.id, state=to, by=by.username, reason=said.strip()[:REASON]
@@ -236,7 +236,7 @@ def recall(session: Session, order_id: str, by: By, reason: str, at: datetime) -
     """Nobody is to go any more. Raises OrderRefused."""
     order = held(session, order_id)
     _check_open(order)
-    why = _text(reason, "reason", "Lý do thu hồi", "Why it is recalled", REASON)
+    why = written(reason, "reason", "Lý do thu hồi", "Why it is recalled", REASON)
     for asked in _asked(session, order_id):
         apply(
             session,
@@ -277,7 +277,7 @@ def give(
             f"{agency.name} is beyond your authority: issue a new order and ask the committee.",
             "team",
         )
-    why = _text(reason, "reason", "Lý do giao lại", "Why it is given to another", REASON)
+    why = written(reason, "reason", "Lý do giao lại", "Why it is given to another", REASON)
     if instead_of:
         before = next((one for one in parts if one.id == instead_of), None)
         if before is None:
@@ -322,7 +322,7 @@ def act(
     if isinstance(to, Refusal):
         raise OrderRefused(to.vi, to.en)
     if happening is H.FAIL or (happening is H.FINISH and actor is Actor.ISSUER):
-        said = replace(said, note=_text(said.note, "note", "Ghi chú", "Note", LONGEST))
+        said = replace(said, note=written(said.note, "note", "Ghi chú", "Note", LONGEST))
     before = A(one.state)
     _moved(session, one, to, happening, by, means, at, said)
     if before is A.UNANSWERED and to is A.ACCEPTED:
@@ -434,7 +434,7 @@ def _check_due(due_at: datetime, at: datetime) -> None:
         )
 
 
-def _check_unit(session: Session, code: str, day: date) -> None:
+def check_unit(session: Session, code: str, day: date) -> None:
     """A place that is on today's map, or none."""
     if not code:
         return
@@ -486,7 +486,7 @@ def _agencies(organisation: Organisation, hotline: str, keys: Sequence[str], at:
     return found
 
 
-def _text(text: str, name: str, vi: str, en: str, most: int) -> str:
+def written(text: str, name: str, vi: str, en: str, most: int) -> str:
     """Without surrounding space; OrderRefused when too short or too long."""
     plain = text.replace("\r\n", "\n").replace("\x00", "").strip()
     if not SHORTEST <= len(plain) <= most:

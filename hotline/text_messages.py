@@ -28,8 +28,8 @@ from hotline.deadlines import Due, Handler
 from hotline.tickets import Ticket, TicketEntry
 
 SMS = "sms"
-ORDER, RESULT = "order", "result"
-"""Kinds: an order to one number of a team, about an assignment; a result to a citizen, about a ticket."""
+ORDER, RESULT, REFERRAL = "order", "result", "referral"
+"""Kinds: an order to a team, about an assignment; a result to a citizen, about a ticket; a question to an agency, about its part."""
 
 
 class MessageState(StrEnum):
@@ -56,7 +56,11 @@ PAUSES_S = (15, 30, 60, 120, 300, 600, 900)
 """From a failed try to the next; the last one holds for all further tries."""
 JITTER = 0.2
 """So much of a pause, up or down, so that what failed together is not tried together."""
-KEPT_TRYING: Mapping[str, timedelta] = {ORDER: timedelta(hours=1), RESULT: timedelta(hours=24)}
+KEPT_TRYING: Mapping[str, timedelta] = {
+    ORDER: timedelta(hours=1),
+    RESULT: timedelta(hours=24),
+    REFERRAL: timedelta(hours=4),
+}
 """Older ones are given up: an order climbed long ago, a citizen is rung."""
 LATE_S = 60.0
 """Something that is due goes within seconds; after a minute something is wrong."""

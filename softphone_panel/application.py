@@ -27,6 +27,7 @@ from hotline.settings import settings
 from softphone_panel import (
     administration,
     agency_api,
+    agency_desk,
     call_tasks,
     campaigns,
     command_board,
@@ -50,6 +51,7 @@ from softphone_panel import (
     quality,
     recalls,
     recordings,
+    referrals,
     reports,
     scoring,
     shown,
@@ -120,6 +122,7 @@ def create() -> Flask:
     csrf.exempt(
         "softphone_panel.team_desk.link_report"
     )  # the link's token is the secret, and no session is used
+    csrf.exempt("softphone_panel.agency_desk.link_say")  # as above
     csrf.exempt("softphone_panel.agency_api.report")  # a token is needed, and no session is used
     limiter.init_app(app)
     for one in threading.enumerate():
@@ -135,6 +138,8 @@ def create() -> Flask:
         station_desk,
         team_desk,
         team_orders,
+        agency_desk,
+        referrals,
         wrapping_up,
         call_tasks,
         telling,

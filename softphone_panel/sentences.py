@@ -11,7 +11,7 @@ from hotline.numbers import caller
 from hotline.tickets import TicketEntry
 from hotline.transfers import STATION_HEARD, STATION_SILENT
 from ivr.script import Kind
-from softphone_panel import matter_words, order_words, scripts, shown
+from softphone_panel import matter_words, order_words, referral_words, scripts, shown
 from softphone_panel.words import day_clock, language, length, say
 
 Body = Mapping[str, Any]
@@ -258,6 +258,34 @@ def _tied(kind: str) -> Callable[[Body, Names], str]:
     return made
 
 
+def _referral_made(body: Body, names: Names) -> str:
+    return say("Chuyển cơ quan trả lời: {names}.", names=", ".join(map(str, body.get("agencies") or ())))
+
+
+def _referral_part_made(body: Body, names: Names) -> str:
+    why = referral_words.WHYS.get(str(body.get("why") or ""), "")
+    asked = say("Hỏi thêm {name}.", name=body.get("agency_name") or "?")
+    return f"{asked} ({say(why)})" if why else asked
+
+
+def _referral_part_moved(body: Body, names: Names) -> str:
+    state = referral_words.PART_STATES.get(str(body.get("state") or ""))
+    said = f"{body.get('agency_name') or '?'}: {say(state) if state else '?'}."
+    return f"{said} {body['said']}" if body.get("said") else said
+
+
+def _referral_warned(body: Body, names: Names) -> str:
+    return say("Sắp hết hạn trả lời: {name}.", name=body.get("agency_name") or "?")
+
+
+def _referral_changed(body: Body, names: Names) -> str:
+    if body.get("text"):
+        return say("Soạn câu trả lời cho người dân: {text}", text=body["text"])
+    state = referral_words.REFERRAL_STATES.get(str(body.get("state") or ""))
+    said = say("Câu hỏi cho cơ quan: {state}.", state=say(state).lower() if state else "?")
+    return f"{said} {body['reason']}" if body.get("reason") else said
+
+
 def _filled(body: Body, names: Names) -> str:
     """Tên người bệnh: …; SpO2 (%): 93."""
     script = scripts.script()
@@ -498,6 +526,11 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "fields_filled": _filled,
     "category_chosen": _category_chosen,
     "answered_with_article": _answered_with,
+    "referral_made": _referral_made,
+    "referral_part_made": _referral_part_made,
+    "referral_part_moved": _referral_part_moved,
+    "referral_warned": _referral_warned,
+    "referral_changed": _referral_changed,
     "matter_filled": _matter_filled,
     **{kind: _tied(kind) for kind in ("merged", "took_in", "unmerged", "gave_back", "linked", "unlinked")},
     "persons_filled": _persons_filled,

@@ -175,7 +175,11 @@ TOLD: Mapping[str, str] = {
     "in_person": "Đã báo tại chỗ",
 }
 """How the citizen is, or was, told: the first three are still to be done."""
-MESSAGE_KINDS: Mapping[str, str] = {"order": "Lệnh cho đội", "result": "Báo kết quả cho người dân"}
+MESSAGE_KINDS: Mapping[str, str] = {
+    "order": "Lệnh cho đội",
+    "referral": "Câu hỏi cho cơ quan",
+    "result": "Báo kết quả cho người dân",
+}
 MESSAGE_STATES: Mapping[str, str] = {
     "due": "sắp gửi",
     "sending": "đang gửi",

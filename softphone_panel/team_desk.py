@@ -89,11 +89,19 @@ def fault(told: InputFault) -> tuple[str, int]:
 def page() -> str:
     with reading() as session:
         cards = _cards(session)
-        text = render_template("team.html", cards=cards, by_link=False, token="", **_words())
+        text = render_template(
+            "team.html", cards=cards, by_link=False, token="", questions=_questions(session), **_words()
+        )
     for card in cards:
         if card.number or card.fields:
             viewing.note(card.order.ticket_id)
     return text
+
+
+def _questions(session: Session) -> int:
+    from softphone_panel import agency_desk  # whose links are limited as these are
+
+    return agency_desk.waiting(session)
 
 
 @room.post("/team/<assignment_id>")

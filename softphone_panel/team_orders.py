@@ -460,7 +460,7 @@ def issue(ticket_id: str) -> tuple[str, int] | AnyResponse:
                 return redirect(url_for("team_orders.index"), 303)
             wanted = Wanted(
                 ticket_id, form.get("what", ""), form.get("category", ""), tuple(t[:48] for t in form.getlist("team")),
-                _moment(form.get("due_at", "")), form.get("unit_code", "")[:8], form.get("place", ""),
+                moment(form.get("due_at", "")), form.get("unit_code", "")[:8], form.get("place", ""),
                 form.get("acuity", ""), form.get("ask") == "1", form.get("reason", ""),
             )  # fmt: skip
             organisation = desk.organisation(session)
@@ -476,7 +476,7 @@ def issue(ticket_id: str) -> tuple[str, int] | AnyResponse:
     return redirect(url_for("team_orders.one", order_id=order_id), 303)
 
 
-def _moment(text: str) -> datetime:
+def moment(text: str) -> datetime:
     """What a browser's field, or a person without one, wrote; OrderRefused when it is no time."""
     for form in (WRITTEN, "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%H:%M %d/%m/%Y", "%d/%m/%Y %H:%M"):
         try:

@@ -230,6 +230,11 @@ def _done(session: Session, ticket: Ticket, text: str) -> str:
         raise InputFault("text", say("Ô “Đã làm gì”: hãy ghi việc đã làm để làm bằng chứng."))
     if how not in shown.TOLD:
         raise InputFault("how", say("Ô “Báo người dân”: hãy chọn cách báo kết quả."))
+    return done(session, ticket, result, text, how)
+
+
+def done(session: Session, ticket: Ticket, result: str, text: str, how: str) -> str:
+    """What was done, and how the citizen is told: at once, or by a call that is owed from now on. Raises InputFault."""
     ticket_changes.add_entry(session, ticket, clocks.DONE, current_user.username, text, {"result": result})
     if how not in telling.WAYS:
         body = {"how": how}

@@ -87,6 +87,7 @@ def _page(session: Session, ticket: Ticket, **more: Any) -> str:
         **_persons(session, ticket),
         **_ties(session, ticket),
         **team_orders.of_ticket(session, ticket.id),
+        **_referrals(session, ticket),
         "dispositions": shown.DISPOSITIONS,
         "click_id": fresh_click(),
         "command_click": fresh_click(),
@@ -148,6 +149,12 @@ def _ties(session: Session, ticket: Ticket) -> dict[str, Any]:
     from softphone_panel import ticket_ties  # as above
 
     return ticket_ties.values(session, ticket)
+
+
+def _referrals(session: Session, ticket: Ticket) -> dict[str, Any]:
+    from softphone_panel import referrals  # as above
+
+    return referrals.of_ticket(session, ticket.id)
 
 
 def _calls(session: Session, ticket: Ticket) -> dict[str, Any]:

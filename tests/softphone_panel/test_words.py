@@ -16,6 +16,7 @@ from softphone_panel import (
     order_words,
     people,
     powers,
+    referral_words,
     sentences,
     shown,
     stations,
@@ -37,9 +38,11 @@ def in_code() -> Iterator[str]:
                         and not text.value.isascii()
                     ):
                         yield text.value
-    for name, table in (*vars(shown).items(), *vars(order_words).items(), *vars(incident_words).items()):
+    for name, table in [
+        pair for one in (shown, order_words, incident_words, referral_words) for pair in vars(one).items()
+    ]:
         if name.isupper() and isinstance(table, dict) and not name.endswith("_MARKS"):
-            yield from table.values()
+            yield from filter(None, table.values())
     yield from sentences.MACHINES.values()
     yield from sentences.HOW.values()
     yield from application.SENTENCES.values()
