@@ -40,3 +40,16 @@ TIES: Mapping[str, str] = {
     "related": "Liên quan đến phiếu kia",
 }
 """What may be done with two tickets."""
+BULK: Mapping[str, str] = {
+    "note": "Ghi chú",
+    "link": "Liên kết là cùng một vụ",
+    "assign": "Giao cho đơn vị",
+    "category": "Đặt lĩnh vực",
+    "close": "Đóng phiếu",
+}
+"""What may be done to many tickets at once."""
+BULK_LACKS: Mapping[str, str] = {
+    "note": "Ô “Ghi chú” đang trống: hãy viết nội dung rồi lưu.",
+    "main": "Ô “Phiếu chính”: hãy chọn một phiếu.",
+    "agency": "Ô “Đơn vị”: hãy chọn một đơn vị.",
+}

@@ -184,6 +184,17 @@ def change(session: Session, ticket: Ticket, actor: str, asked: Asked) -> tuple[
     return tuple(changed)
 
 
+def refusal(session: Session, ticket: Ticket, asked: Asked) -> str:
+    """Why the change would be refused, as a sentence; empty when it would not."""
+    try:
+        _check(session, ticket, asked)
+        if closes(ticket, asked):
+            _proof(session, ticket, asked)
+    except InputFault as fault:
+        return str(fault)
+    return ""
+
+
 def closes(ticket: Ticket, asked: Asked) -> bool:
     return asked.state == TicketState.CLOSED and ticket.state != TicketState.CLOSED
 

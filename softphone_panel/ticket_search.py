@@ -35,6 +35,7 @@ class Wanted:
     acuity: str = ""
     hotline: str = ""
     branch: str = ""
+    category: str = ""
     since: date | None = None
     until: date | None = None
     text: str = ""
@@ -58,8 +59,8 @@ class Wanted:
             faults.append(say("“Từ ngày” sau “Đến ngày”: đã đổi chỗ hai ngày."))
             since, until = until, since
         return cls(
-            state=state, acuity=acuity, hotline=given.get("hotline", "")[:32], branch=given.get("branch", "")[:16], since=since,
-            until=until, text=given.get("text", "").replace("\x00", "").strip()[:100],
+            state=state, acuity=acuity, hotline=given.get("hotline", "")[:32], branch=given.get("branch", "")[:16],
+            category=given.get("category", "")[:32], since=since, until=until, text=given.get("text", "").replace("\x00", "").strip()[:100],
             page=min(LAST_PAGE, max(1, int(page))) if page.isdecimal() and len(page) < 6 else 1, faults=tuple(faults),
         )  # fmt: skip
 
@@ -67,6 +68,7 @@ class Wanted:
         """The address of another page of the same list."""
         values = {
             "state": self.state, "acuity": self.acuity, "hotline": self.hotline, "branch": self.branch,
+            "category": self.category,
             "since": self.since.isoformat() if self.since else "", "until": self.until.isoformat() if self.until else "",
             "text": self.text, "page": page,
         }  # fmt: skip
@@ -122,6 +124,7 @@ def _conditions(
         (Ticket.acuity, wanted.acuity),
         (Ticket.hotline, wanted.hotline),
         (Ticket.branch, wanted.branch),
+        (Ticket.category, wanted.category),
     ):
         if value:
             found.append(column == value)

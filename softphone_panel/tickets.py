@@ -17,6 +17,7 @@ from hotline.events import now
 from hotline.tickets import FOLLOWS, Ticket, TicketState
 from softphone_panel import (
     desk,
+    matter_words,
     sentences,
     shown,
     team_orders,
@@ -28,7 +29,7 @@ from softphone_panel import (
 )
 from softphone_panel.faults import InputFault
 from softphone_panel.ticket_changes import Asked, Conflict
-from softphone_panel.words import say
+from softphone_panel.words import language, say
 
 room = Blueprint("tickets", __name__, url_prefix="/tickets")
 
@@ -48,7 +49,18 @@ def index() -> str:
             words=ticket_view.WORDS,
             states=shown.TICKET_STATES,
             branches=shown.BRANCHES,
+            **_list_values(session, wanted),
         )
+
+
+def _list_values(session: Session, wanted: ticket_search.Wanted) -> dict[str, Any]:
+    from softphone_panel import ticket_bulk, ticket_filters  # which need this module to tell who may see
+
+    return {
+        "acts": ticket_bulk.acts_of(current_user.role),
+        "categories": {key: one.word(language()) for key, one in matter_words.known().items()},
+        **ticket_filters.values(session, wanted),
+    }
 
 
 def seen_ticket(session: Session, ticket_id: str) -> Ticket:

@@ -45,6 +45,10 @@ from tests.softphone_panel.test_stations import (
     stations_loaded,
     test_a_new_station_begins_as_a_draft_and_is_gone_when_its_first_publication_is_undone,
 )
+from tests.softphone_panel.test_ticket_bulk import (
+    test_exactly_the_chosen_tickets_are_closed_each_with_its_entry_and_the_refused_named,
+    test_filters_are_saved_shared_reached_by_key_and_removed,
+)
 from tests.softphone_panel.test_ticket_persons import (
     test_a_number_is_hidden_from_whom_the_ticket_is_not_and_cannot_be_overwritten_by_what_they_see,
     test_each_person_is_kept_apart_entered_and_found,
@@ -87,6 +91,8 @@ __all__ = [
     "test_earlier_tickets_calls_recalls_and_the_name_of_the_number_are_shown",
     "test_every_change_is_an_entry_that_says_who_and_from_what_to_what_and_the_last_is_undone",
     "test_every_division_adds_up_to_the_same_total",
+    "test_exactly_the_chosen_tickets_are_closed_each_with_its_entry_and_the_refused_named",
+    "test_filters_are_saved_shared_reached_by_key_and_removed",
     "test_many_first_clicks_at_once_begin_one_draft_and_lose_no_answer",
     "test_of_many_who_want_a_task_at_once_exactly_one_gets_it",
     "test_only_one_operator_gets_a_task_and_the_other_is_told",
