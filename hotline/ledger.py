@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotline.calls import Call, EndReason
 from hotline.database import Base, Moment, Prepared
-from hotline.recordings import Recording
+from hotline.recordings import LegRecording, Recording
 from hotline.tickets import Ticket
 
 FIRST = "0" * 64
@@ -204,8 +204,13 @@ def verify(session: Session, recordings: Path, now_at: datetime, settle_s: float
         yield from _sound_faults(call_id, line, recordings)
     for call_id in stored.keys() - told.kept.keys():
         yield f"The recording of call {call_id} is not in the ledger."
+    legs = dict(session.execute(select(LegRecording.leg_id, LegRecording.sha256)).tuples().all())
     for leg_id, line in told.legs.items():
+        if legs.get(leg_id) != line.body["sha256"]:
+            yield f"The row of the recording of leg {leg_id} was removed, or says otherwise than the ledger."
         yield from _sound_faults(leg_id, line, recordings)
+    for leg_id in legs.keys() - told.legs.keys():
+        yield f"The recording of leg {leg_id} is not in the ledger."
 
 
 def _chain_faults(session: Session, told: _Told) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session, aliased
 
 from hotline import events as e
 from hotline.acuity import Acuity
+from hotline.agencies import AgencyRow
 from hotline.database import transaction
+from hotline.directory import LANGUAGES
 from hotline.facts import apply
 from hotline.installation import digits
 from hotline.orders import Assignment, AssignmentState, Order, TryState
@@ -42,6 +44,8 @@ class Due:
     """In its plan: which number."""
     name: str
     number: str
+    language: str = "vi"
+    """In which the team is spoken to."""
 
     @property
     def dialled(self) -> str:
@@ -52,9 +56,10 @@ class Due:
 def due(session: Session, at: datetime, limit: int) -> list[Due]:
     """Teams whose time to be rung has come, the most urgent first; no number that is being rung at this moment."""
     rows = session.execute(
-        select(Assignment, Order, Ticket.number)
+        select(Assignment, Order, Ticket.number, AgencyRow.languages)
         .join(Order, Order.id == Assignment.order_id)
         .outerjoin(Ticket, Ticket.id == Order.ticket_id)
+        .outerjoin(AgencyRow, AgencyRow.key == Assignment.team)
         .where(
             Assignment.state == AssignmentState.SENT,
             Assignment.dialled == "",
@@ -63,14 +68,23 @@ def due(session: Session, at: datetime, limit: int) -> list[Due]:
         .order_by(_URGENCY.desc(), Order.due_at, Assignment.id)
         .limit(limit)
     )
-    return [_due(one, order, number or 0) for one, order, number in rows if one.next_place < len(one.plan)]
+    return [
+        _due(one, order, number or 0, spoken(languages or ()))
+        for one, order, number, languages in rows
+        if one.next_place < len(one.plan)
+    ]
 
 
-def _due(one: Assignment, order: Order, ticket_number: int) -> Due:
+def spoken(languages: Sequence[str]) -> str:
+    """The first of an agency's languages that the machine speaks."""
+    return next((one for one in languages if one in LANGUAGES), LANGUAGES[0])
+
+
+def _due(one: Assignment, order: Order, ticket_number: int, language: str) -> Due:
     line = one.plan[one.next_place]
     return Due(
         one.id, order.id, order.hotline, Acuity(order.acuity), order.category, order.unit_code, order.due_at,
-        ticket_number, one.team_name, one.next_place, str(line.get("name", "")), str(line.get("number", "")),
+        ticket_number, one.team_name, one.next_place, str(line.get("name", "")), str(line.get("number", "")), language,
     )  # fmt: skip
 
 

@@ -150,10 +150,10 @@ class Floor:
                 log.warning("a prompt is missing", prompt=prompt, language=language, hotline=hotline)
         return paths
 
-    def sounds_exist(self, prompt: str, hotline: str) -> bool:
+    def sounds_exist(self, prompt: str, hotline: str, language: str = "vi") -> bool:
         """Whether a piece that not every installation has can be said."""
         try:
-            sound_path(self.prompts, prompt, "vi", hotline)
+            sound_path(self.prompts, prompt, language, hotline)
         except LookupError:
             return False
         return True

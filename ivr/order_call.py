@@ -16,11 +16,13 @@ from hotline.order_tries import Due
 from hotline.ordering import OrderRefused
 from hotline.orders import Actor, AssignmentState, Happening, Means, TryState
 from hotline.organisation import Organisation
+from hotline.recordings import relative_path
 from ivr.ari import AriError, AriEvent
 from ivr.desk import Desk
 from ivr.floor import Floor
 from ivr.leg import SHOWN, Leg, outcome
 from ivr.order_briefing import KEYS_PIECE, WHO_PIECE, left_s, pieces
+from ivr.queue_members import Refused
 from ivr.waiting_line import Waiting
 
 log = structlog.get_logger(__name__)
@@ -137,6 +139,7 @@ class OrderCall:
             self._leg.ringing = True
         elif up and not self._leg.up:
             self._leg.up = True
+            self.floor.spawn(self._record(event.channel.name if event.channel is not None else ""))
             self._move(T.ASKED)
             self._ask()
         elif event.kind == "ChannelDtmfReceived":
@@ -145,6 +148,17 @@ class OrderCall:
             self._played(event.playback)
         elif event.kind == "ChannelDestroyed":
             self._destroyed(event)
+
+    async def _record(self, channel_name: str) -> None:
+        """Kept from the first word, as a station's leg is; the worker hashes it and links it to the ticket."""
+        if not channel_name or self.floor.mix_monitor is None or self.floor.recordings is None:
+            return
+        try:
+            await self.floor.mix_monitor(
+                channel_name, self.floor.recordings.absolute() / relative_path(self.id)
+            )
+        except Refused as error:
+            log.error("a team's call is not recorded", call_id=self.id, error=str(error))
 
     def _destroyed(self, event: AriEvent) -> None:
         if self.parting:
@@ -181,7 +195,8 @@ class OrderCall:
         self._say([WHO_PIECE])
 
     def _brief(self) -> None:
-        exists = lambda piece: self.floor.sounds_exist(piece, self.due.hotline)  # noqa: E731 - a name for one argument
+        due, floor = self.due, self.floor
+        exists = lambda piece: floor.sounds_exist(piece, due.hotline, due.language)  # noqa: E731 - a name for one argument
         places = self.floor.directory.places(self.due.unit_code)
         left = left_s(self.due.due_at, e.now())
         told = pieces(self.due.acuity, self.due.category, places, left, self.due.ticket_number, exists)
@@ -190,7 +205,7 @@ class OrderCall:
     def _say(self, prompts: list[str]) -> None:
         self._said += 1
         self._said_s, self._key_until_s = self.floor.clock(), None
-        sounds = self.floor.sounds(prompts, "vi", self.due.hotline)
+        sounds = self.floor.sounds(prompts, self.due.language, self.due.hotline)
         if sounds:
             self.floor.spawn(self.floor.ari.play(self.id, self._playback, sounds))
         else:
@@ -270,7 +285,7 @@ class OrderCall:
         self.parting, self._parted_s = True, self.floor.clock()
         if not told:
             self._move(how)
-        sounds = self.floor.sounds([prompt], "vi", self.due.hotline)
+        sounds = self.floor.sounds([prompt], self.due.language, self.due.hotline)
         if sounds:
             self.floor.spawn(self.floor.ari.play(self.id, f"part-{self.id}", sounds))
         else:

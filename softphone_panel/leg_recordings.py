@@ -1,4 +1,4 @@
-"""The recordings of stations' legs: briefing, private talk and what came after; found with their calls, heard on a page of their own."""
+"""The recordings of stations' legs and of calls to teams; found with their calls, heard on a page of their own."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, abort, redirect, render_template, url_for
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from hotline.calls import Call
 from hotline.database import reading, transaction
+from hotline.orders import OrderTry
 from hotline.recordings import LegRecording
 from hotline.tickets import Ticket
 from hotline.transfers import Transfer, TransferTry
-from softphone_panel import exports, listening, recording_marks, shown, ticket_view
+from softphone_panel import exports, listening, order_words, recording_marks, shown, ticket_view
 from softphone_panel.words import is_htmx, length
 
 room = Blueprint("leg_recordings", __name__, url_prefix="/recordings/legs")
 
 MOST_NAMES = 300
-HAPPENS = ("transfer_moved", "station_tried", "call_ended")
+HAPPENS = ("transfer_moved", "station_tried", "order_tried", "call_ended")
 """Entries that are marks of a station's leg."""
 
 
 @dataclass(frozen=True)
 class StationLeg:
-    """A recorded leg with the try that it was."""
+    """A recorded leg with the try that it was: of a hand-over to a station, or of an order to a team."""
 
     id: str
     call_id: str
@@ -43,19 +44,24 @@ class StationLeg:
 def of_calls(session: Session, call_ids: Iterable[str]) -> dict[str, list[StationLeg]]:
     """The recorded legs of each of these calls, in the order in which they answered."""
     found: defaultdict[str, list[StationLeg]] = defaultdict(list)
-    rows = session.execute(
-        _legs().where(LegRecording.call_id.in_(list(call_ids))).order_by(TransferTry.answered_at)
-    )
-    for kept, tried in rows.tuples():
+    wanted = list(call_ids)
+    stations = select(LegRecording, TransferTry).join(TransferTry, TransferTry.leg_id == LegRecording.leg_id)
+    teams = select(LegRecording, OrderTry).join(OrderTry, OrderTry.dial_id == LegRecording.leg_id)
+    rows: list[tuple[LegRecording, TransferTry | OrderTry]] = [
+        *session.execute(stations.where(LegRecording.call_id.in_(wanted))).tuples(),
+        *session.execute(teams.where(LegRecording.call_id.in_(wanted))).tuples(),
+    ]
+    for kept, tried in sorted(rows, key=lambda row: row[1].answered_at or row[1].rung_at):
         found[kept.call_id].append(_leg(kept, tried))
     return found
 
 
-def _legs() -> Select[tuple[LegRecording, TransferTry]]:
-    return select(LegRecording, TransferTry).join(TransferTry, TransferTry.leg_id == LegRecording.leg_id)
+def of_orders(session: Session, dial_ids: Iterable[str]) -> set[str]:
+    """Which of these calls to teams can be listened to."""
+    return set(session.scalars(select(LegRecording.leg_id).where(LegRecording.leg_id.in_(list(dial_ids)))))
 
 
-def _leg(kept: LegRecording, tried: TransferTry) -> StationLeg:
+def _leg(kept: LegRecording, tried: TransferTry | OrderTry) -> StationLeg:
     return StationLeg(kept.leg_id, kept.call_id, tried.name, tried.state, kept.length_s, tried.answered_at)
 
 
@@ -79,7 +85,7 @@ def one(leg_id: str) -> str:
     """A leg's recording with what happened at which second; the sound is asked for by a click, and that is written down."""
     with reading() as session:
         kept = listening.kept_leg(session, leg_id)
-        tried, ticket = session.get(TransferTry, leg_id), session.get(Ticket, kept.ticket_id)
+        tried, ticket = _try(session, leg_id), session.get(Ticket, kept.ticket_id)
         call = session.get(Call, kept.call_id)
         if tried is None or ticket is None or call is None:
             abort(404)
@@ -88,11 +94,19 @@ def one(leg_id: str) -> str:
             "leg_recording.html", recording=kept, leg=_leg(kept, tried), ticket=ticket, call=call, began_at=began_at,
             events=_events(session, kept, tried), comments=recording_marks.comments_of(session, kept),
             label=ticket_view.label(ticket.hotline, ticket.number), length=length,
-            state=shown.word(shown.TRY_STATES, tried.state),
+            state=shown.word(
+                shown.TRY_STATES if isinstance(tried, TransferTry) else order_words.TRY_STATES, tried.state
+            ),
         )  # fmt: skip
 
 
-def _events(session: Session, kept: LegRecording, tried: TransferTry) -> list[recording_marks.Mark]:
+def _try(session: Session, leg_id: str) -> TransferTry | OrderTry | None:
+    return session.get(TransferTry, leg_id) or session.get(OrderTry, leg_id)
+
+
+def _events(
+    session: Session, kept: LegRecording, tried: TransferTry | OrderTry
+) -> list[recording_marks.Mark]:
     began_at = tried.answered_at or tried.rung_at
     return recording_marks.events_of(session, kept, began_at, HAPPENS)
 
@@ -105,7 +119,7 @@ def comment(leg_id: str) -> AnyResponse:
     if not is_htmx():
         return redirect(url_for("leg_recordings.one", leg_id=leg_id), 303)
     with reading() as session:
-        kept, tried = listening.kept_leg(session, leg_id), session.get(TransferTry, leg_id)
+        kept, tried = listening.kept_leg(session, leg_id), _try(session, leg_id)
         events = _events(session, kept, tried) if tried is not None else []
         comments = recording_marks.comments_of(session, kept)
     return recording_marks.fragment(kept, events, comments)

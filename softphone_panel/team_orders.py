@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from hotline import order_alarms, ordering, ticket_fields
+from hotline import order_alarms, order_load, ordering, ticket_fields
 from hotline.acuity import Acuity
 from hotline.categories import CategoryFaults, beside
 from hotline.database import reading, transaction
@@ -41,7 +41,7 @@ from hotline.organisation import Agency, Organisation
 from hotline.settings import settings
 from hotline.text_messages import TextMessage
 from hotline.tickets import Ticket, TicketState
-from softphone_panel import desk, order_words, shown, ticket_changes, ticket_view, unit_search
+from softphone_panel import desk, leg_recordings, order_words, shown, ticket_changes, ticket_view, unit_search
 from softphone_panel.faults import InputFault
 from softphone_panel.words import VIETNAM, language, local, say
 
@@ -234,6 +234,7 @@ def _one(session: Session, order_id: str) -> dict[str, Any]:
     return {
         "order": shown_order,
         "parts_of_order": found,
+        "recorded": leg_recordings.of_orders(session, [t.dial_id for one in found for t in one.tries]),
         "approvals": [
             (a, ordering.may_decide(organisation, by(), a.centre, now()) and _second(a, order))
             for a in approvals
@@ -413,6 +414,9 @@ def _new(session: Session, ticket: Ticket, typed: Any, faults: Mapping[str, str]
         ticket.hotline, category, unit_code, today(), desk.province().day(ticket.opened_at)
     )
     suggested = near[:SUGGESTED]
+    others = [a for a in _of_hotline(organisation, ticket.hotline) if a not in suggested]
+    loads = order_load.of(session, [*suggested, *others])
+    first = order_load.next_free(suggested, loads, ())
     acuity = Acuity(typed.get("acuity") if typed.get("acuity") in Acuity.__members__ else ticket.acuity)
     address = ticket_fields.of(session, ticket.id).get("address")
     chosen = typed.getlist("team") if hasattr(typed, "getlist") else []
@@ -431,8 +435,9 @@ def _new(session: Session, ticket: Ticket, typed: Any, faults: Mapping[str, str]
         "due": typed.get("due_at")
         or local(at + timedelta(seconds=desk.province().order_times.done_s[acuity])).strftime(WRITTEN),
         "suggested": suggested,
-        "chosen": chosen or [one.key for one in suggested[:1]],
-        "others": [a for a in _of_hotline(organisation, ticket.hotline) if a not in suggested],
+        "chosen": chosen or ([first.key] if first is not None else []),
+        "others": others,
+        "loads": loads,
         "beyond": lambda agency: needs_approval(
             current_user.role, frozenset({agency.level}), desk.province().authority
         ),
@@ -464,6 +469,8 @@ def issue(ticket_id: str) -> tuple[str, int] | AnyResponse:
                 form.get("acuity", ""), form.get("ask") == "1", form.get("reason", ""),
             )  # fmt: skip
             organisation = desk.organisation(session)
+            if form.get("over") != "1":
+                _check_load(session, organisation, wanted)
             order_id = ordering.issue(session, wanted, by(), now(), organisation, tuple(_categories()))
     except OrderRefused as refused:
         with reading() as session:
@@ -474,6 +481,33 @@ def issue(ticket_id: str) -> tuple[str, int] | AnyResponse:
             return page, 422
     flash(say("Đã ra lệnh."))
     return redirect(url_for("team_orders.one", order_id=order_id), 303)
+
+
+def _check_load(session: Session, organisation: Organisation, wanted: Wanted) -> None:
+    """Whoever orders from a team that has its hands full is told so, and whom to ask instead. Raises OrderRefused."""
+    asked = [a for key in wanted.teams if (a := organisation.agency(key)) is not None]
+    ticket = session.get_one(Ticket, wanted.ticket_id)
+    near = organisation.responsible(
+        ticket.hotline, wanted.category, wanted.unit_code, today(), desk.province().day(ticket.opened_at)
+    )
+    loads = order_load.of(session, [*asked, *near])
+    full = [a for a in asked if loads[a.key].is_full]
+    if not full:
+        return
+    free = order_load.next_free(near, loads, wanted.teams)
+    load = loads[full[0].key]
+    told = {"team": full[0].name, "orders": load.orders, "capacity": load.capacity}
+    instead_vi = f"hãy chọn {free.name}, hoặc" if free is not None else "hãy chọn đội khác, hoặc"
+    instead_en = f"choose {free.name}, or" if free is not None else "choose another team, or"
+    raise OrderRefused(
+        "{team} đang có {orders} lệnh, làm được {capacity} lệnh cùng lúc: {instead} đánh dấu “Vẫn giao”.".format(
+            **told, instead=instead_vi
+        ),
+        "{team} has {orders} orders and can see to {capacity} at once: {instead} tick “Order all the same”.".format(
+            **told, instead=instead_en
+        ),
+        "team",
+    )
 
 
 def moment(text: str) -> datetime:

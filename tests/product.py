@@ -65,15 +65,20 @@ def installation_file(folder: Path, **changes: str) -> Path:
     text = text.replace(', "units/', f', "{PROJECT}/installation/units/')
     text = text.replace('stations = ["stations/', f'stations = ["{PROJECT}/installation/stations/')
     text = text.replace('agencies = ["agencies"', f'agencies = ["{PROJECT}/installation/agencies"')
-    lines = [_changed(line, changes) for line in text.splitlines()]
+    lines = changed(text.splitlines(), changes)
     path = folder / "installation.toml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
 
-def _changed(line: str, changes: dict[str, str]) -> str:
-    name = line.partition(" = ")[0]
-    return f"{name} = {changes[name]}" if name in changes else line
+def changed(lines: list[str], changes: dict[str, str]) -> list[str]:
+    """These lines with other values for some fields; how long a team is rung ([orders]) has a desk's name and keeps its own."""
+    found, table = [], ""
+    for line in lines:
+        table = line if line.startswith("[") else table
+        name = line.partition(" = ")[0]
+        found.append(f"{name} = {changes[name]}" if name in changes and table != "[orders]" else line)
+    return found
 
 
 class Product:

@@ -17,6 +17,7 @@ from hotline import categories, in_force, installation, prompt_documents, unit_f
 from hotline.agencies import AgencyRow
 from hotline.database import make_engine, reading
 from hotline.events import now
+from hotline.order_tries import spoken
 from hotline.settings import Settings
 from hotline.settings import settings as own_settings
 from hotline.units import VIETNAM, Unit
@@ -184,13 +185,15 @@ def _unit_names(province: installation.Installation) -> tuple[dict[str, str], di
 
 
 def team_places(given: Settings) -> dict[str, dict[str, str]]:
-    """The names of the units that have a team today, for orders; in Vietnamese, as teams are called. None before the first migration."""
+    """The names of the units that have a team today, for orders, in the languages they are told in. None before the first migration."""
     today = now().astimezone(VIETNAM).date()
     engine = make_engine(given.database, busy_s=2.0)
     found: dict[str, dict[str, str]] = {}
     with suppress(SQLAlchemyError), reading(engine) as session:
         rows = session.execute(
-            select(AgencyRow.unit_code, Unit.full_name, AgencyRow.valid_to, Unit.valid_to)
+            select(
+                AgencyRow.unit_code, Unit.full_name, Unit.name, AgencyRow.languages, AgencyRow.valid_to, Unit.valid_to
+            )
             .join(Unit, Unit.code == AgencyRow.unit_code)
             .where(
                 AgencyRow.kind == "team", AgencyRow.level == "commune", ~AgencyRow.removed,
@@ -198,9 +201,10 @@ def team_places(given: Settings) -> dict[str, dict[str, str]]:
             )
             .order_by(AgencyRow.unit_code)
         ).tuples()  # fmt: skip
-        for code, name, ends, unit_ends in rows:
+        for code, name, short, languages, ends, unit_ends in rows:
             if all(end is None or end >= today for end in (ends, unit_ends)):
-                found[f"unit-{code}"] = {"vi": name}
+                english = {"en": short} if spoken(languages or ()) == "en" else {}
+                found[f"unit-{code}"] = {"vi": name, **english}
     engine.dispose()
     return found
 

@@ -35,6 +35,7 @@ from ivr.speech.prompts import system_texts
 from ivr.speech.sound import write_pair
 from tests import ports
 from tests.asterisk_conf.switch import Switch
+from tests.product import changed
 from tests.world import Answering, Carrier, Phone
 
 TRUNK_PORTS = {name: ports.CALLS_HOUSE + 7 + n for n, name in enumerate(("vnpt", "viettel", "mobifone"))}
@@ -327,7 +328,7 @@ def _installation(folder: Path, changes: dict[str, str]) -> Path:
         "agencies": f'["{PROJECT}/installation/agencies"]',
         **changes,
     }
-    lines = [f"{n} = {changes[n]}" if (n := line.partition(" = ")[0]) in changes else line for line in lines]
+    lines = changed(lines, changes)
     path = folder / "installation.toml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path

@@ -15,10 +15,11 @@ from hotline.facts import apply_all
 from hotline.journal import Journal
 from hotline.ledger import LedgerEntry, verify
 from hotline.record import Record
-from hotline.recordings import LegRecording, leg_path
+from hotline.recordings import LegRecording, leg_path, relative_path
 from hotline.tickets import TicketEntry
 from ivr.kept_leg_recordings import KeptLegRecordings
 from tests.hotline.facts import arrived, call_id, ended
+from tests.hotline.order_scene import Scene
 
 CALL, TRANSFER = call_id(1), f"x-{call_id(1)}-1"
 
@@ -75,3 +76,39 @@ def test_an_answered_leg_is_kept_with_its_hash_and_linked_to_the_call_and_its_ti
         path.write_bytes(b"x" * 64_000)
         (fault,) = (f for f in verify(session, tmp_path / "recordings", e.now()) if "chain" in f)
         assert "was altered" in fault
+
+
+def test_a_call_to_a_team_is_kept_with_its_hash_on_the_ticket_it_is_about(
+    engine: Engine, tmp_path: Path
+) -> None:
+    scene = Scene(engine, at=e.now())
+    order_id = scene.issue("xa")
+    dialled, unanswered = "n1-1700000500.7000001", "n1-1700000501.7000002"
+    with transaction(engine) as session:
+        for dial_id, states in (
+            (dialled, ("ringing", "asked", "declined")),
+            (unanswered, ("ringing", "busy")),
+        ):
+            for state in states:
+                told = e.OrderTried(
+                    order_id=order_id, assignment_id=f"{order_id}.1", dial_id=dial_id, place=0, name="Đội xã", state=state
+                )  # fmt: skip
+                apply_all(session, [told])
+    path = tmp_path / "recordings" / relative_path(dialled)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(os.urandom(96_000))
+    os.utime(path, (time.time() - 10,) * 2)
+    record = Record(engine, Journal(tmp_path / "journal", "worker"), "worker", 10.0)
+    legs = KeptLegRecordings(engine, record, tmp_path / "recordings", "n1")
+    assert [legs.look(), legs.look()] == [1, 0]
+    record.close()
+    with transaction(engine) as session:
+        (row,) = session.scalars(select(LegRecording))
+        assert (row.leg_id, row.ticket_id, row.length_s) == (dialled, scene.ticket_id, 3.0)
+        assert "leg_recording_kept" in set(session.scalars(select(TicketEntry.kind)))
+        about = [f for f in verify(session, tmp_path / "recordings", e.now()) if dialled in f]
+        assert about == []
+        session.delete(row)
+        session.flush()
+        (fault,) = (f for f in verify(session, tmp_path / "recordings", e.now()) if dialled in f)
+        assert "was removed" in fault

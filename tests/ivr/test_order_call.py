@@ -15,6 +15,7 @@ from hotline.events import OrderTried
 from hotline.order_times import TIMES
 from hotline.order_tries import Due
 from hotline.orders import AssignmentState
+from hotline.recordings import relative_path
 from ivr import order_call
 from ivr.order_briefing import deadline, pieces
 from ivr.order_call import LONGEST_S, PLAYED_WITHIN_S, OrderCall
@@ -46,12 +47,14 @@ def due(**more: Any) -> Due:
     return Due(**values)
 
 
-async def begun(stage: Stage) -> OrderCall:
+async def begun(stage: Stage, **more: Any) -> OrderCall:
     """A team's phone rings."""
-    for name in SAID:
-        (stage.floor.prompts / "vi" / "all" / f"{name}.alaw").touch()
+    for language in ("vi", "en"):
+        (stage.floor.prompts / language / "all").mkdir(parents=True, exist_ok=True)
+        for name in SAID:
+            (stage.floor.prompts / language / "all" / f"{name}.alaw").touch()
     stage.asterisk.playback_s = 30.0
-    call = OrderCall(stage.floor, ID, due(), stage.floor.clock())
+    call = OrderCall(stage.floor, ID, due(**more), stage.floor.clock())
     stage.floor.visits[ID] = call
     stage.floor.spawn(call.start())
     await stage.until(
@@ -60,8 +63,8 @@ async def begun(stage: Stage) -> OrderCall:
     return call
 
 
-async def answered(stage: Stage) -> OrderCall:
-    call = await begun(stage)
+async def answered(stage: Stage, **more: Any) -> OrderCall:
+    call = await begun(stage, **more)
     await stage.asterisk.answer(ID)
     await stage.until(lambda: stage.asterisk.played, "something is said")
     return call
@@ -97,6 +100,54 @@ def test_nothing_of_the_order_is_said_before_the_key_that_it_is_the_team(tmp_pat
         await stage.later(order_call.PARTS_WITHIN_S)
         await stage.until(lambda: ID not in stage.asterisk.channels, "hung up")
         assert ID not in stage.floor.visits
+
+    played(tmp_path, scene)
+
+
+def test_a_team_whose_language_is_english_hears_all_of_it_in_english(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        await answered(stage, language="en")
+        await stage.asterisk.key(ID, "5")
+        await stage.until(lambda: len(stage.asterisk.played) == 2, "the order")
+        await stage.asterisk.key(ID, "1")
+        await stage.until(lambda: len(stage.asterisk.played) == 3, "thanks")
+        assert all("/en/" in one and "/vi/" not in one for one in stage.asterisk.played)
+
+    played(tmp_path, scene)
+
+
+@pytest.mark.parametrize(
+    ("languages", "heard"),
+    [
+        ((), "vi"),
+        (("vi",), "vi"),
+        (("en",), "en"),
+        (("vi", "en"), "vi"),
+        (("km", "en"), "en"),
+        (("km",), "vi"),
+    ],
+)
+def test_an_agency_is_spoken_to_in_the_first_of_its_languages_that_the_machine_has(
+    languages: tuple[str, ...], heard: str
+) -> None:
+    assert order_tries.spoken(languages) == heard
+
+
+def test_the_call_is_recorded_from_the_answer_on(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        kept: list[tuple[str, Path]] = []
+
+        async def monitor(channel: str, path: Path) -> None:
+            kept.append((channel, path))
+
+        stage.floor.mix_monitor, stage.floor.recordings = monitor, tmp_path / "recordings"
+        await begun(stage)
+        assert kept == []
+        await stage.asterisk.answer(ID)
+        await stage.until(lambda: bool(kept), "it is recorded")
+        ((channel, path),) = kept
+        assert channel == stage.asterisk.channels[ID].name
+        assert path == tmp_path / "recordings" / relative_path(ID)
 
     played(tmp_path, scene)
 

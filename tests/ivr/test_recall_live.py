@@ -18,8 +18,9 @@ from hotline.events import CallArrived, RecallDue, now
 from hotline.ordering import By, Wanted
 from hotline.orders import Actor, Assignment, Happening, Means, OrderTry
 from hotline.organisation import Agency
-from hotline.recordings import relative_path
+from hotline.recordings import LegRecording, relative_path
 from hotline.tickets import Ticket, TicketEntry
+from ivr.kept_leg_recordings import KeptLegRecordings
 from tests.ivr.calls_house import NOTED_HZ, OFF_HZ, PROMPT_HZ, RESULT_HZ, WHO_HZ, CallsHouse, Decided, seat
 from tests.world import Answering, Citizen
 
@@ -278,8 +279,21 @@ def test_a_team_hears_the_order_only_after_its_key_and_the_second_number_accepts
             assert (part.state, part.accepted_means) == ("accepted", "telephone")
             assert tries(house, order) == ["declined", "accepted"]
             assert len(first.legs) == len(second.legs) == 1
+            legs = KeptLegRecordings(
+                house.engine, house.record, house.settings.recordings, house.settings.node
+            )
+            await asyncio.to_thread(
+                house.until, lambda: legs.look() >= 0 and len(house.rows(LegRecording)) == 2, 20, "kept"
+            )
 
     asyncio.run(scene())
+    kept = house.rows(LegRecording)
+    assert {row.leg_id for row in kept} == {row.dial_id for row in house.rows(OrderTry)}
+    assert {row.ticket_id for row in kept} == {row.ticket_id for row in house.rows(Assignment)}
+    assert min(row.length_s for row in kept) > 1
+    assert max(row.length_s for row in kept) > 2
+    sound = (house.settings.recordings / kept[0].path).read_bytes()
+    assert max(sound) > 0, "nothing but silence was recorded"
 
 
 def test_when_no_number_accepts_the_level_above_is_rung_and_calls_may_be_killed_meanwhile(

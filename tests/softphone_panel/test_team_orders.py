@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from hotline import agencies, order_links, ordering, pictures
+from hotline.agencies import AgencyRow
 from hotline.database import engine, reading, transaction
 from hotline.events import now
 from hotline.gateways import Gateways
@@ -482,3 +483,52 @@ def test_links_expire_after_the_order_s_deadline(ticket: str) -> None:
 
 def test_homes_are_named_for_every_role() -> None:
     assert {Role.TEAM, Role.LEADER} <= set(desk.HOMES)
+
+
+# -- how much a team can do at once --
+
+
+@pytest.fixture
+def full(ticket: str) -> str:
+    """The team nearest to the ticket can see to one order, and has it; the ticket's id."""
+    order(ticket)
+    with transaction() as session:
+        session.execute(update(AgencyRow).where(AgencyRow.key == TEAM).values(capacity=1))
+    return ticket
+
+
+def _form(**change: Any) -> dict[str, Any]:
+    return {
+        "click_id": "abcdef0123456789", "category": "emergency_transport", "what": "Đưa thêm một người bệnh",
+        "due_at": (now() + timedelta(hours=9)).strftime("%Y-%m-%dT%H:%M"), "team": [TEAM], "acuity": "RED",
+        "unit_code": "25195",
+    } | change  # fmt: skip
+
+
+def test_a_full_team_is_named_and_the_next_one_chosen_instead(full: str, signed_in: SignedIn) -> None:
+    page = signed_in("truongca").get(f"/orders/new/{full}").text
+    assert "1/1 lệnh" in page and "đang kín việc" in page
+    assert f'value="{TEAM}" checked' not in page and f'value="{CENTRE}" checked' in page
+    assert "Vẫn giao" not in page
+
+
+def test_an_order_over_a_team_s_capacity_is_given_only_when_somebody_says_so_again(
+    full: str, signed_in: SignedIn
+) -> None:
+    client = signed_in("truongca")
+    refused = client.post(f"/orders/new/{full}", data=_form())
+    assert refused.status_code == 422
+    assert f"đang có 1 lệnh, làm được 1 lệnh cùng lúc: hãy chọn Đội {CENTRE}" in refused.text
+    assert "Đưa thêm một người bệnh" in refused.text and "Vẫn giao" in refused.text
+    with reading() as session:
+        assert len(session.scalars(select(Order)).all()) == 1
+    again = client.post(f"/orders/new/{full}", data=_form(click_id="1" * 16, over="1"))
+    assert again.status_code == 303
+    with reading() as session:
+        assert len(session.scalars(select(Assignment).where(Assignment.team == TEAM)).all()) == 2
+
+
+def test_a_team_that_is_done_has_room_again(full: str, signed_in: SignedIn) -> None:
+    with transaction() as session:
+        session.execute(update(Assignment).values(state="done"))
+    assert signed_in("truongca").post(f"/orders/new/{full}", data=_form()).status_code == 303
