@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from hotline import campaigns, clocks, order_clocks, referral_clocks, text_messages
+from hotline import campaigns, clocks, order_clocks, referral_clocks, text_messages, ticket_claims
 from hotline.clocks import Clocks
 from hotline.deadlines import Handler
 
@@ -14,6 +14,7 @@ HANDLERS: Mapping[str, Handler] = {
     **referral_clocks.handlers(lambda: None),
     **campaigns.HANDLERS,
     **text_messages.HANDLERS,
+    **ticket_claims.HANDLERS,
 }
 """Those that need nothing but the database; orders climb by the present day's structure."""
 
