@@ -105,6 +105,7 @@ ROUTES: Mapping[str, Who] = {
         )
     },
     "tickets.index": STAFF,
+    **{f"claiming.{name}": STAFF for name in ("fragment", "listed", "act", "beat")},
     "tickets.one": STAFF,
     "tickets.timeline": STAFF,
     "tickets.calls": STAFF,

@@ -248,6 +248,7 @@ def bar_values(session: Session) -> dict[str, Any]:
     return {
         "presence": presence,
         "watchers": _watchers(session, presence),
+        "claims_taken": _claims_taken(session),
         "state_now": presence.state if presence is not None else "offline",
         "last_command": last,
         "told": told if told and (told.waits or last is None or told.command_id > last.id) else None,
@@ -264,6 +265,12 @@ def bar_values(session: Session) -> dict[str, Any]:
         "pause_word": lambda key: shown.word(shown.PAUSE_REASONS, key),
         "click_of": lambda kind: click_id(kind, last.id if last is not None else 0),
     }
+
+
+def _claims_taken(session: Session) -> list[tuple[str, str, str, str]]:
+    from softphone_panel import claiming  # whose pages need this one
+
+    return claiming.taken_from_me(session)
 
 
 def _watchers(session: Session, presence: OperatorPresence | None) -> tuple[watching.Watcher, ...]:

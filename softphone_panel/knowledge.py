@@ -21,7 +21,7 @@ from hotline.events import now
 from hotline.folding import folded
 from hotline.settings import settings
 from hotline.tickets import Ticket, TicketState
-from softphone_panel import desk, matter_words, ticket_changes, ticket_view, tickets
+from softphone_panel import claiming, desk, matter_words, ticket_changes, ticket_view, tickets
 from softphone_panel.faults import InputFault
 from softphone_panel.ticket_changes import Asked
 from softphone_panel.words import is_htmx, language, local, say
@@ -136,6 +136,7 @@ def answer(key: str) -> str | Response:
 
 
 def _answer(session: Session, ticket: Ticket, row: ArticleRow, note: str, *, closes: bool) -> None:
+    claiming.check_free(session, ticket)
     if ticket.state == TicketState.CLOSED:
         raise InputFault("ticket_id", say("Phiếu đã đóng: hãy mở lại phiếu trước."), 409)
     if not closing.known(session, ticket).talked:

@@ -35,6 +35,7 @@ from hotline.referrals import (
 from hotline.referring import Wanted
 from hotline.tickets import Ticket, TicketState
 from softphone_panel import (
+    claiming,
     desk,
     matter_words,
     referral_words,
@@ -178,9 +179,10 @@ def refer(ticket_id: str) -> tuple[str, int] | AnyResponse:
     form = request.form
     try:
         with transaction() as session:
-            tickets.held_ticket(session, ticket_id)
+            ticket = tickets.held_ticket(session, ticket_id)
             if not ticket_changes.once(session, desk.click(form.get("click_id", ""))):
                 return redirect(url_for("tickets.one", ticket_id=ticket_id), 303)
+            claiming.check_free(session, ticket)
             wanted = Wanted(
                 ticket_id, form.get("question", ""), form.get("category", ""),
                 tuple(key[:48] for key in form.getlist("agency")), team_orders.moment(form.get("due_at", "")),

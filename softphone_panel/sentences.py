@@ -258,6 +258,18 @@ def _tied(kind: str) -> Callable[[Body, Names], str]:
     return made
 
 
+def _claim_taken(body: Body, names: Names) -> str:
+    operator = body.get("operator_id")
+    name = names.get(operator, "?") if isinstance(operator, int) else "?"
+    return say("Nhận thay phiếu của {name}: {reason}", name=name, reason=body.get("reason") or "")
+
+
+def _race_lost(body: Body, names: Names) -> str:
+    operator = body.get("operator_id")
+    name = names.get(operator, "?") if isinstance(operator, int) else "?"
+    return say("Bấm nhận sau {name} {seconds} giây.", name=name, seconds=body.get("after_s") or 0)
+
+
 def _referral_made(body: Body, names: Names) -> str:
     return say("Chuyển cơ quan trả lời: {names}.", names=", ".join(map(str, body.get("agencies") or ())))
 
@@ -526,6 +538,10 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "fields_filled": _filled,
     "category_chosen": _category_chosen,
     "answered_with_article": _answered_with,
+    "ticket_claimed": lambda body, names: say("Nhận xử lý phiếu."),
+    "claim_let_go": lambda body, names: say("Thôi làm phiếu."),
+    "claim_taken": _claim_taken,
+    "claim_race_lost": _race_lost,
     "referral_made": _referral_made,
     "referral_part_made": _referral_part_made,
     "referral_part_moved": _referral_part_moved,

@@ -50,7 +50,20 @@ def index() -> str:
             states=shown.TICKET_STATES,
             branches=shown.BRANCHES,
             **_list_values(session, wanted),
+            claims=_claims(session, found.rows),
         )
+
+
+def _claims(session: Session, rows: Sequence[Ticket]) -> dict[str, Any]:
+    from softphone_panel import claiming  # as below
+
+    return dict(claiming.of_list(session, [row.id for row in rows]))
+
+
+def _claim(session: Session, ticket: Ticket) -> dict[str, Any]:
+    from softphone_panel import claiming  # as below
+
+    return claiming.values(session, ticket)
 
 
 def _list_values(session: Session, wanted: ticket_search.Wanted) -> dict[str, Any]:
@@ -100,6 +113,7 @@ def _page(session: Session, ticket: Ticket, **more: Any) -> str:
         **_ties(session, ticket),
         **team_orders.of_ticket(session, ticket.id),
         **_referrals(session, ticket),
+        **_claim(session, ticket),
         "dispositions": shown.DISPOSITIONS,
         "click_id": fresh_click(),
         "command_click": fresh_click(),
@@ -220,6 +234,12 @@ def note(ticket_id: str) -> tuple[str, int] | AnyResponse:
     return redirect(url_for("tickets.one", ticket_id=ticket_id), 303)
 
 
+def _check_free(session: Session, ticket: Ticket) -> None:
+    from softphone_panel import claiming  # as above
+
+    claiming.check_free(session, ticket)
+
+
 @room.post("/<ticket_id>/change")
 def change(ticket_id: str) -> tuple[str, int] | AnyResponse:
     click = desk.click(request.form.get("click_id", ""))
@@ -228,6 +248,8 @@ def change(ticket_id: str) -> tuple[str, int] | AnyResponse:
         with transaction() as session:
             ticket = held_ticket(session, ticket_id)
             fresh = ticket_changes.once(session, click)
+            if fresh:
+                _check_free(session, ticket)
             changed = (
                 ticket_changes.change(session, ticket, current_user.username, asked) if fresh else ("again",)
             )
