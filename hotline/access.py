@@ -119,6 +119,7 @@ ROUTES: Mapping[str, Who] = {
     **{f"ticket_ties.{name}": STAFF for name in ("fragment", "tie", "untie")},
     # Which act, to which tickets, is judged one by one (softphone_panel/ticket_bulk.py).
     **{f"ticket_bulk.{name}": STAFF for name in ("look", "do")},
+    **{f"ticket_files.{name}": STAFF for name in ("add", "one")},
     **{f"ticket_filters.{name}": STAFF for name in ("save", "remove")},
     "ticket_persons.fragment": STAFF,
     "ticket_persons.save": STAFF,

@@ -113,7 +113,7 @@ def add(
     body = {"attachment": row.id, "name": row.name, "sha256": sha256, "size_bytes": row.size_bytes}
     session.add(TicketEntry(ticket_id=ticket.id, at=at, kind=ADDED, actor=by, text="", body=body))
     ticket.version += 1
-    told = {"ticket_id": ticket.id, "sha256": sha256, "size_bytes": row.size_bytes, "kind": row.kind}
+    told = {"ticket_id": ticket.id, "sha256": sha256, "size_bytes": row.size_bytes, "path": row.path}
     ledger.append(session, ticket.hotline, ADDED, f"a-{row.id}", told, at)
     return row
 

@@ -33,6 +33,7 @@ class LedgerEntry(Base):
     at: Mapped[datetime] = mapped_column(Moment)
     kind: Mapped[str] = mapped_column(String(24))
     """call_opened, call_known (its arrival came late), call_closed, recording_kept, recording_missing, leg_recorded;
+    attachment_added: a ticket's file ("a-" and its number);
     call_watched, call_moved: what a supervisor did; settings_published: what an administrator changed."""
     subject: Mapped[str] = mapped_column(String(72), index=True)
     """The call's id; of leg_recorded the leg's; of settings_published the document's name."""
@@ -146,6 +147,8 @@ class _Told:
     missing: set[str] = field(default_factory=set)
     legs: dict[str, LedgerEntry] = field(default_factory=dict)
     """The recordings of stations' legs, by leg."""
+    files: dict[str, LedgerEntry] = field(default_factory=dict)
+    """What was attached to tickets, by attachment."""
 
 
 def verify(session: Session, recordings: Path, now_at: datetime, settle_s: float = 60.0) -> Iterator[str]:
@@ -211,6 +214,8 @@ def verify(session: Session, recordings: Path, now_at: datetime, settle_s: float
         yield from _sound_faults(leg_id, line, recordings)
     for leg_id in legs.keys() - told.legs.keys():
         yield f"The recording of leg {leg_id} is not in the ledger."
+    for file_id, line in told.files.items():
+        yield from _file_faults(file_id, line, recordings)
 
 
 def _chain_faults(session: Session, told: _Told) -> Iterator[str]:
@@ -241,6 +246,8 @@ def _chain_faults(session: Session, told: _Told) -> Iterator[str]:
             told.missing.add(line.subject)
         elif line.kind == "leg_recorded":
             told.legs[line.subject] = line
+        elif line.kind == "attachment_added":
+            told.files[line.subject] = line
     for hotline in heads.keys() | last.keys():
         there = last.get(hotline, (0, FIRST))
         head = heads.get(hotline)
@@ -262,6 +269,16 @@ def _sound_faults(call_id: str, line: LedgerEntry, recordings: Path) -> Iterator
         with path.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != line.body["sha256"]:
                 yield f"The recording of call {call_id} was altered: its SHA-256 differs."
+
+
+def _file_faults(file_id: str, line: LedgerEntry, root: Path) -> Iterator[str]:
+    path = root / line.body["path"]
+    if not path.is_file():
+        yield f"The file {file_id} of ticket {line.body['ticket_id']} is gone: {line.body['path']}."
+        return
+    with path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != line.body["sha256"]:
+            yield f"The file {file_id} of ticket {line.body['ticket_id']} was altered: its SHA-256 differs."
 
 
 def main(words: list[str]) -> int:

@@ -65,6 +65,7 @@ from softphone_panel import (
     telling,
     ticket_bulk,
     ticket_clock,
+    ticket_files,
     ticket_filters,
     ticket_matter,
     ticket_persons,
@@ -155,6 +156,7 @@ def create() -> Flask:
         messages,
         ticket_persons,
         ticket_bulk,
+        ticket_files,
         ticket_filters,
         knowledge,
         ticket_ties,
@@ -197,7 +199,7 @@ def create() -> Flask:
 def _a_recording_may_be_large() -> None:
     if request.endpoint == "prompts.send":
         request.max_content_length = prompts.LARGEST_FORM_BYTES
-    elif request.endpoint in team_desk.LARGER_FORMS:
+    elif request.endpoint in (*team_desk.LARGER_FORMS, *ticket_files.LARGER_FORMS):
         request.max_content_length = pictures.LARGEST_BYTES + LARGEST_FORM_BYTES
 
 

@@ -53,3 +53,12 @@ BULK_LACKS: Mapping[str, str] = {
     "main": "Ô “Phiếu chính”: hãy chọn một phiếu.",
     "agency": "Ô “Đơn vị”: hãy chọn một đơn vị.",
 }
+FILE_FAULTS: Mapping[str, str] = {
+    "empty": "Tệp này trống: hãy chọn tệp khác.",
+    "too_large": "Tệp quá lớn: hãy chọn tệp dưới {most_mb} MB.",
+    "unknown": "Tệp này không phải ảnh JPEG, PNG hay PDF: hãy chọn tệp khác.",
+    "broken": "Tệp này hỏng hoặc thiếu phần cuối: hãy chụp hay xuất lại.",
+    "active": "Tệp PDF này có mã chạy hoặc tệp nhúng: hãy in ra PDF khác rồi gửi.",
+    "too_many": "Phiếu đã có {most} tệp: không thêm được nữa.",
+}
+"""Why a file is not kept."""

@@ -249,6 +249,14 @@ def _answered_with(body: Body, names: Names) -> str:
     )
 
 
+def _file_added(body: Body, names: Names) -> str:
+    return say(
+        "Thêm tệp “{name}”, SHA-256 {digest}…",
+        name=body.get("name") or "?",
+        digest=str(body.get("sha256") or "")[:16],
+    )
+
+
 def _tied(kind: str) -> Callable[[Body, Names], str]:
     def made(body: Body, names: Names) -> str:
         from softphone_panel import ticket_ties  # as above
@@ -550,6 +558,8 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "matter_filled": _matter_filled,
     **{kind: _tied(kind) for kind in ("merged", "took_in", "unmerged", "gave_back", "linked", "unlinked")},
     "persons_filled": _persons_filled,
+    "attachment_added": _file_added,
+    "attachment_viewed": lambda body, names: say("Xem tệp “{name}”.", name=body.get("name") or "?"),
     "wrapped_up": _wrapped_up,
     "task_taken": _task,
     "note": _note,

@@ -111,6 +111,7 @@ def _page(session: Session, ticket: Ticket, **more: Any) -> str:
         **_matter(session, ticket),
         **_persons(session, ticket),
         **_ties(session, ticket),
+        **_files(session, ticket),
         **team_orders.of_ticket(session, ticket.id),
         **_referrals(session, ticket),
         **_claim(session, ticket),
@@ -169,6 +170,12 @@ def _persons(session: Session, ticket: Ticket) -> dict[str, Any]:
     from softphone_panel import ticket_persons  # as above
 
     return ticket_persons.values(session, ticket)
+
+
+def _files(session: Session, ticket: Ticket) -> dict[str, Any]:
+    from softphone_panel import ticket_files  # as above
+
+    return ticket_files.values(session, ticket)
 
 
 def _ties(session: Session, ticket: Ticket) -> dict[str, Any]:

@@ -1,5 +1,10 @@
 // The list of tickets: mark all, mark a stretch with Shift, and tell how many are marked.
 "use strict";
+document.addEventListener("keydown", (event) => {      // Alt+Shift+1 to 9: the saved filters
+  if (!event.altKey || !event.shiftKey) return;
+  const there = document.querySelector(`[data-key="${event.code}"]`);
+  if (there) { event.preventDefault(); there.click(); }
+});
 (() => {
   const form = document.getElementById("many");
   if (!form) return;

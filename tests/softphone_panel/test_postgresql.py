@@ -49,6 +49,9 @@ from tests.softphone_panel.test_ticket_bulk import (
     test_exactly_the_chosen_tickets_are_closed_each_with_its_entry_and_the_refused_named,
     test_filters_are_saved_shared_reached_by_key_and_removed,
 )
+from tests.softphone_panel.test_ticket_files import (
+    test_a_file_is_kept_without_its_place_with_its_hash_in_entry_and_ledger,
+)
 from tests.softphone_panel.test_ticket_persons import (
     test_a_number_is_hidden_from_whom_the_ticket_is_not_and_cannot_be_overwritten_by_what_they_see,
     test_each_person_is_kept_apart_entered_and_found,
@@ -76,6 +79,7 @@ __all__ = [
     "test_a_disposition_frees_the_desk_and_is_on_the_ticket",
     "test_a_double_click_is_one_command",
     "test_a_dropped_caller_is_rung_back_with_one_click",
+    "test_a_file_is_kept_without_its_place_with_its_hash_in_entry_and_ledger",
     "test_a_follow_up_is_its_makers_until_its_time_has_passed",
     "test_a_merged_ticket_follows_its_main_one_and_parted_is_as_before",
     "test_a_new_station_begins_as_a_draft_and_is_gone_when_its_first_publication_is_undone",

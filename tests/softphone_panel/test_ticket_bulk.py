@@ -128,7 +128,7 @@ def test_filters_are_saved_shared_reached_by_key_and_removed(signed_in: SignedIn
     assert "Chỉ trưởng ca" in saved(client, 403, name="Chung", state="open", shared="1")
     saved(chief, name="Ngoài y tế", branch="nonmedical", shared="1")
     page = lan.get("/tickets").text
-    assert 'accesskey="1"' in page and "Đỏ đang mở" in page and "Ngoài y tế" in page
+    assert 'aria-keyshortcuts="Alt+Shift+1"' in page and "Đỏ đang mở" in page and "Ngoài y tế" in page
     assert page.index("Đỏ đang mở") < page.index("Ngoài y tế"), "one's own first"
     assert "Đỏ đang mở" not in chief.get("/tickets").text
     saved(client, name="Đỏ đang mở", acuity="RED")  # the same name replaces it
