@@ -275,7 +275,7 @@ class Story:
             self._check(above.instead_of == part.id, "the level above was asked for something else")
             step.seen.append(f"{above.team_name} accepted by {above.accepted_means}")
             board = await self._people[demo_data.LEADER].page("/command", hotline=self.hotline.key)
-            self._check("Tân Phú" in board, "the board does not name the commune")
+            self._check(f"{COMMUNE}: " in board, "the board has nothing open in the commune")
             step.seen.append("the leader’s board names the commune")
         return str(above.id)
 

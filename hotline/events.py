@@ -402,6 +402,8 @@ class ApprovalAsked(Event):
     due_at: datetime
     centre: str = ""
     centre_name: str = ""
+    numbers: tuple[str, ...] = ()
+    """Who is on duty there, told by a message."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -578,7 +580,7 @@ def from_plain(plain: dict[str, Any]) -> Event:
             values[name] = datetime.fromisoformat(value)
     if isinstance(values.get("unit_on"), str):
         values["unit_on"] = date.fromisoformat(values["unit_on"])
-    for name in ("path", "plan", "teams", "agencies"):
+    for name in ("path", "plan", "teams", "agencies", "numbers"):
         if isinstance(values.get(name), list):
             values[name] = tuple(values[name])
     return kind(**values)

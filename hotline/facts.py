@@ -304,7 +304,7 @@ APPLY: dict[type[e.Event], Callable[[Book, Any], Row | None]] = {
     e.ReferralChanged: referral_changed,
 }
 
-NOT_IN_ENTRIES = {"event", "id", "at", "call_id", "hotline", "node", "path", "plan"}
+NOT_IN_ENTRIES = {"event", "id", "at", "call_id", "hotline", "node", "path", "plan", "numbers"}
 NAMES = {kind: re.sub(r"(?<!^)([A-Z])", r"_\1", kind.__name__).lower() for kind in APPLY}
 """call_queued and so on: what entries and the live page call a fact."""
 

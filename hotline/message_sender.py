@@ -25,9 +25,9 @@ from hotline.events import now
 from hotline.gateway_file import MessageFaults
 from hotline.gateways import Gateways, Send, Sending
 from hotline.installation import Installation
-from hotline.orders import Assignment, AssignmentState
+from hotline.orders import ApprovalState, Assignment, AssignmentState, OrderApproval
 from hotline.referrals import WAITED_FOR, ReferralPart
-from hotline.text_messages import ORDER, REFERRAL, Answer, MessageState, Taken, TextMessage
+from hotline.text_messages import APPROVAL, ORDER, REFERRAL, Answer, MessageState, Taken, TextMessage
 from hotline.tickets import Ticket, TicketState
 
 log = structlog.get_logger(__name__)
@@ -99,7 +99,7 @@ class MessageSender:
             if (
                 not _is_wanted(session, row)
                 or send is None
-                or (row.kind in (ORDER, REFERRAL) and not reaches)
+                or (row.kind in (APPROVAL, ORDER, REFERRAL) and not reaches)
             ):
                 text_messages.drop(session, row)
                 return None
@@ -169,6 +169,10 @@ class MessageSender:
             token = order_links.of_message(session, var, one.id, row.idempotency_key, at)
             url = f"{self.base_url}/l/{token}"
             return message_words.order(session, one, installation, self._file, url)
+        if row.kind == APPROVAL:
+            approval = session.get_one(OrderApproval, row.about)
+            url = f"{self.base_url}/orders/{approval.order_id}"
+            return message_words.approval(session, approval, installation, url)
         ticket = session.get_one(Ticket, row.ticket_id)
         label = f"{installation.hotline(ticket.hotline).prefix}-{ticket.number}"
         reference = references.written(label, references.code_of(ticket.id, var))
@@ -189,5 +193,8 @@ def _is_wanted(session: Session, row: TextMessage) -> bool:
     if row.kind == REFERRAL:
         asked = session.get(ReferralPart, row.about)
         return asked is not None and asked.state in WAITED_FOR
+    if row.kind == APPROVAL:
+        approval = session.get(OrderApproval, row.about)
+        return approval is not None and approval.state == ApprovalState.ASKED
     ticket = session.get(Ticket, row.ticket_id)
     return ticket is not None and ticket.state != TicketState.CLOSED

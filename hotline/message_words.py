@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from hotline.categories import CategoryFaults, beside
 from hotline.installation import Installation
-from hotline.orders import Assignment, Order
+from hotline.orders import Assignment, Order, OrderApproval
 from hotline.referrals import Referral, ReferralPart
 from hotline.tickets import Ticket
 from hotline.units import VIETNAM, Unit
@@ -50,6 +50,20 @@ def order(session: Session, one: Assignment, installation: Installation, file: P
     ]  # fmt: skip
     said = plain(", ".join(word for word in words if word))
     tail = f". Nhan/tu choi: {url}"
+    return said[: GSM_CHARACTERS - len(tail)] + tail
+
+
+def approval(session: Session, one: OrderApproval, installation: Installation, url: str) -> str:
+    """An order that waits for the committee's word: by when, and where it is said; only who signs in there says it."""
+    wanted = session.get_one(Order, one.order_id)
+    ticket = session.get(Ticket, wanted.ticket_id)
+    hotline = installation.hotline(wanted.hotline)
+    label = f"{hotline.prefix}-{ticket.number if ticket is not None else '?'}/{wanted.number}"
+    due = one.due_at.astimezone(VIETNAM)
+    said = plain(
+        f"1022 {hotline.tinh}: lệnh {LEVELS.get(wanted.acuity, '')} {label} xin Ban Chỉ đạo duyệt trước {due:%H:%M %d/%m}"
+    )
+    tail = f". Duyet: {url}"
     return said[: GSM_CHARACTERS - len(tail)] + tail
 
 

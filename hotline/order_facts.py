@@ -26,6 +26,7 @@ from hotline.orders import (
     TryState,
 )
 from hotline.rows import Row
+from hotline.text_messages import APPROVAL as APPROVAL_MESSAGE
 from hotline.text_messages import ORDER as ORDER_MESSAGE
 from hotline.text_messages import TextMessage
 from hotline.webhooks import Told
@@ -137,6 +138,12 @@ def approval_asked(book: Book, event: e.ApprovalAsked) -> Row | None:
             asked_at=event.at, due_at=event.due_at,
         )  # fmt: skip
         deadlines.set(book.session, APPROVAL, event.approval_id, event.due_at)
+        for number in event.numbers:
+            book.rows.add(
+                TextMessage, at=event.at, hotline=order.hotline, kind=APPROVAL_MESSAGE, about=event.approval_id,
+                ticket_id=order.ticket_id, number=number[:40], next_try_at=event.at,
+            )  # fmt: skip
+        _alarms(book)
     return order
 
 

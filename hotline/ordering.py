@@ -158,7 +158,7 @@ def issue(
     if asks:
         highest = max(agencies, key=lambda one: _rank(one.level))
         order = held(session, order_id)
-        _ask(session, order, by, reason, at, _committee(organisation, highest, centre, at))
+        _ask(session, order, by, reason, at, _committee(organisation, highest, centre, at), organisation)
     return order_id
 
 
@@ -378,7 +378,7 @@ def approval_is_due(session: Session, approval_id: str, at: datetime, organisati
         return
     climbed = e.ApprovalDecided(at=at, order_id=order.id, approval_id=asked.id, state=ApprovalState.CLIMBED)
     apply(session, climbed, BY_CLOCK)
-    _ask(session, order, By(asked.asked_by), asked.reason, at, above)
+    _ask(session, order, By(asked.asked_by), asked.reason, at, above, organisation)
 
 
 def order_is_due(session: Session, order_id: str, at: datetime) -> None:
@@ -498,15 +498,19 @@ def written(text: str, name: str, vi: str, en: str, most: int) -> str:
     return plain
 
 
-def _ask(session: Session, order: Order, by: By, reason: str, at: datetime, centre: Agency | None) -> None:
+def _ask(
+    session: Session, order: Order, by: By, reason: str, at: datetime, centre: Agency | None,
+    organisation: Organisation,
+) -> None:  # fmt: skip
     count = session.scalar(
         select(func.count()).select_from(OrderApproval).where(OrderApproval.order_id == order.id)
     )
     within = timedelta(seconds=kept(order.times, "approve_s", Acuity(order.acuity)))
+    numbers = tuple(number for _, number in team_of(organisation, centre, at).numbers) if centre else ()
     asked = e.ApprovalAsked(
         at=at, order_id=order.id, approval_id=f"{order.id}.a{(count or 0) + 1}", by=by.username, reason=reason,
         due_at=at + within, centre=centre.key if centre is not None else "",
-        centre_name=centre.name if centre is not None else "",
+        centre_name=centre.name if centre is not None else "", numbers=numbers,
     )  # fmt: skip
     apply(session, asked, by.username)
 

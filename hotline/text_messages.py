@@ -28,8 +28,9 @@ from hotline.deadlines import Due, Handler
 from hotline.tickets import Ticket, TicketEntry
 
 SMS = "sms"
-ORDER, RESULT, REFERRAL = "order", "result", "referral"
-"""Kinds: an order to a team, about an assignment; a result to a citizen, about a ticket; a question to an agency, about its part."""
+ORDER, RESULT, REFERRAL, APPROVAL = "order", "result", "referral", "approval"
+"""Kinds: an order to a team, about an assignment; a result to a citizen, about a ticket; a question to an agency, about its part;
+an order that waits for a committee's word, about its approval."""
 
 
 class MessageState(StrEnum):
@@ -58,6 +59,7 @@ JITTER = 0.2
 """So much of a pause, up or down, so that what failed together is not tried together."""
 KEPT_TRYING: Mapping[str, timedelta] = {
     ORDER: timedelta(hours=1),
+    APPROVAL: timedelta(minutes=30),
     RESULT: timedelta(hours=24),
     REFERRAL: timedelta(hours=4),
 }
@@ -143,7 +145,7 @@ def pause_s(tries: int, chance: float, again_s: float | None = None) -> float:
 
 def due(session: Session, limit: int) -> list[int]:
     """Messages that are to go now: orders first, then the oldest."""
-    first = case((TextMessage.kind == ORDER, 0), else_=1)
+    first = case((TextMessage.kind.in_((ORDER, APPROVAL)), 0), else_=1)
     asked = select(TextMessage.id).where(TextMessage.state == S.DUE)
     return list(session.scalars(asked.order_by(first, TextMessage.id).limit(limit)))
 

@@ -19,7 +19,7 @@ from hotline.events import now
 from hotline.geography import Geography
 from hotline.installation import Hotline
 from hotline.open_work import DESKS, Load
-from softphone_panel import commune_map, desk, shown, ticket_view
+from softphone_panel import commune_map, desk, shown, team_orders, ticket_view
 from softphone_panel.commune_map import Drawn, Shape
 from softphone_panel.ticket_clock import left
 from softphone_panel.words import say
@@ -121,7 +121,7 @@ def _values(session: Session) -> dict[str, Any]:
         "busy": {p.code: p for p in places}, "names": names, "at": at, "left": left, "label": ticket_view.label,
         "stage": lambda key: shown.word(shown.STAGES, key), "unit_names": {p.code: p.name for p in places},
         "files": _files(session, chosen.key, at, found, unit, holder, late_only), "shown_most": SHOWN,
-        "query": {key: value for key, value in query.items() if value},
+        "query": {key: value for key, value in query.items() if value}, "asked": team_orders.asked_of_reader(session),
         "link": _link(chosen.key), "place_of": lambda w: open_work.place(found.geography, w, day, desk.province().structure_on) or NOWHERE,
     }  # fmt: skip
 

@@ -20,6 +20,7 @@ from hotline.acuity import Acuity
 from hotline.categories import CategoryFaults, beside
 from hotline.database import reading, transaction
 from hotline.events import now
+from hotline.operators import Role
 from hotline.ordering import By, OrderRefused, Said, Wanted
 from hotline.orders import (
     BY_CLOCK,
@@ -142,6 +143,26 @@ def _index(session: Session) -> dict[str, Any]:
         **alarm_values(session),
         **_words(),
     }  # fmt: skip
+
+
+def asked_of_reader(session: Session) -> list[str]:
+    """Approvals that wait for this reader's word, the soonest due first."""
+    if current_user.role != Role.LEADER:
+        return []
+    rows = session.execute(
+        select(OrderApproval, Order)
+        .join(Order, Order.id == OrderApproval.order_id)
+        .where(OrderApproval.state == "asked", Order.state == OrderState.AWAITING_APPROVAL)
+        .order_by(OrderApproval.due_at)
+    ).all()
+    house = desk.organisation(session) if rows else Organisation()
+    return [
+        approval.id
+        for approval, order in rows
+        if current_user.serves(order.hotline)
+        and ordering.may_decide(house, by(), approval.centre, now())
+        and _second(approval, order)
+    ]
 
 
 def _second(approval: OrderApproval, order: Order) -> bool:

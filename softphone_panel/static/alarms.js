@@ -31,7 +31,7 @@
     if (fresh.length) sound();
   }
   document.addEventListener("htmx:afterSwap", (event) => {
-    if (event.detail.target?.matches?.("#recall-alarms, #wall")) look();
+    if (event.detail.target?.matches?.("#recall-alarms, #wall, #orders, #command")) look();
   });
   setInterval(() => { if (document.querySelector("[data-alarm-repeats]:not([data-alarm=''])")) sound(); }, REPEAT_MS);
   if (document.querySelector("[data-alarm]")) look();

@@ -150,6 +150,35 @@ def test_the_committee_s_second_person_approves_and_then_the_team_is_told(
     assert "chutich quyết định" in again.text
 
 
+def test_a_committee_that_is_asked_is_told_at_once_by_message_and_on_its_pages_until_it_has_answered(
+    ticket: str, signed_in: SignedIn, house: Path, app: Flask
+) -> None:
+    order_id = order(ticket, CENTRE, reason="xã không có xe")
+    assert sender(house, app).look() == 1
+    text = next(iter((house / "sms").glob("*.txt"))).read_text()
+    assert "xin Ban Chi dao duyet truoc" in text and f"/orders/{order_id}" in text and "xe" not in text
+    leader = signed_in("chutich")
+    page = leader.get("/orders").text
+    assert "/asked" in page and "1 lệnh chờ bạn duyệt" in leader.get("/command").text
+    assert "chờ bạn duyệt" not in signed_in("truongca").get("/command").text
+    (asked,) = approvals()
+    form = {"click_id": "b" * 32, "decision": "approve"}
+    assert leader.post(f"/orders/{order_id}/approval/{asked.id}", data=form).status_code == 303
+    assert "/asked" not in leader.get("/orders").text and "chờ bạn duyệt" not in leader.get("/command").text
+
+
+def test_no_message_goes_to_a_committee_that_has_answered(ticket: str, house: Path, app: Flask) -> None:
+    order_id = order(ticket, CENTRE, reason="xã không có xe")
+    with transaction() as session:
+        ordering.recall(session, order_id, By("lan", "operator"), "đã có xe khác", now())
+    assert sender(house, app).look() == 0
+
+
+def approvals() -> list[OrderApproval]:
+    with reading() as session:
+        return list(session.scalars(select(OrderApproval)))
+
+
 def test_leaders_see_orders_and_no_ticket(ticket: str, signed_in: SignedIn) -> None:
     order_id = order(ticket)
     client = signed_in("chutich")
