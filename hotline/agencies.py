@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, time
 from typing import Any
 
@@ -11,12 +11,14 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotline.database import Base
 from hotline.directory import Shift
+from hotline.events import now
 from hotline.geography import Geography
 from hotline.geography import of as geography_of
-from hotline.organisation import Agency, Contact, Organisation, Responsibility
+from hotline.organisation import STATION, Agency, Contact, Organisation, Responsibility
 from hotline.organisation import of as organisation_of
+from hotline.stations import directory
 from hotline.unit_files import UnitRow
-from hotline.units import Unit, UnitSuccessor
+from hotline.units import VIETNAM, Unit, UnitSuccessor
 
 
 class AgencyRow(Base):
@@ -72,11 +74,32 @@ def organisation(session: Session, structure_on: date | None = None) -> Organisa
             select(AgencyRow).where(~AgencyRow.removed).order_by(AgencyRow.hotline, AgencyRow.place)
         )
     )
+    known = {one.key: one for one in agencies}
+    places = geography(session)
+    day = structure_on or now().astimezone(VIETNAM).date()
+    known = {**_stations(session, known, places, day), **known}
     responsibilities = (
         Responsibility(tuple(row.categories), row.unit_code, row.agency_key, row.valid_from, row.valid_to)
         for row in session.scalars(select(ResponsibilityRow).order_by(ResponsibilityRow.id))
     )
-    return organisation_of(agencies, responsibilities, geography(session), structure_on)
+    return organisation_of(known.values(), responsibilities, places, structure_on)
+
+
+def _stations(
+    session: Session, known: Mapping[str, Agency], places: Geography, day: date
+) -> dict[str, Agency]:
+    """Health stations as those who get orders: above each is the command centre of its place. They answer for no matter by themselves."""
+    centres = {(a.hotline, a.unit): a.key for a in known.values() if a.kind == "centre" and a.stands(day)}
+    found = {}
+    for station in directory(session):
+        unit = next(iter(station.units), "")
+        around = places.places(unit, day) if unit else ()
+        above = next((centres[station.hotline, u] for u in around if (station.hotline, u) in centres), "")
+        found[station.key] = Agency(
+            station.key, station.hotline, station.name, STATION, station.level, unit, station.numbers, above,
+            (station.language,), shifts=station.shifts, active=station.active,
+        )  # fmt: skip
+    return found
 
 
 def geography(session: Session) -> Geography:

@@ -37,6 +37,8 @@ DUE = "clock"
 """The kind of a ticket's one deadline; it is about the ticket's id."""
 ACTOR = "clock"
 WARNED, ESCALATED, PAUSED, RESUMED = "clock_warned", "clock_escalated", "clock_paused", "clock_resumed"
+STATION_REPORTED = "station_reported"
+"""A station says what became of somebody it took: arrived, done, referred or absent."""
 REOPENED, DONE, TOLD, ASSIGNED = "reopened", "work_done", "citizen_told", "assigned"
 CHANGED = "clock_alarms_changed"
 """The live message of a warning, an escalation, or the end of one."""
@@ -115,6 +117,11 @@ def _handed_over(entry: TicketEntry) -> list[Happening]:
     return [Happening(entry.at, Kind.REACHED, stage) for stage in (Stage.ASSIGN, Stage.ON_SITE)]
 
 
+def _station_reported(entry: TicketEntry) -> list[Happening]:
+    stage = {"arrived": Stage.ON_SITE, "done": Stage.DONE}.get(str(entry.body.get("state")))
+    return [Happening(entry.at, Kind.REACHED, stage)] if stage else []
+
+
 def _assigned(entry: TicketEntry) -> list[Happening]:
     owner = [Happening(entry.at, Kind.OWNED, f"agency:{a}")] if (a := entry.body.get("agency")) else []
     return [Happening(entry.at, Kind.REACHED, Stage.ASSIGN), *owner]
@@ -163,6 +170,7 @@ HAPPENINGS: Mapping[str, Callable[[TicketEntry], list[Happening]]] = {
     "call_answered": _answered,
     "wrapped_up": _reached(Stage.ACCEPT),
     "transfer_moved": _handed_over,
+    STATION_REPORTED: _station_reported,
     ASSIGNED: _assigned,
     "referral_made": _referred,
     "referral_part_made": _referred,

@@ -19,6 +19,8 @@ from hotline.units import VIETNAM
 
 KINDS = ("agency", "centre", "team")
 """An agency answers for a matter; a centre commands; a team goes there."""
+STATION = "station"
+"""The kind of a health station: it gets orders, and is kept with the stations (`hotline.stations`)."""
 LEVELS = ("commune", "district", "province")
 ALL = "*"
 """In place of a category: every one."""

@@ -446,6 +446,12 @@ def _message_again(body: Body, names: Names) -> str:
     return say("Gửi lại tin nhắn “{kind}”.", kind=shown.word(shown.MESSAGE_KINDS, str(body.get("of") or "")))
 
 
+def _station_reported(body: Body, names: Names) -> str:
+    return say(
+        "Trạm báo: {state}.", state=shown.word(shown.STATION_REPORTS, str(body.get("state") or "")).lower()
+    )
+
+
 def _assigned(body: Body, names: Names) -> str:
     whom = body.get("name") or body.get("agency") or "?"
     return say("Đã giao cho {whom}.", whom=whom)
@@ -571,6 +577,7 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "citizen_told": _citizen_told,
     "result_told": _result_told,
     "message_failed": _message_failed,
+    "station_reported": _station_reported,
     "message_again": _message_again,
     "reopened": _reopened,
     "assigned": _assigned,

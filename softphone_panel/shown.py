@@ -264,6 +264,14 @@ CARD_FIELDS: Mapping[str, str] = {
     "recommendation": "Đề nghị",
 }
 """The briefing card, in the order of a hand-over between health workers (SBAR)."""
+STATION_REPORTS: Mapping[str, str] = {
+    "": "Đã nhận qua điện thoại",
+    "arrived": "Đã gặp người bệnh",
+    "done": "Đã xử lý xong",
+    "referred": "Đã chuyển tuyến trên",
+    "absent": "Chưa gặp được",
+}
+"""What a station says of somebody it took, as its buttons have it."""
 STATION_TALKS: Mapping[str, str] = {
     "private": "Bạn nói riêng với tổng đài viên, người dân nghe nhạc",
     "back": "Tổng đài viên đang nói với người dân, bạn nghe nhạc",

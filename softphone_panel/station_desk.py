@@ -122,8 +122,8 @@ def _offers(session: Session) -> dict[str, Any]:
         )
         .order_by(TransferTry.rung_at.desc())
     ).all()
-    taken = [r for r in rows if r[0].state == TryState.ACCEPTED and r[0].answered_at > at - SEEN_FOR]
-    past = [r for r in rows if r[0].state not in OPEN and r not in taken]
+    took = [r for r in rows if r[0].state == TryState.ACCEPTED and r[0].answered_at > at - SEEN_FOR]
+    past = [r for r in rows if r[0].state not in OPEN and r not in took]
     last = session.scalar(
         select(DeskCommand)
         .where(DeskCommand.operator_id == current_user.id)
@@ -134,7 +134,7 @@ def _offers(session: Session) -> dict[str, Any]:
     return {
         "station_name": station.name if station is not None else "",
         "offered": [_offer(session, row) for row in rows if row[0].state in OPEN],
-        "taken": [_taken(session, row) for row in taken],
+        "taken": [taken(session, row) for row in took],
         "past": [
             (tried.rung_at, ticket_view.label(ticket.hotline, ticket.number), ticket.acuity, tried.state)
             for tried, _, ticket, _ in past[:PAST]
@@ -165,7 +165,7 @@ def _offer(session: Session, row: Row[tuple[TransferTry, Transfer, Ticket, Call]
     )  # fmt: skip
 
 
-def _taken(session: Session, row: Row[tuple[TransferTry, Transfer, Ticket, Call]]) -> Offer:
+def taken(session: Session, row: Row[tuple[TransferTry, Transfer, Ticket, Call]]) -> Offer:
     """After the yes: whom to help, where, and all that was asked and answered."""
     tried, transfer, ticket, call = row
     plain = _offer(session, row)

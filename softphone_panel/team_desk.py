@@ -34,8 +34,9 @@ from hotline.orders import (
     OrderPhoto,
 )
 from hotline.settings import settings
+from hotline.stations import StationRow
 from hotline.tickets import Ticket, TicketEntry
-from softphone_panel import desk, order_words, scripts, ticket_changes, unit_search, viewing
+from softphone_panel import desk, order_words, scripts, station_cases, ticket_changes, unit_search, viewing
 from softphone_panel.faults import InputFault
 from softphone_panel.limits import limiter, refused
 from softphone_panel.words import language, say
@@ -90,11 +91,14 @@ def page() -> str:
     with reading() as session:
         cards = _cards(session)
         text = render_template(
-            "team.html", cards=cards, by_link=False, token="", questions=_questions(session), **_words()
-        )
+            "team.html", cards=cards, by_link=False, token="", questions=_questions(session),
+            **(_words() | (cases := station_cases.values(session))),
+        )  # fmt: skip
     for card in cards:
         if card.number or card.fields:
             viewing.note(card.order.ticket_id)
+    for case in cases["cases"]:
+        viewing.note(case.offer.ticket_id)
     return text
 
 
@@ -109,12 +113,17 @@ def report(assignment_id: str) -> AnyResponse:
     """What the team says about one of its orders."""
     with transaction() as session:
         one = session.get(Assignment, assignment_id)
-        if not current_user.agency or one is None or one.team != current_user.agency:
+        if not own() or one is None or one.team != own():
             raise InputFault("order", say("Đội của bạn không có lệnh này."), 404)
         if ticket_changes.once(session, desk.click(request.form.get("click_id", ""))):
             _report(session, one, current_user.full_name, Means.PANEL)
     flash(say("Đã báo về trung tâm."))
     return redirect(url_for("team_desk.page"), 303)
+
+
+def own() -> str:
+    """Key of the team, the centre or the health station whose account this is; empty for everybody else."""
+    return current_user.agency or current_user.station or ""
 
 
 def _cards(session: Session) -> list[Card]:
@@ -123,7 +132,7 @@ def _cards(session: Session) -> list[Card]:
         select(Assignment, Order)
         .join(Order, Order.id == Assignment.order_id)
         .where(
-            Assignment.team == current_user.agency,
+            Assignment.team == own(),
             Assignment.team != "",
             Assignment.state != AssignmentState.WAITING,
             or_(Assignment.state.in_(LIVE), Assignment.ended_at > since, Assignment.changed_at > since),
@@ -253,16 +262,20 @@ def _words() -> dict[str, Any]:
         "click_of": click,
         "largest_mb": pictures.LARGEST_BYTES // (1024 * 1024),
         "team_name": _team_name(),
+        "is_station": False,
         "spent": False,
     }
 
 
 def _team_name() -> str:
-    if not current_user.is_authenticated or not getattr(current_user, "agency", ""):
+    if not current_user.is_authenticated or not own():
         return ""
     with reading() as session:
-        row = session.get(agencies.AgencyRow, current_user.agency)
-        return row.name if row is not None else current_user.agency
+        if current_user.station:
+            station = session.get(StationRow, current_user.station)
+            return station.name if station is not None else own()
+        row = session.get(agencies.AgencyRow, own())
+        return row.name if row is not None else own()
 
 
 def _report(session: Session, one: Assignment, by: str, means: Means) -> None:
