@@ -16,7 +16,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session as Rows
 
-from hotline import references
+from hotline import merging, references
 from hotline.clocks import TicketClock
 from hotline.database import reading
 from hotline.events import now
@@ -110,6 +110,7 @@ def _by_reference(caller: _Caller, number: str, code: str, rows: Rows) -> str:
 def _stage(rows: Rows, ticket: Ticket | None) -> str:
     if ticket is None:
         return ""
+    ticket = rows.get_one(Ticket, merging.main_id(rows, ticket.id))
     if ticket.state == TicketState.CLOSED:
         return "closed"
     clock = rows.get(TicketClock, ticket.id)

@@ -21,14 +21,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from agi_scripts.session import CallerHungUp, Session
 from agi_scripts.ticket_status import STATUS_KEY, tell_status
 from hotline import events as e
-from hotline import numbers
+from hotline import merging, numbers
 from hotline.acuity import Acuity, higher
 from hotline.calls import Call, EndReason
 from hotline.database import Prepared, make_engine
 from hotline.installation import Hotline, Installation
 from hotline.record import Record, ticket_id_of
 from hotline.settings import Settings
-from hotline.tickets import Ticket, TicketState
+from hotline.tickets import Ticket
 from ivr import recall
 from ivr.approved import ApprovedProtocols
 from ivr.protocol import Kind, Protocol
@@ -361,7 +361,7 @@ def _history(caller: _Caller) -> tuple[recall.Contact, ...]:
 
 _EARLIER = Prepared(
     # The ticket's level: an operator may have judged otherwise than the machine, up or down.
-    select(Call.arrived_at, Ticket.acuity, Call.branch, Call.operator_id, Ticket.id, Ticket.state)
+    select(Call.arrived_at, Ticket.acuity, Call.branch, Call.operator_id, Ticket.id, merging.goes_on())
     .join(Ticket, Ticket.id == Call.ticket_id)
     # Without a branch it was not triaged: its acuity is only the failsafe.
     .where(
@@ -383,9 +383,9 @@ def _read_history(engine: Engine, number: str, call_id: str) -> tuple[recall.Con
                 at=at,
                 acuity=Acuity(acuity),
                 medical=branch == "medical",
-                open=state != TicketState.CLOSED,
+                open=bool(goes_on),
                 ticket=ticket,
                 operator=str(operator) if operator is not None else None,
             )
-            for at, acuity, branch, operator, ticket, state in _EARLIER.rows(connection, wanted)
+            for at, acuity, branch, operator, ticket, goes_on in _EARLIER.rows(connection, wanted)
         )

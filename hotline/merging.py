@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, select, text
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, String, Text, exists, or_, select, text
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from hotline.bus import LIVE, announce
 from hotline.calls import Call, CallState
@@ -133,6 +133,16 @@ def main_id(session: Session, ticket_id: str) -> str:
     """The ticket in which this one goes on; itself for most."""
     found = of(session, ticket_id)
     return found.into_id if found is not None else ticket_id
+
+
+def goes_on(ticket: Any = Ticket) -> ColumnElement[bool]:
+    """SQL: the ticket is open, or the one in which it goes on is."""
+    main = aliased(Ticket)
+    elsewhere = exists().where(
+        TicketMerge.ticket_id == ticket.id, TicketMerge.undone_at.is_(None), main.id == TicketMerge.into_id,
+        main.state != TicketState.CLOSED,
+    )  # fmt: skip
+    return or_(ticket.state != TicketState.CLOSED, elsewhere)
 
 
 def taken_in(session: Session, ticket_id: str) -> list[Ticket]:

@@ -10,12 +10,13 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, and_, case, func, literal_column, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from hotline.acuity import FAILSAFE, Acuity
 from hotline.calls import Call, Direction, EndReason
 from hotline.clocks import TicketClock
 from hotline.figures import mean_s
+from hotline.merging import TicketMerge
 from hotline.orders import Order
 from hotline.sql_time import US, VIETNAM_AHEAD_S, epoch_us
 from hotline.tickets import Ticket
@@ -172,10 +173,23 @@ def _told(
         .group_by(Transfer.call_id)
         .subquery()
     )  # fmt: skip
+    solved = epoch_us(func.coalesce(TicketClock.told_at, Ticket.closed_at))
+    main, clock = aliased(Ticket), aliased(TicketClock)
+    # Being merged solves nothing: who goes on in another ticket is helped when that one's citizen is.
+    elsewhere = (
+        select(
+            TicketMerge.ticket_id,
+            epoch_us(func.coalesce(clock.told_at, main.closed_at)).label("solved_us"),
+        )
+        .join(main, main.id == TicketMerge.into_id)
+        .outerjoin(clock, clock.ticket_id == main.id)
+        .where(TicketMerge.undone_at.is_(None))
+        .subquery()
+    )
     asked = (
         select(
             _column(of).label("key0"),
-            epoch_us(func.coalesce(TicketClock.told_at, Ticket.closed_at)).label("solved_us"),
+            case((elsewhere.c.ticket_id.is_not(None), elsewhere.c.solved_us), else_=solved).label("solved_us"),
             epoch_us(TicketClock.told_due_at).label("due_us"),
             case((Call.human_at.is_not(None), 1), else_=0).label("judged"),
             _rank(Ticket.acuity).label("now"), _rank(Call.acuity).label("served"), handed.c.handed, handed.c.handed_us,
@@ -183,6 +197,7 @@ def _told(
         .select_from(Ticket)
         .outerjoin(Call, Call.id == Ticket.call_id)
         .outerjoin(TicketClock, TicketClock.ticket_id == Ticket.id)
+        .outerjoin(elsewhere, elsewhere.c.ticket_id == Ticket.id)
         .outerjoin(handed, handed.c.call_id == Ticket.call_id)
         .where(Ticket.opened_at >= since, Ticket.opened_at < until)
     )  # fmt: skip

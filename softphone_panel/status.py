@@ -8,7 +8,7 @@ from datetime import datetime
 from flask import Blueprint, render_template, request
 from sqlalchemy.orm import Session
 
-from hotline import clocks, references
+from hotline import clocks, merging, references
 from hotline.clocks import TicketClock
 from hotline.database import reading
 from hotline.events import now
@@ -51,12 +51,14 @@ def page() -> tuple[str, int]:
 
 
 def _standing(session: Session, ticket: Ticket) -> Standing:
-    label = ticket_view.label(ticket.hotline, ticket.number)
+    label, opened_at = ticket_view.label(ticket.hotline, ticket.number), ticket.opened_at
+    # A ticket that goes on in another stands as that one does; the other's number is its caller's and is not told.
+    ticket = session.get_one(Ticket, merging.main_id(session, ticket.id))
     if ticket.state == TicketState.CLOSED:
-        return Standing(label, say("Đã đóng."), ticket.opened_at, None, ticket.closed_at)
+        return Standing(label, say("Đã đóng."), opened_at, None, ticket.closed_at)
     running = clocks.of(session, ticket, clocks.rules_of(desk.province(), ticket.hotline), now())
     row = session.get(TicketClock, ticket.id)
     paused = row is not None and row.paused_until is not None
     stage = running.stage.value if running.stage is not None else "accept"
     said = say("Đang tạm chờ thêm thông tin.") if paused else say(shown.STANDINGS[stage])
-    return Standing(label, said, ticket.opened_at, running.due.get(Stage.TOLD), None)
+    return Standing(label, said, opened_at, running.due.get(Stage.TOLD), None)

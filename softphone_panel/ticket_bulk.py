@@ -21,7 +21,7 @@ from hotline.events import now
 from hotline.operators import Role
 from hotline.ticket_links import SAME_INCIDENT
 from hotline.tickets import Ticket, TicketState
-from softphone_panel import desk, shown, ticket_changes, ticket_matter, ticket_view, tickets
+from softphone_panel import claiming, desk, shown, ticket_changes, ticket_matter, ticket_view, tickets
 from softphone_panel.faults import InputFault
 from softphone_panel.incident_words import BULK, BULK_LACKS
 from softphone_panel.matter_words import known
@@ -221,10 +221,21 @@ def _needs_category(given: Given) -> None:
         raise InputFault("category", say("Ô “Lĩnh vực”: hãy chọn một lĩnh vực trong danh sách."))
 
 
+def _worked_by_another(session: Session, ticket: Ticket) -> str:
+    try:
+        claiming.check_free(session, ticket)
+    except InputFault as fault:
+        return str(fault)
+    return ""
+
+
 def _is_over(session: Session, ticket: Ticket) -> str:
+    """Closed, merged, or in somebody else's hands."""
     if merging.of(session, ticket.id) is not None:
         return say("Đã gộp vào phiếu khác.")
-    return say("Phiếu đã đóng.") if ticket.state == TicketState.CLOSED else ""
+    if ticket.state == TicketState.CLOSED:
+        return say("Phiếu đã đóng.")
+    return _worked_by_another(session, ticket)
 
 
 def _not_assigned(session: Session, ticket: Ticket, given: Given) -> str:
@@ -248,7 +259,9 @@ def _assign(session: Session, ticket: Ticket, given: Given) -> None:
 
 
 def _not_categorised(session: Session, ticket: Ticket, given: Given) -> str:
-    return say("Đã ở lĩnh vực này.") if given.category and ticket.category == given.category else ""
+    if given.category and ticket.category == given.category:
+        return say("Đã ở lĩnh vực này.")
+    return _worked_by_another(session, ticket)
 
 
 def _categorise(session: Session, ticket: Ticket, given: Given) -> None:

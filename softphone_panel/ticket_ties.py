@@ -18,7 +18,7 @@ from hotline.database import reading, transaction
 from hotline.events import now
 from hotline.merging import MergeRefused
 from hotline.tickets import Ticket
-from softphone_panel import alike, desk, ticket_changes, ticket_search, ticket_view, tickets
+from softphone_panel import alike, claiming, desk, ticket_changes, ticket_search, ticket_view, tickets
 from softphone_panel.faults import InputFault
 from softphone_panel.incident_words import LINKS, LINKS_BACK, TIES
 from softphone_panel.words import is_htmx, language, say
@@ -128,6 +128,7 @@ def do(session: Session, ticket: Ticket, other: Ticket, what: str, why: str, at:
     by = current_user.username
     if what in (INTO, HERE):
         gone, main = (ticket, other) if what == INTO else (other, ticket)
+        claiming.check_free(session, gone)
         try:
             merging.merge(session, gone, main, by, why, at)
         except MergeRefused as refused:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from hotline.calls import Call
 from hotline.clocks import TicketClock
 from hotline.database import reading, transaction
+from hotline.merging import TicketMerge
 from hotline.open_work import Load, by_holder, by_place, files
 from hotline.orders import Order
 from hotline.ticket_figures import Of, TicketFigures, tickets
@@ -45,10 +46,13 @@ class Planned:
     due: datetime | None
     category: str
     accepted_s: float | None
+    into: Planned | None = None
+    """The ticket in which it goes on."""
 
     @property
     def solved(self) -> datetime | None:
-        return self.told or self.closed
+        main = self.into or self
+        return main.told or main.closed
 
     def key(self, of: Of) -> Any:
         channel = "out" if self.direction == "out" else ENDS[self.end]
@@ -78,6 +82,8 @@ def plan(seed: int) -> list[Planned]:
                 dice.choice((None, None, dice.uniform(0, 90))),
             )
         )  # fmt: skip
+    for n in range(0, 220, 11):
+        found[n] = replace(found[n], into=found[n + 1])
     return found
 
 
@@ -116,6 +122,17 @@ def write(engine: Engine, planned: list[Planned]) -> None:
                         rung_at=p.at, accepted_at=p.at + timedelta(seconds=p.accepted_s), changed_at=p.at,
                     )
                 )  # fmt: skip
+        session.flush()
+        for p in planned:
+            if p.into is not None:
+                session.add(merged(p.n, p.into.n, p.at))
+                session.add(merged(p.n, p.n + 2, p.at, undone_at=p.at))
+
+
+def merged(n: int, into: int, at: datetime, undone_at: datetime | None = None) -> TicketMerge:
+    return TicketMerge(
+        ticket_id=f"t-n1-{n}", into_id=f"t-n1-{into}", at=at, by="lan", before={}, undone_at=undone_at
+    )
 
 
 def by_hand(those: list[Planned]) -> TicketFigures:

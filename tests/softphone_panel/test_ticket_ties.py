@@ -7,10 +7,11 @@ from datetime import timedelta
 from flask import Flask
 from sqlalchemy import select
 
-from hotline import clocks, ledger
+from hotline import clocks, ledger, merging, references, ticket_claims
 from hotline.clocks import Clocks, TicketClock
 from hotline.database import engine, reading, transaction
 from hotline.events import ResultTold, now
+from hotline.operators import Operator
 from hotline.recalls import RESULT, Recall
 from hotline.record import apply
 from hotline.results import last_result
@@ -134,3 +135,38 @@ def test_the_ledger_holds_whatever_was_merged(signed_in: SignedIn) -> None:
     with reading() as session:
         faults = list(ledger.verify(session, settings().recordings, now()))
     assert not [fault for fault in faults if "Ticket" in fault]
+
+
+def test_a_merged_ticket_stands_for_its_citizen_as_its_main_one_does(app: Flask, signed_in: SignedIn) -> None:
+    one, main = ticket(1), ticket(4)
+    tie(signed_in("lan"), one.id, "BP-4", "into")
+    typed = references.written("BP-1", references.code_of(one.id, settings().var))
+
+    def standing() -> str:
+        return app.test_client().post("/status", data={"reference": typed}).text
+
+    page = standing()
+    assert "BP-1" in page and "Đã đóng." not in page and "BP-4" not in page
+    with transaction() as session:
+        held = session.get_one(Ticket, main.id)
+        held.state, held.closed_at = "closed", now()
+    assert "Đã đóng." in standing()
+    for state, goes_on in (("open", True), ("closed", False)):
+        with transaction() as session:
+            session.get_one(Ticket, main.id).state = state
+        with reading() as session:
+            found = session.scalars(select(Ticket.id).where(merging.goes_on())).all()
+        assert (one.id in found) is goes_on
+
+
+def test_who_works_a_ticket_keeps_it_from_being_merged_away_and_closed_with_many(signed_in: SignedIn) -> None:
+    one = ticket(1)
+    with transaction() as session:
+        lan = session.scalars(select(Operator).where(Operator.username == "lan")).one()
+        ticket_claims.claim(session, session.get_one(Ticket, one.id), lan.id, "lan", now())
+    chief = signed_in("truongca")
+    assert "Lê Thị Lan đang làm phiếu này" in tie(chief, one.id, "BP-4", "into", 409)
+    sent = {"act": "close", "ticket": [one.id], "disposition": "advised", "click_id": next(CLICKS)}
+    page = chief.post("/tickets/many/do", data=sent).text
+    assert "Đã làm với 0 phiếu" in page and "Lê Thị Lan đang làm phiếu này" in page
+    tie(signed_in("lan"), one.id, "BP-4", "into")
