@@ -224,7 +224,26 @@ ROUTES: Mapping[str, Who] = {
     },
     "stream.events": EVERYBODY,
     # Each asks for the token of an agency itself.
-    **{f"agency_api.{name}": Open.ANYONE for name in ("orders", "order", "report", "document")},
+    **{
+        f"agency_api.{name}": Open.ANYONE
+        for name in (
+            "orders",
+            "order",
+            "report",
+            "tickets",
+            "ticket",
+            "entry",
+            "ticket_report",
+            "webhooks",
+            "add_webhook",
+            "end_webhook",
+            "document",
+        )
+    },
+    **{
+        f"connections.{name}": ADMINISTRATORS
+        for name in ("index", "make_token", "end_token", "add_webhook", "end_webhook", "resume", "again")
+    },
     "stream.live": Open.ANYONE,
 }
 """Endpoint → who. A test walks the URL maps of the panel and of the live stream against it."""

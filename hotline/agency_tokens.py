@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import click
-from sqlalchemy import JSON, ForeignKey, String, select
+from sqlalchemy import JSON, ForeignKey, String, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotline.agencies import AgencyRow
@@ -16,10 +16,18 @@ from hotline.database import Base, Moment, reading, transaction
 from hotline.events import now
 
 READ, REPORT = "orders:read", "orders:report"
-SCOPES = (READ, REPORT)
+TICKETS, TICKETS_WRITE, TICKETS_PERSONS = "tickets:read", "tickets:write", "tickets:persons"
+"""The last one alone shows numbers, names, fields and what was written down; each showing is entered on the ticket."""
+WEBHOOKS = "webhooks"
+SCOPES = (READ, REPORT, TICKETS, TICKETS_WRITE, TICKETS_PERSONS, WEBHOOKS)
 BYTES = 24
 LONGEST_TOKEN = 64
-USAGE = "agency-token make AGENCY NAME SCOPE… | end ID | list   (scopes: orders:read orders:report)"
+LONGEST_NAME = 60
+USED_EVERY = timedelta(hours=1)
+"""A token's last use is written down as often as this, not at each request."""
+USAGE = f"agency-token make AGENCY NAME SCOPE… | end ID | list   (scopes: {' '.join(SCOPES)})"
+COMMAND = "command line"
+"""Who makes and ends tokens by `./run agency-token`."""
 
 
 class AgencyToken(Base):
@@ -31,21 +39,52 @@ class AgencyToken(Base):
     """Which system has it; stands in the order's steps as who said it."""
     scopes: Mapped[list[str]] = mapped_column(JSON, default=list)
     made_at: Mapped[datetime] = mapped_column(Moment)
+    made_by: Mapped[str] = mapped_column(String(80), default="", server_default="")
     ended_at: Mapped[datetime | None] = mapped_column(Moment)
+    ended_by: Mapped[str] = mapped_column(String(80), default="", server_default="")
+    used_at: Mapped[datetime | None] = mapped_column(Moment)
+    """About: see USED_EVERY."""
 
 
-def make(session: Session, agency: str, name: str, scopes: Collection[str], at: datetime) -> str:
-    """A new token in the caller's transaction; it is nowhere else afterwards. Raises ValueError with what is wrong."""
+class TokenRefused(ValueError):  # noqa: N818 - exceptions are named by the fact
+    """What is wrong with what was asked, for people."""
+
+    def __init__(self, field: str, vi: str, en: str) -> None:
+        super().__init__(en)
+        self.field, self.vi, self.en = field, vi, en
+
+
+def make(
+    session: Session, agency: str, name: str, scopes: Collection[str], at: datetime, by: str = COMMAND
+) -> str:
+    """A new token in the caller's transaction; it is nowhere else afterwards. Raises TokenRefused."""
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
-        raise ValueError(f"unknown scope {', '.join(unknown) or '(none)'}: use {' or '.join(SCOPES)}")
+        raise TokenRefused(
+            "scopes", "Hãy chọn ít nhất một quyền trong danh sách.",
+            f"unknown scope {', '.join(unknown) or '(none)'}: use {' or '.join(SCOPES)}",
+        )  # fmt: skip
     row = session.get(AgencyRow, agency)
     if row is None or row.removed:
-        raise ValueError(f"there is no agency {agency!r}: see the organisation's page for the keys")
+        raise TokenRefused(
+            "agency", "Không có cơ quan này: hãy xem mã ở trang Tổ chức.",
+            f"there is no agency {agency!r}: see the organisation's page for the keys",
+        )  # fmt: skip
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+        raise TokenRefused(
+            "name",
+            f"Hãy đặt tên hệ thống, nhiều nhất {LONGEST_NAME} ký tự.",
+            f"name the system in at most {LONGEST_NAME} characters",
+        )
     token = secrets.token_urlsafe(BYTES)
     session.add(
         AgencyToken(
-            token_hash=_hash(token), agency_key=agency, name=name[:80], scopes=sorted(scopes), made_at=at
+            token_hash=_hash(token),
+            agency_key=agency,
+            name=name.strip(),
+            scopes=sorted(scopes),
+            made_at=at,
+            made_by=by[:80],
         )
     )
     return token
@@ -65,6 +104,19 @@ def find(session: Session, token: str) -> AgencyToken | None:
     )  # fmt: skip
 
 
+def end(session: Session, number: int, by: str, at: datetime) -> AgencyToken | None:
+    """It opens nothing any more; None when there is none of that number."""
+    row = session.get(AgencyToken, number, with_for_update=True)
+    if row is not None and row.ended_at is None:
+        row.ended_at, row.ended_by = at, by[:80]
+    return row
+
+
+def used(session: Session, number: int, at: datetime) -> None:
+    """Write down that it is in use."""
+    session.execute(update(AgencyToken).where(AgencyToken.id == number).values(used_at=at))
+
+
 def _hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
@@ -82,11 +134,9 @@ def main(words: list[str]) -> int:
         return 0
     if words[:1] == ["end"] and len(words) == 2 and words[1].isdecimal():
         with transaction() as session:
-            row = session.get(AgencyToken, int(words[1]))
-            if row is None:
+            if end(session, int(words[1]), COMMAND, now()) is None:
                 click.echo(f"there is no token {words[1]}: see agency-token list")
                 return 2
-            row.ended_at = row.ended_at or now()
         return 0
     if words == ["list"]:
         with reading() as session:

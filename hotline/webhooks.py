@@ -69,6 +69,7 @@ class AgencyWebhook(Base):
     made_at: Mapped[datetime] = mapped_column(Moment)
     made_by: Mapped[str] = mapped_column(String(80), default="")
     ended_at: Mapped[datetime | None] = mapped_column(Moment)
+    ended_by: Mapped[str] = mapped_column(String(80), default="", server_default="")
     failures: Mapped[int] = mapped_column(default=0)
     """In a row."""
     rests_until: Mapped[datetime | None] = mapped_column(Moment)
@@ -98,9 +99,9 @@ class WebhookDelivery(Base):
 class WebhookRefused(Exception):  # noqa: N818 - exceptions are named by the fact
     """What is wrong with what was asked, for people."""
 
-    def __init__(self, vi: str, en: str) -> None:
+    def __init__(self, field: str, vi: str, en: str) -> None:
         super().__init__(en)
-        self.vi, self.en = vi, en
+        self.field, self.vi, self.en = field, vi, en
 
 
 Networks = Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
@@ -141,11 +142,13 @@ def judged_url(url: str, allowed: Networks) -> str:
         or not url.isprintable()
     ):
         raise WebhookRefused(
+            "url",
             f"Địa chỉ phải bắt đầu bằng https:// và có nhiều nhất {LONGEST_URL} ký tự.",
             f"The address must begin with https:// and have at most {LONGEST_URL} characters.",
         )
     if parts.username is not None or parts.password is not None or parts.fragment:
         raise WebhookRefused(
+            "url",
             "Địa chỉ không được chứa tên đăng nhập, mật khẩu hay dấu #.",
             "The address must not have a user name, a password or a #.",
         )
@@ -156,6 +159,7 @@ def judged_url(url: str, allowed: Networks) -> str:
         reachable = not local or may_reach("127.0.0.1", allowed)
     if not reachable:
         raise WebhookRefused(
+            "url",
             "Địa chỉ này ở mạng nội bộ: quản trị hệ thống phải cho phép mạng đó trước.",
             "This address is in a private network, which the installation does not allow.",
         )
@@ -168,17 +172,18 @@ def register(
     """A new webhook in the caller's transaction. Raises WebhookRefused."""
     row = session.get(AgencyRow, agency)
     if row is None or row.removed or not row.active:
-        raise WebhookRefused(f"Không có cơ quan “{agency}”.", f"There is no agency {agency!r}.")
+        raise WebhookRefused("agency", f"Không có cơ quan “{agency}”.", f"There is no agency {agency!r}.")
     chosen = sorted(set(events))
     if not chosen or set(chosen) - set(Told):
         words = ", ".join(Told)
         raise WebhookRefused(
-            f"Hãy chọn ít nhất một sự kiện: {words}.", f"Choose at least one event of {words}."
+            "events", f"Hãy chọn ít nhất một sự kiện: {words}.", f"Choose at least one event of {words}."
         )
     address = judged_url(url, allowed)
     active = select(func.count()).where(AgencyWebhook.agency_key == agency, AgencyWebhook.ended_at.is_(None))
     if (session.scalar(active) or 0) >= MOST_OF_AGENCY:
         raise WebhookRefused(
+            "agency",
             f"Cơ quan này đã có {MOST_OF_AGENCY} webhook: hãy bỏ một cái trước.",
             f"This agency has {MOST_OF_AGENCY} webhooks: end one first.",
         )
@@ -244,11 +249,11 @@ def resume(session: Session, webhook_id: int) -> AgencyWebhook | None:
     return row
 
 
-def end(session: Session, webhook_id: int, at: datetime) -> AgencyWebhook | None:
+def end(session: Session, webhook_id: int, by: str, at: datetime) -> AgencyWebhook | None:
     """It is told nothing more; what was due is dropped."""
     row = session.get(AgencyWebhook, webhook_id, with_for_update=True)
     if row is not None and row.ended_at is None:
-        row.ended_at = at
+        row.ended_at, row.ended_by = at, by[:80]
         due = WebhookDelivery.state == DeliveryState.DUE
         session.execute(delete(WebhookDelivery).where(WebhookDelivery.webhook_id == webhook_id, due))
     return row

@@ -28,10 +28,12 @@ from softphone_panel import (
     administration,
     agency_api,
     agency_desk,
+    agency_document,
     call_tasks,
     campaigns,
     claiming,
     command_board,
+    connections,
     contacts,
     desk,
     floor,
@@ -128,7 +130,7 @@ def create() -> Flask:
         "softphone_panel.team_desk.link_report"
     )  # the link's token is the secret, and no session is used
     csrf.exempt("softphone_panel.agency_desk.link_say")  # as above
-    csrf.exempt("softphone_panel.agency_api.report")  # a token is needed, and no session is used
+    csrf.exempt(agency_api.room)  # a token is needed, and no session is used
     limiter.init_app(app)
     for one in threading.enumerate():
         if isinstance(one, threading.Timer):
@@ -181,7 +183,8 @@ def create() -> Flask:
         campaigns,
         profile_editing,
         administration,
-        agency_api,
+        connections,
+        agency_document,  # all rooms of the agencies' interface are one
     )
     for room in (*rooms, health):
         app.register_blueprint(room.room)
@@ -355,13 +358,21 @@ def _csrf_fault(fault: CSRFError) -> tuple[str, int]:
     return _fault_page(say("Trang đã cũ: hãy gửi lại."), 400, again=current_user.is_authenticated)
 
 
-def _http_fault(fault: HTTPException) -> tuple[str, int] | HTTPException:
+def _http_fault(fault: HTTPException) -> tuple[str | Response, int] | HTTPException:
     status = fault.code or 500
     if fault.response is not None:
         return fault
+    if _for_programs():
+        return agency_api.fault_answer(status)
     return _fault_page(say(SENTENCES.get(status, SENTENCES[400])), status, again=status == 503)
 
 
-def _database_fault(fault: SQLAlchemyError) -> tuple[str, int]:
+def _for_programs() -> bool:
+    return request.path.startswith(f"{agency_api.PREFIX}/")
+
+
+def _database_fault(fault: SQLAlchemyError) -> tuple[str | Response, int]:
     log.error("a page could not use the database", endpoint=request.endpoint, error=type(fault).__name__)
+    if _for_programs():
+        return agency_api.fault_answer(503)
     return _fault_page(say(SENTENCES[503]), 503, again=request.method == "POST")

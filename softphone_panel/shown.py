@@ -197,8 +197,21 @@ MESSAGE_FAULTS: Mapping[str, str] = {
     "ConnectionTimeoutError": "không nối được tới nhà mạng",
     "ClientConnectorError": "không nối được tới nhà mạng",
     "ServerDisconnectedError": "nhà mạng ngắt giữa chừng",
+    "private address": "địa chỉ ở mạng nội bộ",
+    "ClientConnectorDNSError": "không tìm thấy tên máy chủ",
+    "ClientConnectorCertificateError": "chứng chỉ không được tin",
 }
 """Why a message did not go; what a provider said is shown as it said it."""
+SCOPES: Mapping[str, str] = {
+    "orders:read": "xem lệnh", "orders:report": "báo cáo lệnh", "tickets:read": "xem phiếu", "tickets:write": "ghi và trả lời phiếu",
+    "tickets:persons": "xem người trên phiếu", "webhooks": "tự đặt webhook",
+}  # fmt: skip
+"""What a token of an agency's system may do."""
+TOLD_EVENTS: Mapping[str, str] = {
+    "order.sent": "có lệnh mới", "order.changed": "lệnh đổi trạng thái", "ticket.assigned": "có phiếu được giao",
+    "ticket.changed": "phiếu của mình tiến triển",
+}  # fmt: skip
+"""What an agency's system is told of."""
 TRANSFER_STATES: Mapping[str, str] = {
     "ringing": "Đang gọi trạm, người dân nghe nhạc",
     "ringing_back": "Đang gọi trạm, bạn nói với người dân",

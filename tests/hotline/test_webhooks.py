@@ -126,7 +126,7 @@ def test_who_did_not_ask_for_an_event_and_who_was_ended_hear_nothing(post: Post,
     assert post.rows() == []
     post.told(event=Told.TICKET_CHANGED, ticket="t-1")
     with transaction(post.engine) as session:
-        webhooks.end(session, number, post.at)
+        webhooks.end(session, number, "test", post.at)
     post.told(event=Told.TICKET_CHANGED, ticket="t-2")
     assert (post.passes(1), post.rows(), system.bodies) == (0, [], [])
 
