@@ -37,11 +37,9 @@ MODULES = (
         "app_playtones",
         "app_senddtmf",
         "app_stasis",
-        "bridge_simple",
         "bridge_softmix",
     ),
     *(
-        "bridge_native_rtp",
         "bridge_holding",
         "format_sln",
         "pbx_config",

@@ -30,6 +30,7 @@ KINDS = (NOBODY, FAILED, OVERDUE, SILENT, CLIMBED)
 @dataclass(frozen=True)
 class OrderAlarm:
     order_id: str
+    ticket_id: str
     hotline: str
     ticket_number: int | None
     number: int
@@ -69,6 +70,7 @@ def active(session: Session, at: datetime) -> list[OrderAlarm]:
             found.append(
                 OrderAlarm(
                     order.id,
+                    order.ticket_id,
                     order.hotline,
                     number,
                     order.number,

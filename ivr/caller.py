@@ -308,6 +308,9 @@ class Caller:
     def let_go(self, desk: Desk) -> None:
         self.humans.let_go(desk)
 
+    def ring_anew(self, desk: Desk) -> None:
+        self.humans.ring_anew(desk)
+
     # -- hand-overs --
 
     @property

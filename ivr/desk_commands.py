@@ -284,6 +284,8 @@ class DeskCommands:
                 visit.transfer.station_returned(desk)
         elif desk.state is Presence.TALKING and isinstance(visit, RecallCall):
             visit.returned(desk)
+        elif desk.state is Presence.RINGING and visit is not None:
+            visit.ring_anew(desk)
         elif desk.state is Presence.PAUSED and desk.reason == "phone":
             self._floor.desks.change(desk, Presence.AVAILABLE)
 

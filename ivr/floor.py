@@ -64,6 +64,9 @@ class Visit(Protocol):
     def let_go(self, desk: Desk) -> None:
         """Stop ringing this desk; somebody more urgent needs it."""
 
+    def ring_anew(self, desk: Desk) -> None:
+        """This desk's telephone has become another page while it rang: it rings there."""
+
     def lost(self, *, by_switch: bool) -> None:
         """Asterisk has its channel no more, and nobody heard it go."""
 

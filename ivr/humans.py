@@ -142,6 +142,14 @@ class Humans:
             if leg.operator_id == desk.operator_id and leg is not self.talking:
                 self.cancel(leg, "cancelled")
 
+    def ring_anew(self, desk: Desk) -> None:
+        """The desk's telephone has become another page: the one that is no telephone any more stops ringing."""
+        for leg in list(self.legs.values()):
+            if leg.role == "operator" and leg.rings_at_page_of(desk.operator_id):
+                self.drop(leg)
+                anew = self.new_leg("op", "operator", leg.endpoint, leg.name, leg.operator_id)
+                self._floor.spawn(self.dial(anew, self._caller.number))
+
     def cancel(self, leg: Leg, why: str, reason: str = "normal") -> None:
         """Stop ringing one phone; its desk is free at once (or paused, when it was missed)."""
         if leg.ending or leg.over:

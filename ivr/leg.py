@@ -59,6 +59,9 @@ class Leg:
         """A telephone in a page: it always sends, and may come back after a reload."""
         return is_browser(self.phone)
 
+    def rings_at_page_of(self, operator_id: int) -> bool:
+        return self.operator_id == operator_id and self.at_page and not (self.up or self.over or self.ending)
+
     def is_silent(self, now_s: float) -> bool:
         """Whether its far end is taken for gone."""
         return self.pulse.is_silent(now_s, sends_always=self.at_page)

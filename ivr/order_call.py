@@ -89,6 +89,9 @@ class OrderCall:
     def let_go(self, desk: Desk) -> None:
         """No desk rings for it."""
 
+    def ring_anew(self, desk: Desk) -> None:
+        """No desk rings for it."""
+
     def take(self, leg: Leg) -> None:
         """No operator has it."""
 

@@ -113,6 +113,14 @@ class RecallCall:
             if leg.operator_id == desk.operator_id and leg is not self.leg:
                 self._cancel(leg, "cancelled")
 
+    def ring_anew(self, desk: Desk) -> None:
+        for leg in list(self.legs.values()):
+            if leg is not self.leg and leg.rings_at_page_of(desk.operator_id):
+                self._drop(leg)
+                anew = self._new_leg(desk)
+                self.legs[anew.id] = anew
+                self.floor.spawn(self._dial(anew, f"operator,{self.id}", "", self.owed.number))
+
     def tick(self) -> None:
         late_s = self.floor.installation.ring_s
         for leg in list(self.legs.values()):

@@ -79,24 +79,6 @@ def _values(session: Session) -> dict[str, Any]:
     }
 
 
-@room.get("/alarms")
-def alarms() -> Response:
-    """What alarms now about owed calls; on each page on which people work."""
-    return desk.fragment("recall_alarms.html", alarm_values)
-
-
-def alarm_values(session: Session) -> dict[str, Any]:
-    found = [a for a in recall_alarms.active(session, now()) if current_user.serves(a.hotline)]
-    from softphone_panel import team_orders  # which needs the ticket's words
-
-    return {
-        **team_orders.alarm_values(session),
-        "recall_alarms": found,
-        "alarm_label": lambda alarm: ticket_view.label(alarm.hotline, alarm.ticket_number),
-        "alarm_text": alarm_text,
-    }
-
-
 def alarm_text(alarm: recall_alarms.Alarm) -> str:
     """What is wrong, and what to do."""
     told = {"acuity": shown.acuity_short(alarm.acuity), "time": clock(alarm.due_at)}

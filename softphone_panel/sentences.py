@@ -571,6 +571,7 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "note": _note,
     "clock_warned": _clock_warned,
     "clock_escalated": _clock_escalated,
+    "alarm_handled": lambda body, names: say("Đã xử lý báo động."),
     "clock_paused": _clock_paused,
     "clock_resumed": lambda body, names: say("Đồng hồ chạy tiếp."),
     "work_done": _work_done,

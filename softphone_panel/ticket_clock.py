@@ -68,7 +68,7 @@ def of_list(session: Session, ticket_ids: list[str], at: datetime) -> dict[str, 
         select(TicketClock).where(TicketClock.ticket_id.in_(ticket_ids), TicketClock.stage != "")
     )
     found = list(rows)
-    owners = _owners(session, {row.owner for row in found})
+    owners = whose(session, {row.owner for row in found})
     return {row.ticket_id: _shown(row, owners[row.owner], at) for row in found}
 
 
@@ -81,7 +81,7 @@ def _shown(row: TicketClock, owner: str, at: datetime) -> Shown:
     return Shown(left(due_at, at), mark, stage, owner)
 
 
-def _owners(session: Session, keys: set[str]) -> dict[str, str]:
+def whose(session: Session, keys: set[str]) -> dict[str, str]:
     """Owner → as people call it."""
     wanted = [key.partition(":")[::2] for key in keys]
     agencies = [name for kind, name in wanted if kind == "agency"]
@@ -122,7 +122,7 @@ def values(session: Session, ticket: Ticket) -> dict[str, Any]:
     )
     last = session.scalar(select(func.max(TicketEntry.id)).where(TicketEntry.ticket_id == ticket.id))
     keys = {running.owner, *([row.told_to] if row is not None and row.told_to else [])}
-    names = _owners(session, keys)
+    names = whose(session, keys)
     return {
         "ticket": ticket,
         "running": running,
@@ -178,7 +178,7 @@ def _late(session: Session) -> dict[str, Any]:
         .limit(SHOWN)
     ).all()
     keys = {clock.owner for _, clock in rows} | {clock.told_to for _, clock in rows if clock.told_to}
-    owners = _owners(session, keys)
+    owners = whose(session, keys)
     return {
         "rows": [(ticket, clock, _shown(clock, owners[clock.owner], at)) for ticket, clock in rows],
         "owners": owners,

@@ -203,7 +203,7 @@
   }
   // A part that names an operator, a call or a ticket is read again only when it is about them.
   function concerns(part, about) {
-    if (part.dataset.liveOn) return part.dataset.liveOn === about.event;
+    if (part.dataset.liveOn) return part.dataset.liveOn.split(" ").includes(about.event);
     const { liveAbout, liveOperator } = part.dataset;
     if (!liveAbout && !liveOperator) return true;
     if (liveOperator && liveOperator === String(about.operator_id)) return true;

@@ -192,7 +192,7 @@ class Stream:
         self._loop = asyncio.get_running_loop()
         self._to: Address | None = None
         self._key_payload = KEY_PAYLOAD
-        self._sequence = random.randrange(0x8000)
+        self._sequence = random.randrange(0x10000)
         self._timestamp = random.randrange(0x80000000)
         self._key_timestamp = 0
         self._ssrc = random.randrange(1 << 32)

@@ -94,7 +94,8 @@ function ended() {
   about = null;
   if (muted) { muted = false; stream?.getAudioTracks().forEach((one) => { one.enabled = true; }); }
   held = false;
-  rest();
+  if (losing) leave();
+  else rest();
   followDuty();
   if (toldLate) whose();
   if (sessionIsOver) location.reload();
@@ -126,10 +127,14 @@ async function begin(take = false, again = false) {
     setTimeout(() => reject({ why: "no_exchange" }), 6000);
   });
 }
-async function openMicrophone() {
+function closeMicrophone() {
   stopMeter?.();
   stopMeter = null;
   stream?.getTracks().forEach((one) => one.stop());
+  stream = null;
+}
+async function openMicrophone() {
+  closeMicrophone();
   stream = await microphone.open({ plain: root.dataset.sounds === "plain" });
   stopMeter = microphone.meter(stream, (level) => { part("phone-level").value = level; });
   stream.getAudioTracks()[0].addEventListener("ended", () => { if (wanted) changeMicrophone(); });   // unplugged
@@ -147,10 +152,7 @@ function failed(fault) {
   letGo?.();
   letGo = null;
   line.stop();
-  stopMeter?.();
-  stopMeter = null;
-  stream?.getTracks().forEach((one) => one.stop());
-  stream = null;
+  closeMicrophone();
   show(fault.why in words ? fault.why : "no_exchange");
 }
 let letGo = null;
@@ -171,12 +173,21 @@ async function start(take = false) {
     await begin(take);
   } catch (fault) { failed(fault); throw fault; }
 }
+let losing = false;
+/** Another page is the telephone now. What is talked about goes over to it: to stop the line meanwhile would hang the citizen up. */
 function lose() {
   wanted = false;
   letGo?.();
   letGo = null;
+  losing = true;
+  if (!about) leave();
+}
+/** Nobody is to hear the room at a page that is no telephone. */
+function leave() {
+  losing = false;
   line.stop();
-  if (!about) show("moved");
+  closeMicrophone();
+  show("moved");
 }
 let onDuty = root.dataset.onDuty === "true";
 /** Off duty this telephone is no more: its password is revoked, and nobody is to hear the room. A talk comes to its end first. */

@@ -19,8 +19,10 @@ from front_door import demo_data
 from hotline import commands
 from hotline.database import transaction
 from hotline.operators import Operator, OperatorPresence
+from hotline.recordings import relative_path
 from ivr import browser_phone
 from tests.product import Product, eventually
+from tests.recorded import OURS, tones_in_turn
 from tests.softphone_panel.telephone.browser_desk import BrowserDesk, chromium
 from tests.softphone_panel.telephone.scene import (
     CITIZEN_HZ,
@@ -65,6 +67,8 @@ MICROPHONES = """() => {
   };
 }"""
 """Keeps every microphone that the page opens."""
+CLOSED = """() => microphones.length > 0
+  && microphones.every((one) => one.getTracks().every((track) => track.readyState === "ended"))"""
 REGISTERS = """async ({ name, password }) => {
   const { default: JsSIP } = await import("/static/vendor/jssip.min.js");
   const ua = new JsSIP.UA({
@@ -267,40 +271,51 @@ def test_a_page_whose_telephone_did_not_load_says_so_and_shows_no_dead_button(
     played(scene)
 
 
-async def _taken_back_while_it_rings(carrier: Carrier, first: BrowserDesk, second: BrowserDesk) -> None:
-    """The page that rings may still be answered at; when the call is over it says that it is the telephone no longer."""
+async def _taken_while_it_rings(carrier: Carrier, first: BrowserDesk, second: BrowserDesk) -> None:
+    """It rings where the telephone is now and no longer where it was, and nobody hears that room any more."""
     leg = await Citizen(carrier, "0912000031", tone_hz=CITIZEN_HZ).call("02711022")
     await leg.until_sound()
     await leg.press("0")
+    await first.is_in("ringing")
+    await second.act("start")
     await second.is_in("ringing")
-    await first.act("start")
-    await first.is_in("ready")
+    await first.is_in("moved")
+    assert await first.page.evaluate(CLOSED)
     await second.page.keyboard.press("F2")
-    # At this page, or already at the other one: a talk follows the telephone, once it is known there.
-    await leg.until_hears(OPERATOR_HZ, within_s=15)
+    await leg.until_hears(NEXT_HZ, within_s=15)
+    await second.is_in("talking")
     leg.hang_up()
-    await second.is_in("moved")
-    await first.is_in("ready")
-    await expect(first.page.locator("#bar .presence.available")).to_be_visible(timeout=30_000)
+    await second.is_in("ready")
+    await expect(second.page.locator("#bar .presence.available")).to_be_visible(timeout=30_000)
 
 
-async def _taken_in_a_talk(carrier: Carrier, first: BrowserDesk, second: BrowserDesk) -> None:
-    """The citizen stays; the page that was left says where the telephone is."""
+async def _taken_in_talks(carrier: Carrier, on: Product, first: BrowserDesk, second: BrowserDesk) -> None:
+    """There and back in one talk: the citizen hears each page, so does the recording; the page that was left is silent."""
     leg = await Citizen(carrier, "0912000032", tone_hz=CITIZEN_HZ).call("02711022")
     await leg.until_sound()
     await leg.press("0")
-    await first.is_in("ringing")
-    await first.page.keyboard.press("F2")
-    await leg.until_hears(OPERATOR_HZ, within_s=15)
-    await second.act("start")
-    await second.is_in("talking")
-    await first.is_in("moved")
-    await leg.until_hears(OPERATOR_HZ, within_s=15)
-    assert abs(await second.hears_hz() - CITIZEN_HZ) < 12
-    assert await first.hears_hz() == 0
-    await second.act("hangup")
+    await second.is_in("ringing")
+    await second.page.keyboard.press("F2")
+    await leg.until_hears(NEXT_HZ, within_s=15)
+    talks, left = second, first
+    for hz in (OPERATOR_HZ, NEXT_HZ, OPERATOR_HZ):
+        await leg.listen(2.0)
+        talks, left = left, talks
+        await talks.act("start")
+        await talks.is_in("talking")
+        await left.is_in("moved")
+        await leg.until_hears(hz, within_s=15)
+        assert (await leg.listen(2.0)).get(hz, 0) > 0.9, hz
+        assert abs(await talks.hears_hz() - CITIZEN_HZ) < 12
+        assert await left.hears_hz() == 0
+        assert await left.page.evaluate(CLOSED)
+    await talks.act("hangup")
     await leg.until_ended(15)
-    await expect(second.page.locator("#bar .presence.available")).to_be_visible(timeout=30_000)
+    await expect(talks.page.locator("#bar .presence.available")).to_be_visible(timeout=30_000)
+    call = on.call_of("0912000032")
+    assert call is not None
+    heard = tones_in_turn(on.given.recordings / relative_path(call.id), OURS, (OPERATOR_HZ, NEXT_HZ))
+    assert heard == [NEXT_HZ, OPERATOR_HZ, NEXT_HZ, OPERATOR_HZ]
 
 
 def test_a_second_sign_in_takes_the_telephone_over_only_when_it_is_told_to(
@@ -312,24 +327,26 @@ def test_a_second_sign_in_takes_the_telephone_over_only_when_it_is_told_to(
         async with (
             Carrier(plan.product, trunk.host, trunk.port) as carrier,
             chromium(tmp_path, OPERATOR_HZ) as browser,
+            chromium(tmp_path, NEXT_HZ) as another,
         ):
             password = demo_data.password(product.given)
             first = await BrowserDesk.open(browser, product.given, "lan", password)
+            await first.page.evaluate(MICROPHONES)
             await first.go_on_duty()
-            second = await BrowserDesk.open(browser, product.given, "lan", password)
+            second = await BrowserDesk.open(another, product.given, "lan", password)
             await second.is_in("elsewhere")
             await first.is_in("ready")
-            await second.act("start")
-            await second.is_in("ready")
-            await first.is_in("moved")
-            await expect(second.page.locator("#bar .presence.available")).to_be_visible()
-            await _taken_back_while_it_rings(carrier, first, second)
-            await _taken_in_a_talk(carrier, first, second)
-            assert first.faults == second.faults == []
+            await second.page.evaluate(MICROPHONES)
+            await _taken_while_it_rings(carrier, first, second)
+            await _taken_in_talks(carrier, product, first, second)
+            tab = BrowserDesk(await first.page.context.new_page())  # beside it, in the same browser
+            await tab.page.goto(first.page.url)
+            await _taken_by_a_tab(carrier, first, tab)
+            assert first.faults == second.faults == tab.faults == []
             number = product.rows(Operator, Operator.username == "lan")[0].id
             assert browser_phone.is_online(product.given, number)
-            await second.page.click("text=Đăng xuất")
-            await second.page.wait_for_url("**/sign-in")
+            await tab.page.click("text=Đăng xuất")
+            await tab.page.wait_for_url("**/sign-in")
             assert browser_phone.page_of(product.given, number) == ""
             await asyncio.to_thread(
                 eventually,
@@ -342,6 +359,25 @@ def test_a_second_sign_in_takes_the_telephone_over_only_when_it_is_told_to(
             )
 
     played(scene)
+
+
+async def _taken_by_a_tab(carrier: Carrier, first: BrowserDesk, tab: BrowserDesk) -> None:
+    """The tab that was left hangs nobody up."""
+    leg = await Citizen(carrier, "0912000033", tone_hz=CITIZEN_HZ).call("02711022")
+    await leg.until_sound()
+    await leg.press("0")
+    await first.is_in("ringing")
+    await first.page.keyboard.press("F2")
+    await leg.until_hears(OPERATOR_HZ, within_s=15)
+    await tab.is_in("elsewhere")
+    await tab.act("start")
+    await tab.is_in("talking")
+    await first.is_in("moved")
+    assert (await leg.listen(2.0)).get(OPERATOR_HZ, 0) > 0.9
+    assert await first.page.evaluate(CLOSED)
+    await tab.act("hangup")
+    await leg.until_ended(15)
+    await expect(tab.page.locator("#bar .presence.available")).to_be_visible(timeout=30_000)
 
 
 def test_the_telephone_is_without_a_fault_of_access_in_every_state(product: Product, tmp_path: Path) -> None:
