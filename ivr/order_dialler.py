@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-import time
-
-import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from hotline import order_tries
 from hotline.database import reading
 from hotline.events import OrderTried, now
 from hotline.orders import AssignmentState, TryState
-from ivr.floor import Floor
+from ivr.dialler import Dialler
 from ivr.order_call import OrderCall
 
-log = structlog.get_logger(__name__)
-
-LOOK_EVERY_S = 1.0
 AT_ONCE = 50
-OURS_FROM = 7_000_000
-"""Asterisk counts its own channels from 0 and recalls from 5 million: ids of ours must never meet them."""
 
 
 def _due() -> list[order_tries.Due]:
@@ -45,23 +35,10 @@ def _left_behind(node: str, alive: list[str]) -> list[OrderTried]:
         ]  # fmt: skip
 
 
-class OrderDialler:
+class OrderDialler(Dialler):
     """Rings teams, and leaves them in peace once they have answered otherwise."""
 
-    def __init__(self, floor: Floor) -> None:
-        self._floor = floor
-        self._count = itertools.count(OURS_FROM)
-        self._looked_after = False
-
-    async def run(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            if not self._floor.ari.connected:
-                continue
-            try:
-                await self.look()
-            except SQLAlchemyError as error:
-                log.warning("orders cannot be read", error=type(error).__name__)
+    ids_from = 7_000_000
 
     async def look(self) -> None:
         calls = self._calls()
@@ -69,29 +46,22 @@ class OrderDialler:
         for assignment, call in calls.items():
             if assignment in stands:
                 call.withdraw(stands[assignment])
-        if not self._floor.record.waits:  # what waits in the journal may be a result
-            await self._end_left_behind()
+        await self.end_left_behind()
         hotlines = {hotline.key for hotline in self._floor.installation.hotlines}
         for due in await asyncio.to_thread(_due):
             new = due.assignment_id not in self._calls() and due.hotline in hotlines
             if new and due.dialled and self._floor.may_call_out(due.acuity):
                 self._begin(due)
 
+    def left_behind(self, node: str, alive: list[str]) -> list[OrderTried]:
+        return _left_behind(node, alive)
+
     def _calls(self) -> dict[str, OrderCall]:
         visits = self._floor.visits.values()
         return {v.due.assignment_id: v for v in visits if isinstance(v, OrderCall) and not v.parting}
 
     def _begin(self, due: order_tries.Due) -> None:
-        call_id = f"{self._floor.node}-{int(time.time())}.{next(self._count)}"
+        call_id = self.new_id()
         call = OrderCall(self._floor, call_id, due, self._floor.clock())
         self._floor.visits[call_id] = call
         self._floor.spawn(call.start())
-
-    async def _end_left_behind(self) -> None:
-        """A number that a dead process was ringing is rung again."""
-        alive = [*self._floor.visits]
-        own = "" if self._looked_after else self._floor.node  # Asterisk has told which of them live
-        for told in await asyncio.to_thread(_left_behind, own, alive):
-            log.warning("an order's call was left behind", dialled_as=told.dial_id)
-            self._floor.tell(told)
-        self._looked_after = True

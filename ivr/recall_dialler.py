@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-import time
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from hotline import events as e
@@ -27,18 +23,14 @@ from ivr.ari import Channel
 from ivr.contacts import can_part, free_phone
 from ivr.desk import Desk, NotPossible
 from ivr.dialled_call import DialledCall
+from ivr.dialler import Dialler
 from ivr.floor import Floor
 from ivr.leg import Leg
 from ivr.recall_call import Owed, RecallCall
 from ivr.result_call import ResultCall
 
-log = structlog.get_logger(__name__)
-
-LOOK_EVERY_S = 1.0
 AT_ONCE = 300
 WISH_LASTS_S = 10.0
-OURS_FROM = 5_000_000
-"""Asterisk counts its own channels from 0 at each start: ids of ours must never meet them."""
 
 
 def due(wanted: Collection[str] = ()) -> list[Owed]:
@@ -86,26 +78,17 @@ class _Wanted:
         return rings if self.begun else now_s - self.since_s < WISH_LASTS_S
 
 
-class RecallDialler:
+class RecallDialler(Dialler):
     """Brings due recalls into the line, each once."""
 
+    ids_from = 5_000_000
+
     def __init__(self, floor: Floor, recordings: Path) -> None:
-        self._floor, self._recordings = floor, recordings
-        self._count = itertools.count(OURS_FROM)
-        self._looked_after = False
+        super().__init__(floor)
+        self._recordings = recordings
         self._wanted: dict[str, _Wanted] = {}
 
-    async def run(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            if not self._floor.ari.connected:
-                continue
-            try:
-                await self._look()
-            except SQLAlchemyError as error:
-                log.warning("recalls cannot be read", error=type(error).__name__)
-
-    async def _look(self) -> None:
+    async def look(self) -> None:
         known = self._by_recall()
         now_s = self._floor.clock()
         self._wanted = {i: w for i, w in self._wanted.items() if w.lasts(now_s, rings=i in known)}
@@ -119,30 +102,25 @@ class RecallDialler:
             new = recall_id not in self._by_recall() and one.hotline in hotlines
             if new and self._floor.may_call_out(one.acuity):
                 self._begin(one)
-        if not self._floor.record.waits:  # what waits in the journal may be a result
-            await self._end_left_behind()
+        await self.end_left_behind()
         self._floor.serve()
 
-    async def _end_left_behind(self) -> None:
+    def left_behind(self, node: str, alive: list[str]) -> list[e.RecallTried]:
         """A recall that a dead process was dialling is due again, unless its talk goes on."""
-        alive = [*self._floor.visits]
-        own = "" if self._looked_after else self._floor.node  # Asterisk has told which of them live
-        for row in await asyncio.to_thread(left_behind, own, alive):
-            log.warning("a recall was left behind", recall=row.id, dialled_as=row.dial_id)
-            self._floor.tell(
-                e.RecallTried(
-                    recall_id=row.id, call_id=row.call_id, dial_id=row.dial_id, outcome=Tried.INTERRUPTED,
-                    number_of_try=row.tries,
-                )
-            )  # fmt: skip
-        self._looked_after = True
+        return [
+            e.RecallTried(
+                recall_id=row.id, call_id=row.call_id, dial_id=row.dial_id, outcome=Tried.INTERRUPTED,
+                number_of_try=row.tries,
+            )
+            for row in left_behind(node, alive)
+        ]  # fmt: skip
 
     def _by_recall(self) -> dict[str, RecallCall]:
         visits = self._floor.visits.values()
         return {v.owed.id: v for v in visits if isinstance(v, RecallCall)}
 
     def _begin(self, owed: Owed) -> None:
-        call_id = f"{self._floor.node}-{int(time.time())}.{next(self._count)}"
+        call_id = self.new_id()
         call = RecallCall(self._floor, call_id, owed, self._recordings, self._floor.clock())
         wanted = self._wanted.get(owed.id)
         if owed.why == RESULT and wanted is None:
@@ -187,7 +165,7 @@ class RecallDialler:
             )
         hotlines = self._floor.installation.hotlines
         hotline = next((h.key for h in hotlines if desk.serves(h.key)), hotlines[0].key)
-        call_id = f"{self._floor.node}-{int(time.time())}.{next(self._count)}"
+        call_id = self.new_id()
         owed = Owed(f"dialled-{call_id}", call_id, "", hotline, number, Acuity.NONMED, 0, 0.0)
         call = DialledCall(self._floor, call_id, owed, self._recordings, self._floor.clock(), at_once=True)
         self._floor.visits[call_id] = call

@@ -94,7 +94,7 @@ def test_a_recall_rings_the_desk_that_asked_for_it_whoever_is_idle_longer(
         s.ahead_s += 60
         asking.idle_since_s = s.floor.clock()
         s.recalls.wanted_by("r-1", 2)
-        await s.recalls._look()
+        await s.recalls.look()
         call = next(v for v in s.floor.visits.values() if isinstance(v, RecallCall))
         assert [d.operator_id for d in call.rung()] == [2]
         assert (idle.state, asking.state) == (Presence.AVAILABLE, Presence.RINGING)

@@ -80,7 +80,7 @@ def test_a_red_recall_rings_every_free_desk_and_the_first_who_picks_up_makes_it(
     async def scene(s: Stage) -> None:
         desks = [s.seat(n, f"10{n}") for n in (1, 2, 3)]
         debts.owed = [owed()]
-        await s.recalls._look()
+        await s.recalls.look()
         legs = await _rings(s, 3)
         await s.asterisk.answer(legs[1])
         await _citizen(s)
@@ -101,7 +101,7 @@ def test_a_red_recall_takes_the_desks_that_ring_for_less_and_interrupts_wrap_up(
         await s.asterisk.caller("n1-1.5", "YELLOW")
         await s.rings("n1-1.5")
         debts.owed = [owed()]
-        await s.recalls._look()
+        await s.recalls.look()
         await s.until(lambda: s.asterisk.legs("n1-1.5") == [], "the other is let go")
         await _rings(s, 2)
         assert {one.state, two.state} == {Presence.RINGING}
@@ -114,7 +114,7 @@ def test_an_orange_recall_rings_one_desk_and_then_the_next(tmp_path: Path, debts
         s.seat(1, "101")
         s.seat(2, "102")
         debts.owed = [owed(Acuity.ORANGE)]
-        await s.recalls._look()
+        await s.recalls.look()
         [first] = await _rings(s, 1)
         await s.later(13)
         [second] = await _rings(s, 1)
@@ -129,7 +129,7 @@ def test_who_picks_up_for_a_recall_that_is_another_s_by_now_dials_nobody_and_is_
     async def scene(s: Stage) -> None:
         desk = s.seat(1, "101")
         debts.owed, debts.others = [owed()], True
-        await s.recalls._look()
+        await s.recalls.look()
         [leg] = await _rings(s, 1)
         await s.asterisk.answer(leg)
         await s.until(lambda: leg not in s.asterisk.channels, "let go")
@@ -144,10 +144,10 @@ def test_a_recall_that_an_operator_claims_stops_ringing_at_the_others(tmp_path: 
     async def scene(s: Stage) -> None:
         desk = s.seat(1, "101")
         debts.owed = [owed(Acuity.YELLOW)]
-        await s.recalls._look()
+        await s.recalls.look()
         await _rings(s, 1)
         debts.owed = []  # a claim puts it off
-        await s.recalls._look()
+        await s.recalls.look()
         await s.until(lambda: desk.state is Presence.AVAILABLE, "free again")
 
     played(tmp_path, scene)
@@ -162,7 +162,7 @@ def test_each_try_is_told_with_what_became_of_it(
     async def scene(s: Stage) -> None:
         s.seat(1, "101")
         debts.owed = [owed()]
-        await s.recalls._look()
+        await s.recalls.look()
         [leg] = await _rings(s, 1)
         await s.asterisk.answer(leg)
         citizen = await _citizen(s)
@@ -181,7 +181,7 @@ def test_an_operator_who_hangs_up_while_the_citizen_rings_has_made_a_try(
     async def scene(s: Stage) -> None:
         s.seat(1, "101")
         debts.owed = [owed()]
-        await s.recalls._look()
+        await s.recalls.look()
         [leg] = await _rings(s, 1)
         await s.asterisk.answer(leg)
         citizen = await _citizen(s)
@@ -197,7 +197,7 @@ def test_an_operator_who_hangs_up_while_the_citizen_rings_has_made_a_try(
 def test_what_a_dead_process_was_dialling_is_told_as_interrupted(tmp_path: Path, debts: Debts) -> None:
     async def scene(s: Stage) -> None:
         debts.left = [Recall(id=RECALL, call_id="n1-1.1", dial_id="n1-1.5000000", tries=2)]
-        await s.recalls._look()
+        await s.recalls.look()
         [tried] = s.told.of(e.RecallTried)
         assert (tried.dial_id, tried.outcome) == ("n1-1.5000000", "interrupted")
 
@@ -261,7 +261,7 @@ def test_a_call_of_ours_leaves_the_emergencies_reserve_alone_and_never_passes_th
         assert trunk.channels == 30
         s.floor.in_use = {trunk.key: in_use}
         debts.owed = [owed(acuity)]
-        await s.recalls._look()
+        await s.recalls.look()
         assert bool([v for v in s.floor.visits.values() if isinstance(v, RecallCall)]) is begins
         s.floor.in_use = {trunk.key: 25}
         desk = s.seat(2, "102")
@@ -277,7 +277,7 @@ def test_a_channel_that_was_free_when_the_desk_rang_and_is_taken_when_it_answers
     async def scene(s: Stage) -> None:
         s.seat(1, "101")
         debts.owed = [owed(Acuity.YELLOW)]
-        await s.recalls._look()
+        await s.recalls.look()
         [leg] = await _rings(s, 1)
         debts.owed = []
         s.floor.in_use = {s.floor.installation.outbound_trunk.key: 30}
@@ -296,14 +296,14 @@ def test_a_red_recall_that_finds_no_operator_rings_the_citizen_first_and_then_th
         s.floor.desks.change(desk, Presence.RINGING, call_id="x")
         s.floor.desks.change(desk, Presence.TALKING, call_id="x")
         debts.owed = [owed()]
-        await s.recalls._look()
+        await s.recalls.look()
         await s.later(29)
         assert debts.taken == []
         await s.later(2)
         citizen = await _citizen(s)
         assert debts.taken == [(RECALL, None)], "before the minute is over"
         debts.owed = []
-        await s.recalls._look()
+        await s.recalls.look()
         await s.until(lambda: citizen.state == "Ringing", "their phone rings")
         await s.asterisk.answer(citizen.id)
         visit = await s.until(lambda: isinstance(s.floor.visits.get(citizen.id), Caller), "in the line")

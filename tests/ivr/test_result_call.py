@@ -30,7 +30,7 @@ def tells(tmp_path: Path, debts: Debts, scene: Scene) -> None:  # noqa: F811 - t
         for piece in PIECES:
             (tmp_path / "prompts" / "vi" / "all" / f"{piece}.alaw").touch()
         debts.owed = [replace(owed(Acuity.YELLOW), why="result", result="supplied")]
-        await s.recalls._look()
+        await s.recalls.look()
         citizen = await _citizen(s)
         await s.until(lambda: citizen.state == "Ringing", "rings")
         await s.asterisk.answer(citizen.id)
@@ -152,7 +152,7 @@ def test_who_hangs_up_before_pressing_1_is_rung_again(tmp_path: Path, debts: Deb
 def test_what_cannot_be_said_whole_is_not_dialled(tmp_path: Path, debts: Debts) -> None:  # noqa: F811
     async def scene(s: Stage) -> None:
         debts.owed = [replace(owed(Acuity.YELLOW), why="result", result="supplied")]
-        await s.recalls._look()
+        await s.recalls.look()
         assert (s.floor.visits, s.asterisk.channels, debts.taken) == ({}, {}, [])
 
     played(tmp_path, scene)
