@@ -6,7 +6,6 @@ What is said is the stage alone: nothing of the person or the request, so that a
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import TimeoutError as NotInTime
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session as Rows
 
+from agi_scripts.readers import NotInTime
 from hotline import merging, references
 from hotline.clocks import TicketClock
 from hotline.database import reading
@@ -69,11 +69,12 @@ def _say(caller: _Caller, prompts: list[str], language: str) -> None:
 
 def _read(caller: _Caller, look: _Look) -> str:
     """What the database says, in the time that a caller does not notice; empty when it does not."""
-    asked = caller.house.readers.submit(_on, caller.house.engine, look)
     try:
-        return asked.result(caller.house.given.book_within_s)
+        return caller.house.readers.read(
+            partial(_on, caller.house.engine, look), caller.house.given.book_within_s
+        )
     except NotInTime:
-        asked.cancel()
+        _log.warning("a ticket was not read in time")
     except SQLAlchemyError as failure:
         _log.warning("a ticket could not be read", reason=type(failure).__name__)
     return ""

@@ -6,11 +6,10 @@ failsafe and ACUITY_REACHED.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotInTime
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import structlog
 from sqlalchemy import Engine, bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from agi_scripts.readers import NotInTime, Readers
 from agi_scripts.session import CallerHungUp, Session
 from agi_scripts.ticket_status import STATUS_KEY, tell_status
 from hotline import events as e
@@ -58,7 +58,7 @@ class House:
     protocols: ApprovedProtocols
     engine: Engine
     """For looking up earlier calls; gives up on a lock sooner than a caller would notice."""
-    readers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, "history"))
+    readers: Readers = field(default_factory=Readers)
     prompts: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -348,11 +348,10 @@ def _history(caller: _Caller) -> tuple[recall.Contact, ...]:
     """The number's calls of the last 48 hours; none when the database is slower than the caller may notice."""
     if recall.matches_nobody(caller.e164 or None, caller.hotline.shared_numbers):
         return ()
-    asked = caller.house.readers.submit(_read_history, caller.house.engine, caller.e164, caller.call_id)
+    look = partial(_read_history, caller.house.engine, caller.e164, caller.call_id)
     try:
-        return asked.result(caller.house.given.book_within_s)
+        return caller.house.readers.read(look, caller.house.given.book_within_s)
     except NotInTime:
-        asked.cancel()
         _log.warning("earlier calls were not read in time")
     except SQLAlchemyError as failure:
         _log.warning("earlier calls could not be read", reason=type(failure).__name__)

@@ -61,7 +61,10 @@ class Moment(TypeDecorator[datetime]):
 def make_engine(url: str, *, busy_s: float = 0.15) -> Engine:
     """An engine whose statements give up on a lock after `busy_s`: the call outranks the record."""
     if url.startswith("sqlite"):
-        engine = create_engine(url, connect_args={"timeout": busy_s, "check_same_thread": False})
+        # The connection used last has its pages in memory.
+        engine = create_engine(
+            url, connect_args={"timeout": busy_s, "check_same_thread": False}, pool_use_lifo=True
+        )
 
         @event.listens_for(engine, "connect")
         def _pragmas(connection: Any, _record: Any) -> None:

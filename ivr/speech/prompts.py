@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -156,8 +157,11 @@ def sound_path(folder: Path, prompt_id: str, language: str, hotline: str | None 
         for scope in dict.fromkeys((hotline or SHARED, SHARED)):
             path = f"{root}/{spoken}/{scope}/{prompt_id}"
             if os.path.exists(f"{path}.alaw"):  # noqa: PTH110 - several times a call; Path costs four times as much
-                return Path(path)
+                return _path(path)
     raise LookupError(f"No sound for prompt {prompt_id} ({language}); run `./app.py prompts render`.")
+
+
+_path = lru_cache(maxsize=4096)(Path)
 
 
 # -- messages from pieces: each gives prompt ids in the order of playing --

@@ -1,6 +1,7 @@
 """The dialogue every variant holds: three questions of the shipped protocol, one key each, its prompts as pure tones."""
 
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from ivr.approved import emergency_only, file_of
@@ -20,6 +21,14 @@ ANSWER_WITHIN_MS = 3000
 PROMPT_S = 6.0
 HOTLINE = "binhphuoc"
 CALLED = "02711022"
+
+
+_callers = count(1)
+
+
+def fresh_caller() -> str:
+    """A valid mobile number that has not rung before: its earlier calls are looked up, and there are none."""
+    return f"09{next(_callers):08}"
 
 
 @dataclass(frozen=True)

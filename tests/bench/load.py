@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench import programs
-from tests.bench.dialogue import KEYS
+from tests.bench.dialogue import KEYS, fresh_caller
 from tests.bench.exchange import LOAD_HOST, LOAD_PORT, SINK_PORT, SIP
 
 PAUSE_MS = (300, 500)
@@ -21,7 +21,7 @@ _BEGIN = """<?xml version="1.0" encoding="UTF-8"?>
 <send retrans="500"><![CDATA[
 INVITE sip:[service]@[remote_ip]:[remote_port] SIP/2.0
 Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]
-From: <sip:09[call_number]@[local_ip]:[local_port]>;tag=[pid]b[call_number]
+From: <sip:[field0]@[local_ip]:[local_port]>;tag=[pid]b[call_number]
 To: <sip:[service]@[remote_ip]:[remote_port]>
 Call-ID: [call_id]
 CSeq: 1 INVITE
@@ -43,7 +43,7 @@ a=rtpmap:8 PCMA/8000
 <send><![CDATA[
 ACK [next_url] SIP/2.0
 Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]
-From: <sip:09[call_number]@[local_ip]:[local_port]>;tag=[pid]b[call_number]
+From: <sip:[field0]@[local_ip]:[local_port]>;tag=[pid]b[call_number]
 To: <sip:[service]@[remote_ip]:[remote_port]>[peer_tag_param]
 Call-ID: [call_id]
 CSeq: 1 ACK
@@ -56,7 +56,7 @@ _KEY = """<pause distribution="uniform" min="{least}" max="{most}"/>
 <send retrans="500"><![CDATA[
 INFO [next_url] SIP/2.0
 Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]
-From: <sip:09[call_number]@[local_ip]:[local_port]>;tag=[pid]b[call_number]
+From: <sip:[field0]@[local_ip]:[local_port]>;tag=[pid]b[call_number]
 To: <sip:[service]@[remote_ip]:[remote_port]>[peer_tag_param]
 Call-ID: [call_id]
 CSeq: {cseq} INFO
@@ -121,9 +121,11 @@ def sink() -> Iterator[None]:
 async def run(scenario: Path, number: str, rate: float, for_s: float) -> Load:
     """`rate` calls a second to `number` for so long, and the end of the last of them."""
     count = max(round(rate * for_s), 1)
-    stats = scenario.with_suffix(".csv")
+    stats, callers = scenario.with_suffix(".csv"), scenario.with_suffix(".callers")
     stats.unlink(missing_ok=True)
+    callers.write_text("SEQUENTIAL\n" + "".join(f"{fresh_caller()};\n" for _ in range(count)))
     words = [*programs.sipp(), f"{SIP[0]}:{SIP[1]}", "-sf", str(scenario), "-s", number, "-nostdin"]
+    words += ["-inf", str(callers)]
     words += ["-i", LOAD_HOST, "-p", str(LOAD_PORT), "-r", f"{rate:g}", "-m", str(count), "-l", "20000"]
     words += ["-trace_stat", "-stf", str(stats), "-fd", "1", "-timeout", f"{for_s + 20:g}s"]
     with scenario.with_suffix(".log").open("ab") as output:

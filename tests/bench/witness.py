@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tests.bench.dialogue import KEYS, TONES_HZ
+from tests.bench.dialogue import KEYS, TONES_HZ, fresh_caller
 from tests.bench.exchange import SIP, WITNESS_HOST, WITNESS_PORT, WITNESS_RTP
 from tests.world import Carrier
 from tests.world.leg import Leg, NotInTime
@@ -35,9 +35,7 @@ async def run(number: str, rate: float, for_s: float) -> Heard:
         calls = []
         for n in range(round(rate * for_s)):
             await asyncio.sleep(max(begin + n / rate - time.monotonic(), 0))
-            calls.append(
-                asyncio.create_task(_call(carrier, number, f"08{time.time_ns() // 1000 % 10**8:08}", heard))
-            )
+            calls.append(asyncio.create_task(_call(carrier, number, fresh_caller(), heard)))
         await asyncio.gather(*calls)
         await asyncio.sleep(0.2)
     return heard
