@@ -27,7 +27,7 @@ from hotline.settings import PROJECT, settings
 from hotline.tickets import Ticket
 from tests import ports
 from tests.product import eventually
-from tests.softphone_panel import judged, order_rows, rows
+from tests.softphone_panel import answer_rows, judged, order_rows, rows
 from tests.softphone_panel.conftest import hidden
 from tests.softphone_panel.running import PANEL, Running
 
@@ -310,6 +310,7 @@ def test_every_page_is_without_a_fault_of_access_and_fits_its_width(
         ticket = order_rows.teams(session)
     order = order_rows.order(ticket)
     order_rows.order(ticket, order_rows.CENTRE, reason="xã không có xe")
+    referral = answer_rows.disputed(ticket)
     for username, paths in {
         "quantri": [
             "/desk",
@@ -349,6 +350,13 @@ def test_every_page_is_without_a_fault_of_access_and_fits_its_width(
             ),
             *(f"/recordings/{call_id}", f"/recordings/legs/{leg}", f"/quality/calibrations/{calibration}"),
             *("/orders", f"/orders/{order}", f"/orders/new/{ticket}"),
+            *(
+                "/knowledge",
+                "/knowledge/new",
+                "/knowledge/gio-lam-viec",
+                f"/knowledge?ticket={ticket}&words=sot",
+            ),
+            *("/referrals", f"/referrals/{referral}", f"/referrals/new/{ticket}", f"/tickets/{ticket}"),
         ],
     }.items():
         page = desk_of(username)
@@ -369,6 +377,8 @@ def test_every_page_is_without_a_fault_of_access_and_fits_its_width(
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 800})
     _see(page, "/team", width, found)
+    page.goto(f"{PANEL}/agency")
+    _see(page, "/agency", width, found)
     page = desk_of("hoa")
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 800})
