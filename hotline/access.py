@@ -80,8 +80,8 @@ ROUTES: Mapping[str, Who] = {
     "station_cases.report": STATIONS,
     "team_desk.link": Open.ANYONE,
     "team_desk.link_report": Open.ANYONE,
-    "agency_desk.page": TEAMS,
-    "agency_desk.answer": TEAMS,
+    "agency_desk.page": TEAMS | STATIONS,
+    "agency_desk.answer": TEAMS | STATIONS,
     "agency_desk.link": Open.ANYONE,
     "agency_desk.link_say": Open.ANYONE,
     **{

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, time
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, String, delete, false, select, true
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from hotline import categories
+from hotline.categories import CategoryFaults
 from hotline.database import Base
 from hotline.directory import Shift
 from hotline.events import now
@@ -16,7 +18,8 @@ from hotline.geography import Geography
 from hotline.geography import of as geography_of
 from hotline.organisation import STATION, Agency, Contact, Organisation, Responsibility
 from hotline.organisation import of as organisation_of
-from hotline.stations import directory
+from hotline.settings import settings
+from hotline.stations import StationRow, directory
 from hotline.unit_files import UnitRow
 from hotline.units import VIETNAM, Unit, UnitSuccessor
 
@@ -82,13 +85,41 @@ def organisation(session: Session, structure_on: date | None = None) -> Organisa
         Responsibility(tuple(row.categories), row.unit_code, row.agency_key, row.valid_from, row.valid_to)
         for row in session.scalars(select(ResponsibilityRow).order_by(ResponsibilityRow.id))
     )
-    return organisation_of(known.values(), responsibilities, places, structure_on)
+    return organisation_of(
+        known.values(), responsibilities, places, structure_on, _served(session), medical()
+    )
+
+
+def _served(session: Session) -> dict[str, tuple[str, ...]]:
+    """Unit → the stations that serve it, in their order."""
+    found: dict[str, tuple[str, ...]] = {}
+    for row in session.scalars(select(StationRow).where(StationRow.active).order_by(StationRow.place)):
+        for unit in row.units:
+            found[unit] = (*found.get(unit, ()), row.key)
+    return found
+
+
+def medical() -> frozenset[str]:
+    """Categories of the medical branch; a broken file of categories is told by `doctor`, and then there is none."""
+    try:
+        known = categories.beside(settings().installation)
+    except (CategoryFaults, OSError):
+        return frozenset()
+    return frozenset(key for key, one in known.items() if one.branch == "medical")
+
+
+def names(session: Session, keys: Collection[str]) -> dict[str, str]:
+    """What agencies and stations of these keys are called, also those that are no more."""
+    wanted = list(keys)
+    stations = session.execute(select(StationRow.key, StationRow.name).where(StationRow.key.in_(wanted)))
+    rows = session.execute(select(AgencyRow.key, AgencyRow.name).where(AgencyRow.key.in_(wanted)))
+    return {**dict(stations.tuples().all()), **dict(rows.tuples().all())}
 
 
 def _stations(
     session: Session, known: Mapping[str, Agency], places: Geography, day: date
 ) -> dict[str, Agency]:
-    """Health stations as those who get orders: above each is the command centre of its place. They answer for no matter by themselves."""
+    """Health stations as those who get orders and questions: above each is the command centre of its place."""
     centres = {(a.hotline, a.unit): a.key for a in known.values() if a.kind == "centre" and a.stands(day)}
     found = {}
     for station in directory(session):

@@ -16,17 +16,15 @@ import structlog
 from sqlalchemy import Engine, String, exists, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hotline import agencies, categories, deadlines, sla, webhooks
+from hotline import agencies, deadlines, sla, webhooks
 from hotline.bus import LIVE, announce
 from hotline.calls import Call, EndReason
-from hotline.categories import CategoryFaults
 from hotline.database import Base, Moment, reading, transaction
 from hotline.deadlines import Due
 from hotline.events import now
 from hotline.installation import Installation
 from hotline.orders import Assignment, AssignmentState
 from hotline.recalls import OWED, Recall
-from hotline.settings import settings
 from hotline.sla import Alarm, Clock, Happening, Kind, Rules, Stage
 from hotline.tickets import Ticket, TicketEntry, TicketState
 from hotline.webhooks import Told
@@ -222,16 +220,7 @@ def _teams(session: Session, ticket_id: str) -> dict[str, str]:
 def rules_of(installation: Installation, hotline: str) -> Rules:
     """What that hotline promises; the usual for one that is not known."""
     found = next((h.sla for h in installation.hotlines if h.key == hotline), Rules(hotline))
-    return replace(found, hotline=hotline, holidays=installation.holidays, medical=_medical())
-
-
-def _medical() -> frozenset[str]:
-    """Categories of the medical branch; a broken file of categories is told by `doctor`, and stops no clock."""
-    try:
-        known = categories.beside(settings().installation)
-    except (CategoryFaults, OSError):
-        return frozenset()
-    return frozenset(key for key, one in known.items() if one.branch == "medical")
+    return replace(found, hotline=hotline, holidays=installation.holidays, medical=agencies.medical())
 
 
 def of(session: Session, ticket: Ticket, rules: Rules, at: datetime) -> Clock:

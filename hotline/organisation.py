@@ -100,6 +100,10 @@ class Organisation:
     geography: Geography = field(default_factory=lambda: Geography({}, {}))
     structure_on: date | None = None
     """The day whose structure is worked by, where it is not the present one (`Installation.structure_on`)."""
+    served: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Code of a unit → keys of the health stations that serve it."""
+    medical: frozenset[str] = frozenset()
+    """Categories for which stations answer."""
 
     def day(self, at: datetime) -> date:
         """The day whose units and agencies count at that moment, on Vietnam's calendar."""
@@ -121,16 +125,22 @@ class Organisation:
         """Who answers for that category at that place on that day, nearest first, each once.
 
         `written_on` is the day on which the unit's code was written down, when that is another day: codes are given to
-        successors. Where the place is not certain (it was split), only those who answer for all of it.
+        successors. Where the place is not certain (it was split), only those who answer for all of it. For medical
+        categories the health stations of a unit answer too, after its agencies, where no agency is nearer.
         """
         found: dict[str, Agency] = {}
         for place in self.geography.places(unit, on_date, written_on):
+            is_nearer = any(one.kind != STATION for one in found.values())
             for one in self._by_unit.get(place, ()):
                 agency = self.agencies.get(one.agency)
                 if agency is None or agency.hotline != hotline or not one.covers(category, on_date):
                     continue
                 if agency.stands(on_date):
                     found.setdefault(agency.key, agency)
+            for key in self.served.get(place, ()) if category in self.medical and not is_nearer else ():
+                station = self.agencies.get(key)
+                if station is not None and station.hotline == hotline and station.stands(on_date):
+                    found.setdefault(key, station)
         return tuple(found.values())
 
     def ladder(self, key: str, on_date: date) -> tuple[Agency, ...]:
@@ -178,6 +188,8 @@ def of(
     responsibilities: Iterable[Responsibility],
     geography: Geography,
     structure_on: date | None = None,
+    served: Mapping[str, tuple[str, ...]] | None = None,
+    medical: frozenset[str] = frozenset(),
 ) -> Organisation:
     keyed = {agency.key: agency for agency in agencies}
-    return Organisation(keyed, tuple(responsibilities), geography, structure_on)
+    return Organisation(keyed, tuple(responsibilities), geography, structure_on, served or {}, medical)

@@ -68,7 +68,7 @@ def answer(part_id: str) -> AnyResponse:
     """What the agency says to one of its questions."""
     with transaction() as session:
         one = session.get(ReferralPart, part_id)
-        if not current_user.agency or one is None or one.agency != current_user.agency:
+        if not team_desk.own() or one is None or one.agency != team_desk.own():
             raise InputFault("part", say("Đơn vị của bạn không có câu hỏi này."), 404)
         if ticket_changes.once(session, desk.click(request.form.get("click_id", ""))):
             _say(session, one, current_user.full_name, "panel")
@@ -138,7 +138,7 @@ def _say(session: Session, one: ReferralPart, by: str, means: str) -> None:
 
 def waiting(session: Session) -> int:
     """How many questions wait for the reader's agency."""
-    key = current_user.agency if current_user.is_authenticated else ""
+    key = team_desk.own() if current_user.is_authenticated else ""
     asked = select(ReferralPart.id).where(ReferralPart.agency == key, ReferralPart.state.in_(WAITED_FOR))
     return len(session.scalars(asked).all()) if key else 0
 
@@ -147,7 +147,7 @@ def _cards(session: Session) -> list[Card]:
     rows = session.scalars(
         select(ReferralPart)
         .where(
-            ReferralPart.agency == current_user.agency,
+            ReferralPart.agency == team_desk.own(),
             ReferralPart.agency != "",
             or_(ReferralPart.state.in_(WAITED_FOR), ReferralPart.changed_at > now() - SHOWN_AFTER),
         )
@@ -181,8 +181,8 @@ def _words() -> dict[str, Any]:
 
 
 def _name() -> str:
-    if not current_user.is_authenticated or not getattr(current_user, "agency", ""):
+    key = team_desk.own() if current_user.is_authenticated else ""
+    if not key:
         return ""
     with reading() as session:
-        row = session.get(agencies.AgencyRow, current_user.agency)
-        return row.name if row is not None else str(current_user.agency)
+        return agencies.names(session, [key]).get(key, key)

@@ -9,11 +9,9 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, render_template, request, url_for
 from flask_login import current_user
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hotline import agencies, open_work
-from hotline.agencies import AgencyRow
 from hotline.database import reading
 from hotline.events import now
 from hotline.geography import Geography
@@ -172,8 +170,7 @@ def _free(x: float, y: float, places: list[Place], busy: Any, shapes: dict[str, 
 def _holder_names(session: Session, keys: set[str]) -> dict[str, str]:
     """What is called how: agencies and roles by name, all operators together; nobody's own name."""
     wanted = [key.partition(":")[2] for key in keys if key.startswith("agency:")]
-    rows = session.execute(select(AgencyRow.key, AgencyRow.name).where(AgencyRow.key.in_(wanted)))
-    names = {f"agency:{key}": name for key, name in rows}
+    names = {f"agency:{key}": name for key, name in agencies.names(session, wanted).items()}
     names |= {f"hotline:{h.key}": h.name for h in desk.province().hotlines}
     names |= {f"role:{role}": say(word) for role, word in shown.ROLES.items()}
     names[DESKS] = say("Tổng đài viên")

@@ -260,13 +260,11 @@ def _stations() -> dict[str, str]:
 
 
 def _agencies() -> dict[str, str]:
-    """Key → name of every team and command centre, read once a request."""
+    """Key → name of every agency, team and command centre, read once a request."""
     if "people_agencies" not in g:
         with reading() as session:
             rows = session.scalars(
-                select(AgencyRow)
-                .where(AgencyRow.kind.in_(("team", "centre")), ~AgencyRow.removed)
-                .order_by(AgencyRow.hotline, AgencyRow.place)
+                select(AgencyRow).where(~AgencyRow.removed).order_by(AgencyRow.hotline, AgencyRow.place)
             )
             g.people_agencies = {row.key: row.name for row in rows}
     found: dict[str, str] = g.people_agencies

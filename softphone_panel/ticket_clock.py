@@ -13,8 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from hotline import clocks, closing, merging, persons, references, sla
-from hotline.agencies import AgencyRow
+from hotline import agencies, clocks, closing, merging, persons, references, sla
 from hotline.clocks import TicketClock
 from hotline.database import reading, transaction
 from hotline.events import now
@@ -84,14 +83,9 @@ def _shown(row: TicketClock, owner: str, at: datetime) -> Shown:
 def whose(session: Session, keys: set[str]) -> dict[str, str]:
     """Owner → as people call it."""
     wanted = [key.partition(":")[::2] for key in keys]
-    agencies = [name for kind, name in wanted if kind == "agency"]
+    wanted_agencies = [name for kind, name in wanted if kind == "agency"]
     people = [int(name) for kind, name in wanted if kind == "operator" and name.isdecimal()]
-    names = {
-        f"agency:{key}": name
-        for key, name in session.execute(
-            select(AgencyRow.key, AgencyRow.name).where(AgencyRow.key.in_(agencies))
-        )
-    }
+    names = {f"agency:{key}": name for key, name in agencies.names(session, wanted_agencies).items()}
     names |= {
         f"operator:{id_}": name
         for id_, name in session.execute(

@@ -17,10 +17,12 @@
       if (at !== field) from = at;
       field.focus();
       field.select();
-    } else if (event.key === "Escape" && document.activeElement?.closest(".knowledge") && from?.isConnected) {
+    } else if (event.key === "Escape" && document.activeElement?.closest(".knowledge")) {
       event.preventDefault();
-      from.focus();
+      const opens = field.closest("details"), back = from?.isConnected ? from : opens.querySelector("summary");
       from = null;
+      opens.open = false;
+      back.focus();
     } else if (event.target.closest?.(".articles summary, #knowledge-words") && ["ArrowDown", "ArrowUp"].includes(event.key)) {
       const all = [field, ...document.querySelectorAll("#knowledge-found summary")];
       const next = all[all.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1)];

@@ -1,5 +1,6 @@
 """Who answers for a matter at a place on a day, who stands above whom, and whom to ring there."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 from hotline import agencies, unit_files
 from hotline.directory import Shift
 from hotline.geography import Geography
-from hotline.organisation import ALL, Agency, Contact, Organisation, Responsibility, of
+from hotline.organisation import ALL, STATION, Agency, Contact, Organisation, Responsibility, of
 from hotline.settings import PROJECT
 
 DAY, AFTER = date(2021, 8, 15), date(2025, 7, 2)
@@ -115,3 +116,52 @@ def test_rows_give_back_what_was_written_and_keep_the_name_of_what_is_gone(datab
         assert set(agencies.organisation(session).agencies) == {"tinh"}
         gone = session.get(agencies.AgencyRow, "xa")
         assert gone is not None and gone.removed and gone.name == whole.name
+
+
+def _station(key: str, unit: str, level: str, above: str = "") -> Agency:
+    return _team(key, unit, level, above, kind=STATION, numbers=("02713000001",), valid_to=None)
+
+
+@pytest.fixture(scope="module")
+def with_stations(house: Organisation) -> Organisation:
+    stations = (
+        _station("tram", "25217", "commune", "huyen"),
+        _station("ttyt", "688", "district"),
+        _station("bv", "70", "province"),
+    )
+    return replace(
+        house, agencies={**house.agencies, **{one.key: one for one in stations}},
+        served={one.unit: (one.key,) for one in stations}, medical=frozenset({"suspected_case"}),
+        responsibilities=(*house.responsibilities, Responsibility(("suspected_case",), "25216", "xa")),
+    )  # fmt: skip
+
+
+def test_a_station_answers_for_what_is_medical_in_its_unit_where_no_agency_is_nearer(
+    with_stations: Organisation,
+) -> None:
+    asked = with_stations.responsible
+    assert _keys(asked(HOTLINE, "suspected_case", "25217", DAY)) == ["tram", "ttyt", "tinh", "bv"]
+    assert _keys(asked(HOTLINE, "suspected_case", "25216", DAY)) == ["xa", "tinh"]
+    assert _keys(asked(HOTLINE, "relief", "25217", DAY)) == ["huyen", "tinh"]
+    assert asked("binhduong", "suspected_case", "25217", DAY) == ()
+
+
+def test_stations_of_the_database_are_among_those_who_answer(database: Engine) -> None:
+    from hotline.database import transaction
+    from hotline.stations import StationRow
+
+    with transaction(database) as session:
+        for key, active in (("tram", True), ("nghi", False)):
+            session.add(
+                StationRow(
+                    key=key, hotline=HOTLINE, name=f"Trạm {key}", level="commune", units=["25217"], numbers=["02713000001"],
+                    active=active,
+                )
+            )  # fmt: skip
+        agencies.write(session, HOTLINE, AGENCIES, RESPONSIBILITIES)
+        unit_files.load(session, UNITS)
+    with transaction(database) as session:
+        whole = agencies.organisation(session, DAY)
+        assert _keys(whole.responsible(HOTLINE, "suspected_case", "25217", DAY)) == ["tram", "tinh"]
+        assert _keys(whole.ladder("tram", DAY))[:1] == ["huyen"]
+        assert agencies.names(session, ["tram", "tinh"]) == {"tram": "Trạm tram", "tinh": "Đội tinh"}

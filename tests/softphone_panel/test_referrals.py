@@ -251,3 +251,38 @@ def test_a_part_or_all_of_a_question_is_recalled_and_another_agency_asked(
         f"/agency/{one}.1", data={"click_id": "bbbbbbbb1", "said": "Trả lời muộn.", "happening": "answer"}
     )
     assert gone.status_code == 409 and "đã được thu hồi" in gone.text and "Trả lời muộn." in gone.text
+
+
+def test_a_station_is_asked_where_no_agency_is_nearer_and_answers_on_its_own_page(
+    ticket: str, signed_in: SignedIn
+) -> None:
+    from hotline.stations import StationRow
+
+    with transaction() as session:
+        session.add(
+            StationRow(
+                key="tram-hl",
+                hotline="binhphuoc",
+                name="Trạm Hưng Long",
+                level="commune",
+                units=["25432"],
+                numbers=[],
+            )
+        )
+        session.add(
+            Operator(
+                username="tram",
+                full_name="Trạm",
+                role=Role.STATION,
+                password_hash=rows._HASH,
+                station="tram-hl",
+            )
+        )
+    page = signed_in("lan").get(f"/referrals/new/{ticket}?category=suspected_case&unit_code=25432").text
+    assert 'value="tram-hl" checked' in page and "Trạm Hưng Long" in page
+    one = refer(ticket, "tram-hl")
+    client = signed_in("tram")
+    assert "Trạm Hưng Long" in client.get("/agency").text
+    assert answer(client, f"{one}.1", "Trạm đã liên hệ người bệnh.").status_code == 303
+    assert state(one) == "answered"
+    assert "Trạm Hưng Long" in signed_in("lan").get(f"/tickets/{ticket}").text
