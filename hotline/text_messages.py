@@ -23,6 +23,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotline import deadlines
 from hotline.bus import LIVE, announce
+from hotline.clock_happenings import TOLD
 from hotline.database import Base, Moment
 from hotline.deadlines import Due, Handler
 from hotline.tickets import Ticket, TicketEntry
@@ -67,8 +68,6 @@ KEPT_TRYING: Mapping[str, timedelta] = {
 LATE_S = 60.0
 """Something that is due goes within seconds; after a minute something is wrong."""
 FAILED_ENTRY, AGAIN_ENTRY = "message_failed", "message_again"
-TOLD_ENTRY = "citizen_told"
-"""As hotline.clocks has it: what a result that went out does to its ticket."""
 ACTOR = "messages"
 
 
@@ -184,7 +183,7 @@ def answered(
         row.state, row.sent_at, row.gateway_id = S.SENT.value, at, answer.gateway_id[:80]
         deadlines.clear(session, DEADLINE, row.key)
         if row.kind == RESULT:
-            enter(session, row, TOLD_ENTRY, at, how="message", result=str(row.body.get("result", "")))
+            enter(session, row, TOLD, at, how="message", result=str(row.body.get("result", "")))
         return S.SENT
     next_at = at + timedelta(seconds=pause_s(row.tries, chance, answer.again_s))
     if answer.taken is Taken.NEVER or is_too_old(row, next_at):

@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from hotline import due_work, gateway_file, text_messages
+from hotline.clocks import TOLD
 from hotline.database import make_engine, migrate, reading, transaction
 from hotline.deadlines import Worker
 from hotline.events import now
@@ -79,7 +80,7 @@ class House:
         return found
 
     def entries(self) -> list[str]:
-        kinds = (text_messages.TOLD_ENTRY, text_messages.FAILED_ENTRY, text_messages.AGAIN_ENTRY)
+        kinds = (TOLD, text_messages.FAILED_ENTRY, text_messages.AGAIN_ENTRY)
         with reading(self.scene.engine) as session:
             asked = select(TicketEntry.kind).where(TicketEntry.kind.in_(kinds)).order_by(TicketEntry.id)
             return list(session.scalars(asked))
