@@ -95,7 +95,8 @@ def values(session: Session) -> dict[str, Any]:
 
 def _usual(ticket: Ticket | None) -> str:
     """The follow-up that the level asks for, as a choice's key."""
-    if ticket is None or ticket.acuity not in Acuity.__members__:
+    closed = ticket is not None and ticket.state == TicketState.CLOSED  # answered on the spot, in the talk
+    if ticket is None or closed or ticket.acuity not in Acuity.__members__:
         return ""
     after_s = Acuity(ticket.acuity).target.follow_up_after_s
     return {None: "", 1800: "30", 7200: "120"}.get(after_s, "morning")

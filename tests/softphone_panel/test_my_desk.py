@@ -22,7 +22,7 @@ from hotline.transfers import Transfer
 from hotline.wrap_ups import WrapUp
 from ivr import script
 from softphone_panel import scripts
-from tests.softphone_panel import rows
+from tests.softphone_panel import answer_rows, rows
 from tests.softphone_panel.conftest import Client, SignedIn, hidden
 
 
@@ -551,3 +551,20 @@ def test_desks_work_by_the_approved_script_and_an_edited_file_is_only_a_draft(
     with transaction() as session:
         session.execute(update(Approval).values(text="nothing of a script"))
     assert 'id="script-title"' in client.get("/my-desk").text  # the file, rather than nothing
+
+
+def test_what_was_answered_on_the_spot_in_the_talk_is_the_wrap_ups_first_choice(
+    signed_in: SignedIn, who: dict[str, int]
+) -> None:
+    answer_rows.loaded()
+    client, call_id = signed_in("lan"), hung_up(who)
+    form = {"ticket_id": f"t-{call_id}", "number": "0", "closes": "1", "click_id": "d" * 32}
+    assert client.post("/knowledge/do-spo2/answer", data=form).status_code == 303
+    page = client.get("/my-desk/wrap-up").text
+    assert re.search(r'<option value="answered_on_spot"[^>]* selected', page)
+    assert re.search(r'id="wrap-closes" checked', page)
+    assert re.search(r'<option value=""[^>]* selected', page[page.index("wrap-follow") :])
+    assert finish(client, call_id, disposition="answered_on_spot", closes="1").status_code == 303
+    with reading() as session:
+        ticket = session.get_one(Ticket, f"t-{call_id}")
+        assert (ticket.state, ticket.disposition) == ("closed", "answered_on_spot")
