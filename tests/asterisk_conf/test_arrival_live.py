@@ -6,6 +6,7 @@ import pytest
 
 from tests.asterisk_conf.scene import PORTS, carrier, cdrs_of, desk, run
 from tests.asterisk_conf.switch import Switch
+from tests.product import eventually
 from tests.world import Answering, Citizen, Phone
 from tests.world.messages import Message, new_tag
 from tests.world.sip import UserAgent
@@ -145,7 +146,7 @@ def test_a_forged_caller_id_is_cut_down_to_its_digits(switch: Switch, from_heade
 
     run(scene())
     assert cdrs_of(switch, caller)[-1]["hotline"] == "binhphuoc"
-    assert "PJSIP" not in switch.console("core show channels concise")
+    eventually(lambda: "PJSIP" not in switch.console("core show channels concise"), 5, "no channel is left")
 
 
 def test_a_desk_phone_dials_its_echo_and_nothing_else(switch: Switch) -> None:

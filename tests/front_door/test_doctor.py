@@ -109,7 +109,7 @@ def known() -> list[Station]:
     ("old", "new", "sentence"),
     [
         ("[trunk.vnpt]", "[trunk.vnpt]\nchannels = 'many'\n[other]", "channels must be int, not 'many'"),
-        ("[hotline.binhphuoc]", "hotline = 5\n[was]", "hotline must be tables"),
+        ("name = ", "hotline = 5\n[was]", "hotline must be tables"),
     ],
 )
 def test_what_an_installation_cannot_be_is_said_before_anything_starts(
