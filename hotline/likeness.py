@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 COMMUNE_DIGITS, DISTRICT_DIGITS = 5, 3
 """How long the codes of communes and districts are."""
@@ -51,6 +52,7 @@ class Likeness:
         return self.points >= LEAST
 
 
+@lru_cache(maxsize=2048)
 def trigrams(folded: str) -> frozenset[str]:
     """The three-letter pieces of its words, each word with its beginning and end."""
     return frozenset(

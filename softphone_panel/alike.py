@@ -21,9 +21,9 @@ from softphone_panel import ticket_view
 from softphone_panel.words import say
 
 SHOWN = 5
-READ = 150
+READ = 60
 """Candidates of one kind, the newest."""
-WORDS_CHARACTERS = 1500
+WORDS_CHARACTERS = 400
 WORDS_WITHIN = timedelta(hours=2)
 
 

@@ -18,11 +18,13 @@ import redis
 from playwright.sync_api import Browser, Page, Response, expect, sync_playwright
 from sqlalchemy import select
 
+from hotline import merging, ticket_links
 from hotline.bus import LIVE
 from hotline.commands import DeskCommand
 from hotline.database import reading, transaction
 from hotline.events import OperatorChanged, RecallDue, now
 from hotline.record import apply
+from hotline.saved_filters import SavedFilter
 from hotline.settings import PROJECT, settings
 from hotline.tickets import Ticket
 from tests import ports
@@ -308,6 +310,14 @@ def test_every_page_is_without_a_fault_of_access_and_fits_its_width(
         calibration = judged.judged(session, who, call_id)
         leg = judged.hand_over(session, house / "recordings", call_id)
         ticket = order_rows.teams(session)
+        one, merged, main = (
+            session.scalars(select(Ticket).where(Ticket.hotline == "binhphuoc", Ticket.number == n)).one()
+            for n in (1, 2, 4)
+        )
+        merging.merge(session, merged, one, "lan", "cùng nhà", now())
+        ticket_links.link(session, one, main, ticket_links.SAME_INCIDENT, "lan", now())
+        query = {"state": "open"}
+        session.add(SavedFilter(owner_id=who["truongca"], name="Đang mở", query=query, shared=True, at=now()))
     order = order_rows.order(ticket)
     order_rows.order(ticket, order_rows.CENTRE, reason="xã không có xe")
     referral = answer_rows.disputed(ticket)
@@ -367,6 +377,24 @@ def test_every_page_is_without_a_fault_of_access_and_fits_its_width(
         for path in [*paths, *(f"/tickets/{t}" for t in tickets)]:
             page.goto(f"{PANEL}{path}")
             _see(page, path, width, found)
+    page = desk_of("truongca")
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"{PANEL}/tickets")
+    with page.expect_navigation():
+        page.keyboard.press("Alt+Shift+1")
+    assert page.url.endswith("state=open")
+    page.check("#many-all")
+    page.select_option("#many-act", "category")
+    with page.expect_navigation():
+        page.press("#many-go", "Enter")
+    _see(page, "/tickets/many/look", width, found)
+    page.select_option("#bulk-category", "relief")
+    with page.expect_navigation():
+        page.press("text=Xem lại", "Enter")
+    with page.expect_navigation():
+        page.press("text=/Làm với/", "Enter")
+    _see(page, "/tickets/many/do", width, found)
     page = desk_of("hoa")
     page.context.clear_cookies()
     page.goto(f"{PANEL}/sign-in?next=/team")
