@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from hotline import likeness, merging, persons, ticket_links, ticket_words
@@ -116,9 +116,8 @@ def _candidates(session: Session, ticket: Ticket) -> set[str]:
     for number in _incidents(session, [ticket])[ticket.id].numbers:
         hits = ticket_words.hits(dialect, (), number.removeprefix("+"))
         if hits is not None:
-            found |= {
-                *session.scalars(select(Ticket.id).where(*near, Ticket.id.in_(select(hits.subquery()))))
-            }
+            met = list(session.scalars(hits))
+            found |= {*session.scalars(select(Ticket.id).where(Ticket.id.in_(met), *near))}
     close = _within(ticket, PLACE_WITHIN)
     if len(ticket.unit_code) == COMMUNE_DIGITS:
         same = select(Ticket.id).where(*close, Ticket.unit_code == ticket.unit_code).order_by(newest)
@@ -134,7 +133,8 @@ def _candidates(session: Session, ticket: Ticket) -> set[str]:
 
 def _within(ticket: Ticket, length: timedelta) -> list[ColumnElement[bool]]:
     return [
-        Ticket.hotline == ticket.hotline,
+        # Not by the hotline's index: it has half of all tickets, the time has a day's.
+        func.coalesce(Ticket.hotline, "") == ticket.hotline,
         Ticket.opened_at >= ticket.opened_at - length,
         Ticket.opened_at <= ticket.opened_at + length,
     ]
