@@ -6,7 +6,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import time_machine
 from flask import Flask
 from sqlalchemy import select
 
-from hotline import agencies, clocks, due_work, merging, order_alarms, ordering
+from hotline import agencies, clocks, due_work, merging, order_alarms, ordering, referring
 from hotline import events as e
 from hotline.clocks import Clocks, TicketClock
 from hotline.database import engine, reading, transaction
@@ -40,6 +40,10 @@ from hotline.orders import (
     OrderState,
 )
 from hotline.recalls import OWED, RESULT, Recall
+from hotline.referral_facts import DUE as REFERRAL_DUE
+from hotline.referrals import OPEN as REFERRAL_OPEN
+from hotline.referrals import WAITED_FOR, Referral, ReferralPart
+from hotline.referrals import Happening as Answered
 from hotline.tickets import Ticket, TicketEntry
 from softphone_panel import shown
 from tests.softphone_panel.conftest import A_WORKING_MORNING, Client, SignedIn
@@ -164,6 +168,44 @@ class History:
             return False
         return True
 
+    def refers(self) -> bool:
+        """A question to one or two agencies, as its form is sent."""
+        keys = self.chance.sample([TEAM, OTHER, CENTRE, PROVINCE], k=self.chance.randint(1, 2))
+        due = now() + timedelta(minutes=self.chance.choice([-5, 40, 200]))
+        return self.form(
+            self.operator, f"/referrals/new/{self.ticket().id}", question="Ai phát gạo ở khu này?", category="relief",
+            agency=keys, due_at=due.astimezone(A_WORKING_MORNING.tzinfo).strftime("%Y-%m-%dT%H:%M"),
+            unit_code="25195", ground="duty",
+        )  # fmt: skip
+
+    def agency_says(self) -> bool:
+        with reading() as session:
+            found = session.scalars(select(ReferralPart.id).where(ReferralPart.state.in_(WAITED_FOR))).all()
+        if not found:
+            return False
+        happening = self.chance.choice([Answered.ANSWER, Answered.ANSWER, Answered.NOT_OURS, Answered.REFUSE])
+        part, said = self.chance.choice(found), "Đội của phường phát vào chiều mai"
+        try:
+            with transaction() as session:
+                house = agencies.organisation(session)
+                referring.act(session, part, happening, "đơn vị", "link", now(), house, said)
+        except OrderRefused:
+            return False
+        return True
+
+    def referral_goes_on(self) -> bool:
+        """Told to the citizen, contradicted, or recalled, as its form is sent."""
+        with reading() as session:
+            found = session.scalars(select(Referral).where(Referral.state.in_(REFERRAL_OPEN))).all()
+        if not found:
+            return False
+        one = self.chance.choice(found)
+        return self.form(
+            self.operator, f"/referrals/{one.id}", act=self.chance.choice(["tell", "tell", "contradict", "recall"]),
+            version=one.version, text="Đội của phường phát gạo vào chiều mai", reason="hai nơi nói khác nhau",
+            how=self.chance.choice([*shown.TOLD]),
+        )  # fmt: skip
+
     def merges(self) -> bool:
         one, other = self.chance.sample(self.tickets, k=2)
         try:
@@ -235,10 +277,12 @@ class History:
 
     def step(self) -> None:
         self.later(timedelta(minutes=self.chance.expovariate(1 / 12)))
-        act = self.chance.choice(
-            [self.change, self.clock, self.clock, self.orders, self.decides, self.recalls, self.team_says,
-             self.team_says, self.merges, self.answers, self.answers, self.calls]
-        )  # fmt: skip
+        doors = [
+            *(self.change, self.clock, self.clock, self.orders, self.decides, self.recalls, self.team_says),
+            *(self.team_says, self.merges, self.refers, self.agency_says, self.agency_says),
+            *(self.referral_goes_on, self.answers, self.answers, self.calls),
+        ]
+        act = self.chance.choice(doors)
         self.did[act.__name__] += act()
         self.some_work()
 
@@ -279,12 +323,31 @@ def faults() -> list[str]:
         for approval in session.scalars(select(OrderApproval).where(OrderApproval.state == "asked")):
             if (APPROVAL, approval.id) not in waits and approval.order_id not in alarms:
                 found.append(f"{approval.id} is asked for, waits for nothing and does not alarm")
+        found += _unanswered(session, waits)
         sounded: dict[tuple[str, int, str], list[int]] = {}
         those = select(TicketEntry).where(TicketEntry.kind.in_((clocks.WARNED, clocks.ESCALATED)))
         for entry in session.scalars(those.order_by(TicketEntry.id)):
             key = (entry.ticket_id, entry.body["round"], entry.body["stage"])
             sounded.setdefault(key, []).append(entry.body["number"])
         found += [f"{key} sounded {n}" for key, n in sounded.items() if n != list(range(len(n)))]
+    return found
+
+
+def _unanswered(session: Any, waits: Mapping[tuple[str, str], Any]) -> list[str]:
+    """Questions to agencies that nobody has to answer and nobody has to tell, and parts that wait without a deadline."""
+    found: list[str] = []
+    for row in session.scalars(select(Referral)):
+        parts = session.scalars(select(ReferralPart).where(ReferralPart.referral_id == row.id)).all()
+        asked = [part for part in parts if part.state in WAITED_FOR]
+        if row.state == "asked" and not asked:
+            found.append(f"{row.id} is asked, and nobody has to answer")
+        if row.state not in REFERRAL_OPEN and asked:
+            found.append(f"{row.id} is {row.state}, and {asked[0].id} is still asked")
+        for part in parts:
+            if (part.state == "asked") != ((REFERRAL_DUE, part.id) in waits):
+                found.append(f"{part.id} is {part.state}; its deadline does not fit")
+        climbed = Counter(part.agency for part in parts if part.why == "climbed")
+        found += [f"{row.id} climbed twice to {key}" for key, times in climbed.items() if times > 1]
     return found
 
 
@@ -340,4 +403,4 @@ def test_whatever_happens_every_ticket_has_an_owner_and_a_deadline_every_alarm_s
             history.works()
         assert faults() == []
     assert kills and sum(history.did.values()) > STEPS / 4, history.did
-    assert all(history.did[name] for name in ("change", "clock", "orders", "calls")), history.did
+    assert all(history.did[name] for name in ("change", "clock", "orders", "refers", "calls")), history.did
