@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Engine, String, exists, func, select
+from sqlalchemy import Engine, Index, String, exists, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hotline import agencies, deadlines, sla, webhooks
+from hotline import agencies, deadlines, merging, sla, ticket_days, webhooks
 from hotline.bus import LIVE, announce
 from hotline.calls import Call, EndReason
 from hotline.clock_happenings import (
@@ -72,6 +72,10 @@ class TicketClock(Base):
     """A ticket's clock as it stands; `hotline.sla` makes it from the ticket's entries at any time anew."""
 
     __tablename__ = "ticket_clock"
+    __table_args__ = (
+        # The board reads whose clock runs, and how late it is, in it alone.
+        Index("ix_ticket_clock_running", "ticket_id", "stage", "due_at", "paused_until", "owner"),
+    )
     ticket_id: Mapped[str] = mapped_column(String(72), primary_key=True)
     hotline: Mapped[str] = mapped_column(String(32), index=True)
     owner: Mapped[str] = mapped_column(String(80))
@@ -144,6 +148,8 @@ class Clocks:
         if ticket is not None:
             _close_needless(session, ticket, at)
             self._keep(session, ticket, of(session, ticket, self._rules(ticket), at))
+            changed = (ticket, *merging.taken_in(session, ticket.id))
+            ticket_days.forget(session, [one.opened_at for one in changed], at)
 
     def sound(self, session: Session, due: Due, at: datetime) -> None:
         """The handler of DUE: enters every alarm whose moment has come, in order, and sets the next."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, and_, case, func, literal_column, select
 from sqlalchemy.orm import Session, aliased
 
+from hotline import ticket_days
 from hotline.acuity import FAILSAFE, Acuity
 from hotline.calls import Call, Direction, EndReason
 from hotline.clocks import TicketClock
@@ -115,8 +116,30 @@ def tickets(
     session: Session, since: datetime, until: datetime, at: datetime, of: Of | None = None,
     hotlines: Collection[str] | None = None,
 ) -> dict[Any, TicketFigures]:  # fmt: skip
-    """The tickets opened from `since` until before `until`, as they stand at `at`, by the keys of `of`; under None all together."""
-    told = _told(since, until, at, of, hotlines)
+    """The tickets opened from `since` until before `until`, as they stand at `at`, by the keys of `of`; under None all together.
+
+    Past days that are added up already (`hotline.ticket_days`) are taken as they stand.
+    """
+    groups: defaultdict[Any, Counter[str]] = defaultdict(Counter)
+    days = ticket_days.standing(session, since, until, at)
+    whole = (None, Of.DAY)
+    division = Of.HOTLINE if of in whole else of
+    for day, kept, numbers in ticket_days.sums(session, days, str(division), hotlines) if days else ():
+        for key in {None, day if of is Of.DAY else None if of is None else kept}:
+            groups[key].update(numbers)
+    for begins, ends in ticket_days.between(since, until, days):
+        for (value,), numbers in counted(session, begins, ends, at, (of,), hotlines):
+            for key in {None, _key(of, value)}:
+                groups[key].update(numbers)
+    return {key: _figures(n) for key, n in groups.items()}
+
+
+def counted(
+    session: Session, since: datetime, until: datetime, at: datetime, by: Sequence[Of | None],
+    hotlines: Collection[str] | None,
+) -> Iterator[tuple[tuple[Any, ...], dict[str, int]]]:  # fmt: skip
+    """The tickets of that span added up now by the database: the values of `by`, and the figures named in ticket_days.COUNTS."""
+    told = _told(since, until, by, hotlines)
     c = told.c
 
     def count(condition: Any) -> ColumnElement[Any]:
@@ -134,13 +157,9 @@ def tickets(
         "handed": func.sum(func.coalesce(c.handed, 0)),
         "handed_us": func.sum(func.coalesce(c.handed_us, 0)),
     }
-    rows = session.execute(select(c.key0, *(s.label(name) for name, s in sums.items())).group_by(c.key0))
-    groups: defaultdict[Any, Counter[str]] = defaultdict(Counter)
-    for row in rows:
-        numbers = {name: int(getattr(row, name) or 0) for name in sums}
-        for key in {None, _key(of, row.key0)}:
-            groups[key].update(numbers)
-    return {key: _figures(n) for key, n in groups.items()}
+    keys = [c[f"key{n}"] for n in range(len(by))]
+    for row in session.execute(select(*keys, *(s.label(name) for name, s in sums.items())).group_by(*keys)):
+        yield tuple(row[: len(by)]), {name: int(getattr(row, name) or 0) for name in sums}
 
 
 def _figures(n: Counter[str]) -> TicketFigures:
@@ -158,9 +177,7 @@ def _key(of: Of | None, value: Any) -> Any:
     return value or ""
 
 
-def _told(
-    since: datetime, until: datetime, at: datetime, of: Of | None, hotlines: Collection[str] | None
-) -> Any:
+def _told(since: datetime, until: datetime, by: Sequence[Of | None], hotlines: Collection[str] | None) -> Any:
     """Each ticket's facts once: its line, its moments in microseconds, its levels as ranks, its hand-overs."""
     took_us = epoch_us(Transfer.accepted_at) - epoch_us(func.coalesce(Transfer.rung_at, Transfer.accepted_at))
     handed = (
@@ -188,7 +205,7 @@ def _told(
     )
     asked = (
         select(
-            _column(of).label("key0"),
+            *(_column(of).label(f"key{n}") for n, of in enumerate(by)),
             case((elsewhere.c.ticket_id.is_not(None), elsewhere.c.solved_us), else_=solved).label("solved_us"),
             epoch_us(TicketClock.told_due_at).label("due_us"),
             case((Call.human_at.is_not(None), 1), else_=0).label("judged"),

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hotline.database import Base, Moment
@@ -25,7 +25,11 @@ FOLLOWS: dict[TicketState, frozenset[TicketState]] = {
 
 class Ticket(Base):
     __tablename__ = "ticket"
-    __table_args__ = (UniqueConstraint("hotline", "number"),)
+    __table_args__ = (
+        UniqueConstraint("hotline", "number"),
+        # Lists and boards of a hotline are counted in it alone.
+        Index("ix_ticket_listed", "hotline", "state", "acuity", "opened_at", "unit_code", "id"),
+    )
     id: Mapped[str] = mapped_column(String(72), primary_key=True)
     """"t-" and the id of the call that opened it."""
     hotline: Mapped[str] = mapped_column(String(32), index=True)

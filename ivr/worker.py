@@ -28,6 +28,7 @@ from hotline.message_sender import MessageSender
 from hotline.recall_alarms import RecallAlarms
 from hotline.record import Record
 from hotline.settings import Settings, settings
+from hotline.ticket_day_keeper import TicketDayKeeper
 from hotline.webhook_sender import WebhookSender
 from hotline.webhooks import networks
 from ivr import quality_files, sampling_draw
@@ -81,6 +82,7 @@ def main() -> None:
         ("dialplan calls", calls.look, 1),
         ("messages", messages.look, 1),
         ("webhooks", told.look, 1),
+        ("days of tickets", TicketDayKeeper(engine).look, 600),
         ("webhooks of before", told.trim, 3600),
         ("calls to score", partial(_draw, engine, given), 600),
     ):

@@ -31,6 +31,8 @@ MICROPHONE = (
     *("--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
     "--autoplay-policy=no-user-gesture-required",
 )
+OPEN = {"sign-in": "/sign-in", "status": "/status"}
+"""What anybody sees."""
 SETTINGS = ("rules", "hotline/binhphuoc", "hours/binhphuoc", "holidays")
 
 
@@ -108,7 +110,17 @@ def _pages() -> dict[str, str]:
         "stations": "/stations",
         "organisation": "/organisation/binhphuoc",
         "agency": "/organisation/binhphuoc/agency/bp-chi-huy-688",
+        "organisation-files": "/organisation/binhphuoc/files",
+        "campaigns": "/campaign",
         "campaign": "/campaign/disaster",
+        "connections": "/connections",
+        "command": "/command",
+        "orders": "/orders",
+        "late": "/late",
+        "referrals": "/referrals",
+        "messages": "/messages",
+        "knowledge": "/knowledge",
+        "ticket-reports": "/reports/tickets?by=category",
         "settings": "/settings",
         **{f"settings-{path.replace('/', '-')}": f"/settings/{path}" for path in SETTINGS},
     }
@@ -127,7 +139,8 @@ def take(folder: Path, dark: bool, sizes: Iterable[str] = tuple(SIZES)) -> None:
                 locale="vi-VN",
                 color_scheme="dark" if dark else "light",
             )
-            _take(context.new_page(), given, "/sign-in", folder / f"sign-in{name}{shade}.png")
+            for key, path in OPEN.items():
+                _take(context.new_page(), given, path, folder / f"{key}{name}{shade}.png")
             context.close()
             with _signed_in(browser, given, demo_data.ADMINISTRATOR, size, dark) as page:
                 for key, path in _pages().items():
