@@ -22,6 +22,7 @@ from hotline.database import make_engine, migrate, reading
 from hotline.events import now
 from hotline.installation import Installation, read
 from hotline.settings import PROJECT
+from hotline.ticket_day_keeper import TicketDayKeeper
 from hotline.ticket_figures import Of
 from hotline.tickets import Ticket
 from hotline.units import VIETNAM
@@ -71,6 +72,14 @@ def measure(tickets: int) -> list[dict[str, Any]]:
             ends, province = now(), read(PROJECT / "installation" / "demo.toml")
             million_rows.fill(engine, tickets, ends, _communes())
             click.echo(f"{name}: {tickets} tickets in {time.perf_counter() - began_s:.0f} s", err=True)
+            began_s, days, keeper = (
+                time.perf_counter(),
+                0,
+                TicketDayKeeper(engine, clock=lambda ends=ends: ends),
+            )
+            while done := keeper.look():
+                days += done
+            click.echo(f"{name}: {days} days added up in {time.perf_counter() - began_s:.0f} s", err=True)
             with reading(engine) as session:
                 timed = list(_asked(name, session, province, ends))
             unit_ms = timed[0].part(0.5)
@@ -125,6 +134,15 @@ def _asked(name: str, session: Session, province: Installation, ends: datetime) 
             for of in Of
         ]
         yield _timed(name, f"report: {what}, by each of {len(Of)}", *reports, rounds=REPORT_ROUNDS)
+    anew = [
+        partial(_anew, session, today - timedelta(days=30), today, ends, of) for of in (Of.CATEGORY, Of.UNIT)
+    ]
+    yield _timed(name, "a month counted ticket by ticket", *anew, rounds=2)
+
+
+def _anew(session: Session, since: datetime, until: datetime, at: datetime, of: Of) -> None:
+    """What a report costs of days that are not added up."""
+    list(ticket_figures.counted(session, since, until, at, (of,), million_rows.HOTLINES))
 
 
 def _timed(name: str, what: str, *work: Callable[[], Any], rounds: int = ROUNDS) -> Timed:

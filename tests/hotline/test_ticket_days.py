@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import Engine, delete, select
 
 from hotline import ticket_days, ticket_figures
@@ -82,7 +83,9 @@ def test_whatever_changes_a_ticket_its_day_is_added_up_anew(database: Engine) ->
         both(database)
 
 
-def test_a_day_that_changes_while_it_is_added_up_does_not_stand(database: Engine) -> None:
+def test_a_day_that_changes_while_it_is_added_up_does_not_stand(
+    database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(database, plan(1))
     keeper = TicketDayKeeper(database, clock=lambda: LATER)
     day = (DAY + timedelta(hours=12)).date()
@@ -93,13 +96,9 @@ def test_a_day_that_changes_while_it_is_added_up_does_not_stand(database: Engine
             ticket_days.forget(session, [DAY + timedelta(hours=3)], LATER)
         return counted(*words)  # type: ignore[arg-type] # handed on
 
-    import hotline.ticket_day_keeper as module
-
-    module.counted = meanwhile  # type: ignore[assignment] # stands in for it
-    try:
+    with monkeypatch.context() as patched:
+        patched.setattr("hotline.ticket_day_keeper.counted", meanwhile)
         assert not keeper.keep(day)
-    finally:
-        module.counted = counted
     assert kept(database) == 0
     assert keeper.keep(day) and kept(database) == 1
 
