@@ -147,9 +147,7 @@ class Clocks:
         ticket = session.get(Ticket, ticket_id)
         if ticket is not None:
             _close_needless(session, ticket, at)
-            self._keep(session, ticket, of(session, ticket, self._rules(ticket), at))
-            changed = (ticket, *merging.taken_in(session, ticket.id))
-            ticket_days.forget(session, [one.opened_at for one in changed], at)
+            self._keep(session, ticket, of(session, ticket, self._rules(ticket), at), at)
 
     def sound(self, session: Session, due: Due, at: datetime) -> None:
         """The handler of DUE: enters every alarm whose moment has come, in order, and sets the next."""
@@ -167,7 +165,7 @@ class Clocks:
             known += HAPPENINGS[entry.kind](entry)
             clock = clock_of(ticket, rules, known, at)
         session.flush()
-        self._keep(session, ticket, clock, to)
+        self._keep(session, ticket, clock, at, to)
 
     def _entry(
         self, session: Session, ticket: Ticket, clock: Clock, alarm: Alarm, at: datetime
@@ -204,8 +202,10 @@ class Clocks:
             return f"agency:{ladder[alarm.climbs - 1].key}"
         return "role:administrator"  # nobody is higher: those who lead the hotline
 
-    def _keep(self, session: Session, ticket: Ticket, clock: Clock, told_to: str | None = None) -> None:
-        """Write the row, set the deadline."""
+    def _keep(
+        self, session: Session, ticket: Ticket, clock: Clock, at: datetime, told_to: str | None = None
+    ) -> None:
+        """Write the row, set the deadline; what was added up of the ticket's day does not stand any more."""
         row = session.get(TicketClock, ticket.id)
         if row is None:
             row = TicketClock(ticket_id=ticket.id, hotline=ticket.hotline, owner="", sounded=0)
@@ -230,6 +230,8 @@ class Clocks:
         else:
             deadlines.set(session, DUE, ticket.id, row.next_at)
         _tell_agency(session, row, was)
+        changed = (ticket, *merging.taken_in(session, ticket.id))
+        ticket_days.forget(session, [one.opened_at for one in changed], at)
         if before != (row.stage, row.sounded, row.round) and (before[1] or row.sounded):
             announce(session, LIVE, {"event": CHANGED, "call_id": "", "operator_id": None})
             announce(

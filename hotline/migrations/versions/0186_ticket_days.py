@@ -5,8 +5,8 @@ from alembic import op
 
 from hotline.database import Moment
 
-revision = "0185"
-down_revision = "0184"
+revision = "0186"
+down_revision = "0185"
 branch_labels = None
 depends_on = None
 COUNTS = ("received", "solved", "on_time", "late_solved", "overdue", "judged", "under", "over", "handed")
