@@ -29,7 +29,7 @@ from hotline.settings import PROJECT, settings
 from hotline.tickets import Ticket
 from tests import ports
 from tests.product import eventually
-from tests.softphone_panel import answer_rows, judged, order_rows, rows
+from tests.softphone_panel import answer_rows, judged, order_rows, rows, telling_rows
 from tests.softphone_panel.conftest import hidden
 from tests.softphone_panel.running import PANEL, Running
 
@@ -80,11 +80,7 @@ def desk_of(running: Running, browser: Browser) -> Iterator[Opens]:
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda m: faults.append(m.text) if "Content Security" in m.text else None)
-        page.goto(f"{PANEL}/sign-in?next=/desk")
-        page.fill("#username", username)
-        page.fill("#password", rows.PASSWORD)
-        page.press("#password", "Enter")
-        page.wait_for_url("**/desk")
+        sign_in(page, username, "/desk")
         expect(page.locator("#stream-state")).to_contain_text("Đang nối trực tiếp")
         return page
 
@@ -92,6 +88,14 @@ def desk_of(running: Running, browser: Browser) -> Iterator[Opens]:
     for context in contexts:
         context.close()
     assert faults == []
+
+
+def sign_in(page: Page, username: str, path: str) -> None:
+    page.goto(f"{PANEL}/sign-in?next={path}")
+    page.fill("#username", username)
+    page.fill("#password", rows.PASSWORD)
+    page.press("#password", "Enter")
+    page.wait_for_url(f"**{path}")
 
 
 def arrives(number: str, acuity: str = "RED") -> str:
@@ -302,8 +306,9 @@ def test_an_administrator_changes_a_setting_by_keyboard_alone(desk_of: Opens) ->
 @pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed: npm ci")
 @pytest.mark.parametrize(("width", "scheme"), [(1366, "light"), (390, "dark")])
 def test_every_page_is_without_a_fault_of_access_and_fits_its_width(
-    desk_of: Opens, house: Path, who: dict[str, int], width: int, scheme: Literal["light", "dark"]
-) -> None:
+    desk_of: Opens, browser: Browser, house: Path, who: dict[str, int], width: int,
+    scheme: Literal["light", "dark"],
+) -> None:  # fmt: skip
     found: dict[str, list[str]] = {}
     with transaction() as session:
         call_id = judged.recorded(session)
@@ -318,6 +323,9 @@ def test_every_page_is_without_a_fault_of_access_and_fits_its_width(
         ticket_links.link(session, one, main, ticket_links.SAME_INCIDENT, "lan", now())
         query = {"state": "open"}
         session.add(SavedFilter(owner_id=who["truongca"], name="Đang mở", query=query, shared=True, at=now()))
+        telling_rows.messages(session)
+        telling_rows.telling(session, who["lan"])
+        telling_rows.station(session)
     order = order_rows.order(ticket)
     order_rows.order(ticket, order_rows.CENTRE, reason="xã không có xe")
     referral = answer_rows.disputed(ticket)
@@ -347,7 +355,7 @@ def test_every_page_is_without_a_fault_of_access_and_fits_its_width(
             "/campaign/disaster",
             "/no-such-page",
         ],
-        "lan": ["/desk", "/recordings", f"/recordings/{call_id}", "/quality"],
+        "lan": ["/desk", "/my-desk", "/recordings", f"/recordings/{call_id}", "/quality"],
         "truongca": [
             *(
                 "/wallboard",
@@ -355,6 +363,7 @@ def test_every_page_is_without_a_fault_of_access_and_fits_its_width(
                 "/floor",
                 "/reports",
                 "/reports?by=hour",
+                "/messages",
                 "/recordings",
                 "/quality",
             ),
@@ -395,18 +404,13 @@ def test_every_page_is_without_a_fault_of_access_and_fits_its_width(
     with page.expect_navigation():
         page.press("text=/Làm với/", "Enter")
     _see(page, "/tickets/many/do", width, found)
-    page = desk_of("hoa")
-    page.context.clear_cookies()
-    page.goto(f"{PANEL}/sign-in?next=/team")
-    page.fill("#username", "doi")
-    page.fill("#password", rows.PASSWORD)
-    page.press("#password", "Enter")
-    page.wait_for_url("**/team")
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": width, "height": 800})
-    _see(page, "/team", width, found)
-    page.goto(f"{PANEL}/agency")
-    _see(page, "/agency", width, found)
+    for username, paths in {"tram": ["/team"], "doi": ["/team", "/agency"]}.items():
+        with browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme) as context:
+            page = context.new_page()
+            sign_in(page, username, "/team")
+            for path in paths:
+                page.goto(f"{PANEL}{path}")
+                _see(page, f"{path} of {username}", width, found)
     page = desk_of("hoa")
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 800})
