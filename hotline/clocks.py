@@ -229,7 +229,7 @@ class Clocks:
             deadlines.clear(session, DUE, ticket.id)
         else:
             deadlines.set(session, DUE, ticket.id, row.next_at)
-        _tell_agency(session, row, was)
+        _tell_agency(session, row, was, at)
         changed = (ticket, *merging.taken_in(session, ticket.id))
         ticket_days.forget(session, [one.opened_at for one in changed], at)
         if before != (row.stage, row.sounded, row.round) and (before[1] or row.sounded):
@@ -298,14 +298,12 @@ class Clocks:
                     self.follow(session, ticket_id, at)
 
 
-def _tell_agency(session: Session, row: TicketClock, was: tuple[str, str]) -> None:
+def _tell_agency(session: Session, row: TicketClock, was: tuple[str, str], at: datetime) -> None:
     """An agency's own system hears that a ticket waits for it, and how the ticket goes on."""
     kind, _, agency = row.owner.partition(":")
     if kind == "agency" and was != (row.owner, row.stage):
         event = Told.TICKET_CHANGED if was[0] == row.owner else Told.TICKET_ASSIGNED
-        webhooks.tell(
-            session, agency, event, {"ticket": row.ticket_id, "stage": row.stage or "closed"}, now()
-        )
+        webhooks.tell(session, agency, event, {"ticket": row.ticket_id, "stage": row.stage or "closed"}, at)
 
 
 def _close_needless(session: Session, ticket: Ticket, at: datetime) -> None:

@@ -186,7 +186,8 @@ def assignment_moved(book: Book, event: e.AssignmentMoved) -> Row | None:
     elif event.state in WORKING:
         one.ended_at = None  # a late yes
     _step(book, one, event.at, event.by, event.means, event)
-    _tell(book, Told.ORDER_CHANGED, one, event.at)
+    if one.sent_at is not None:  # of an order that nobody approved its team hears nothing
+        _tell(book, Told.ORDER_CHANGED, one, event.at)
     return order
 
 

@@ -30,7 +30,7 @@ room = Blueprint("agency_api", __name__, url_prefix=PREFIX)
 MOST = 200
 REPORTS = ("accept", "decline", "set_out", "arrive", "finish", "fail")
 SENT = frozenset(AssignmentState) - {AssignmentState.WAITING}
-"""An order that is not approved yet is nobody's business."""
+"""What an order's part can be for its team: of an order that nobody approved it hears nothing, then or later."""
 LONGEST_NOTE = 500
 LONGEST_ID = 88
 SENTENCES = {
@@ -164,11 +164,11 @@ def orders() -> Response:
     """The agency's own parts in orders, the latest first."""
     with reading() as session:
         token = authorised(session, READ)
-        states = (LIVE & SENT) if flag("open") else SENT
+        open_only = [Assignment.state.in_(LIVE)] if flag("open") else []
         rows = session.execute(
             select(Order, Assignment)
             .join(Assignment, Assignment.order_id == Order.id)
-            .where(Assignment.team == token.agency_key, Assignment.state.in_(states))
+            .where(Assignment.team == token.agency_key, Assignment.sent_at.is_not(None), *open_only)
             .order_by(Assignment.changed_at.desc(), Assignment.id)
             .limit(MOST)
         )
@@ -209,7 +209,7 @@ def report(part_id: str) -> Response:
 def _own(session: Session, token: AgencyToken, part_id: str) -> tuple[Order, Assignment]:
     """Another agency's order is as unknown as one that never was."""
     part = session.get(Assignment, part_id) if is_id(part_id) else None
-    if part is None or part.team != token.agency_key or part.state == AssignmentState.WAITING:
+    if part is None or part.team != token.agency_key or part.sent_at is None:
         raise NotAllowed(404, "Your agency has no such order.")
     return session.get_one(Order, part.order_id), part
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document of the agencies' interface: what its programs may rely on."""
+"""The OpenAPI document of the agencies' interface: what its programs may rely on, and what they are told by webhook."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 from flask import Response, jsonify
 
 from hotline.acuity import Acuity
-from hotline.agency_tokens import READ, REPORT, TICKETS, TICKETS_PERSONS, TICKETS_WRITE, WEBHOOKS
+from hotline.agency_tokens import READ, REPORT, SCOPES, TICKETS, TICKETS_PERSONS, TICKETS_WRITE, WEBHOOKS
 from hotline.results import RESULTS
+from hotline.sla import STAGES
 from hotline.tickets import TicketState
-from hotline.webhooks import LONGEST_URL, Told
+from hotline.webhooks import LONGEST_URL, REPLAY_S, Told
 from softphone_panel import agency_api, agency_tickets
 from softphone_panel.agency_api import LONGEST_ID, LONGEST_NOTE, PREFIX, SENT, room
 from softphone_panel.agency_webhooks import LARGEST_NUMBER
@@ -102,15 +103,19 @@ def _content(schema: Schema) -> Schema:
 
 def _does(
     what: str, scope: str, good: Schema, *more: str, status: str = "200", parameters: tuple[Schema, ...] = (),
-    body: Schema | None = None,
+    body: Schema | None = None, further: str = "",
 ) -> dict[str, Any]:  # fmt: skip
-    """One operation: what it is, the scope it needs, what it answers with; `more` are the faults besides those of all."""
+    """One operation: what it is, the scope it needs, what it answers with; `more` are the faults besides those of all.
+
+    A `further` scope is not needed, and opens more of the answer.
+    """
+    scopes = [[scope], *([[scope, further]] if further else [])]
     faults = {**NOT_ASKED, **{one: OTHERS[one] for one in more}}
     answers = {one: {"description": text, "content": _content(_ref("Fault"))} for one, text in faults.items()}
     answers[status] = {"description": "Done" if body else "Found", "content": _content(good)}
     told: dict[str, Any] = {
-        "summary": what, "description": f"Scope: {scope}", "security": [{"token": []}], "parameters": list(parameters),
-        "responses": answers,
+        "summary": what, "description": f"Scope: {scope}" + (f"; {further} opens more" if further else ""),
+        "security": [{"token": one} for one in scopes], "parameters": list(parameters), "responses": answers,
     }  # fmt: skip
     if body is not None:
         told["requestBody"] = {"required": True, "content": _content(body)}
@@ -143,8 +148,8 @@ PATHS: Mapping[str, Mapping[str, Any]] = {
     },
     "/tickets/{ticket_id}": {
         "get": _does(
-            "One ticket with its history; persons only with that scope", f"{TICKETS}, {TICKETS_PERSONS}", _ref("WholeTicket"), "404",
-            parameters=(TICKET,),
+            "One ticket with its history; persons only with that scope", TICKETS, _ref("WholeTicket"), "404", parameters=(TICKET,),
+            further=TICKETS_PERSONS,
         ),
     },
     "/tickets/{ticket_id}/entries": {
@@ -168,13 +173,63 @@ PATHS: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 
 
+def _header(name: str, what: str, schema: Schema = TEXT) -> Schema:
+    return {"name": name, "in": "header", "required": True, "schema": schema, "description": what}
+
+
+def _told(event: Told, what: str, **about: Schema) -> dict[str, Any]:
+    """What a webhook is sent: ids and states, nobody's person."""
+    body = _object(id=TEXT, event={"type": "string", "const": event.value}, at=MOMENT, agency=TEXT, **about)
+    headers = [
+        _header("X-1022-Event", "The event's name", {"type": "string", "const": event.value}),
+        _header("X-1022-Delivery", "The body's id, the same at every try: leave out what you have seen"),
+        _header(
+            "X-1022-Signature",
+            "t=SECONDS,v1=HEX: HMAC-SHA256 with the webhook's secret over the bytes of SECONDS, a full stop and the body."
+            f" Refuse what does not match (compared in constant time) and what is older than {REPLAY_S} s",
+            {"type": "string", "pattern": "^t=[0-9]+,v1=[0-9a-f]{64}$"},
+        ),
+    ]
+    answers = {
+        "2XX": {"description": "Taken; within 5 s"},
+        "default": {"description": "Not taken, redirects too: tried again at growing intervals, then dead until it is sent again by hand"},
+    }  # fmt: skip
+    return {
+        "post": {
+            "summary": what, "security": [], "parameters": headers, "requestBody": {"required": True, "content": _content(body)},
+            "responses": answers,
+        }
+    }  # fmt: skip
+
+
+STAGE = _one_of(*STAGES, "closed")
+TOLD: Mapping[str, Mapping[str, Any]] = {
+    Told.ORDER_SENT.value: _told(Told.ORDER_SENT, "The agency's team has a new order", order=TEXT, state=_one_of(*SENT)),
+    Told.ORDER_CHANGED.value: _told(
+        Told.ORDER_CHANGED, "Its part in an order has another state", order=TEXT, state=_one_of(*SENT)
+    ),
+    Told.TICKET_ASSIGNED.value: _told(Told.TICKET_ASSIGNED, "A ticket waits for it from now on", ticket=TEXT, stage=STAGE),
+    Told.TICKET_CHANGED.value: _told(
+        Told.TICKET_CHANGED, "A ticket that waits for it has another stage, or is closed", ticket=TEXT, stage=STAGE
+    ),
+}  # fmt: skip
+TOKEN = {
+    "type": "http", "scheme": "bearer",
+    "description": f"One agency's token, with some of the scopes {', '.join(SCOPES)}; an administrator issues it, it is shown once",
+}  # fmt: skip
+
+
 @room.get("/openapi.json")
 def document() -> Response:
     """What this interface is, for programs."""
     return jsonify(
         openapi="3.1.0",
-        info={"title": "1022: orders and tickets of an agency", "version": "2"},
+        info={
+            "title": "1022: orders and tickets of an agency", "version": "2",
+            "description": "What is another agency's is 404. A token asks at most 120 times a minute. A fault is {\"error\": SENTENCE}.",
+        },
         servers=[{"url": PREFIX}],
         paths=PATHS,
-        components={"schemas": SCHEMAS, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
-    )
+        webhooks=TOLD,
+        components={"schemas": SCHEMAS, "securitySchemes": {"token": TOKEN}},
+    )  # fmt: skip

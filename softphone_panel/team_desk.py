@@ -134,7 +134,7 @@ def _cards(session: Session) -> list[Card]:
         .where(
             Assignment.team == own(),
             Assignment.team != "",
-            Assignment.state != AssignmentState.WAITING,
+            Assignment.sent_at.is_not(None),
             or_(Assignment.state.in_(LIVE), Assignment.ended_at > since, Assignment.changed_at > since),
         )
         .order_by(Assignment.changed_at.desc())

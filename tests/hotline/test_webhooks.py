@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
 from sqlalchemy import Engine, select
 
@@ -21,6 +22,7 @@ from hotline.settings import PROJECT
 from hotline.tickets import TicketEntry
 from hotline.webhook_sender import WebhookSender
 from hotline.webhooks import AgencyWebhook, DeliveryState, Told, WebhookDelivery, WebhookRefused
+from softphone_panel import agency_document
 from tests.hotline.order_scene import START, Scene
 from tests.hotline.webhook_receiver import Receiver, receiver
 
@@ -259,7 +261,7 @@ def test_a_receiver_whose_certificate_nobody_vouches_for_is_told_nothing(
     assert (post.rows()[0].fault, system.bodies) == ("ClientConnectorCertificateError", [])
 
 
-def test_a_ticket_that_waits_for_an_agency_is_told_to_it_and_so_is_its_close(
+def test_a_ticket_that_waits_for_an_agency_is_told_to_it_and_so_is_its_close_all_as_the_document_says(
     scene: Scene, post: Post, system: Receiver
 ) -> None:
     post.hears("xa", system.url)
@@ -294,6 +296,18 @@ def test_a_ticket_that_waits_for_an_agency_is_told_to_it_and_so_is_its_close(
     told = [(row.event, row.body["ticket"], row.body["stage"]) for row in post.rows()]
     assert told[0][:2] == ("ticket.assigned", scene.ticket_id)
     assert told[-1] == ("ticket.changed", scene.ticket_id, "closed")
+    order = scene.issue("xa")
+    scene.act(f"{order}.1", Happening.ACCEPT)
+    post.at = scene.at
+    while post.passes(1):
+        pass
+    assert {one["event"] for one in system.events} == set(Told)
+    for body, headers in zip(system.events, system.headers, strict=True):
+        does = agency_document.TOLD[body["event"]]["post"]
+        schema = does["requestBody"]["content"][headers["Content-Type"]]["schema"]
+        jsonschema_rs.validate(schema, body)
+        for header in does["parameters"]:
+            jsonschema_rs.validate(header["schema"], headers[header["name"]])
 
 
 def test_what_was_told_is_forgotten_after_a_month_and_what_waited_too_long_is_dead(

@@ -11,7 +11,16 @@ from werkzeug.test import TestResponse
 
 from hotline import agency_tokens
 from hotline.agencies import AgencyRow
-from hotline.agency_tokens import READ, REPORT, TICKETS, TICKETS_PERSONS, TICKETS_WRITE, WEBHOOKS, AgencyToken
+from hotline.agency_tokens import (
+    READ,
+    REPORT,
+    SCOPES,
+    TICKETS,
+    TICKETS_PERSONS,
+    TICKETS_WRITE,
+    WEBHOOKS,
+    AgencyToken,
+)
 from hotline.database import reading, transaction
 from hotline.events import now
 from hotline.orders import Assignment, Order, OrderStep
@@ -79,13 +88,19 @@ def test_a_token_opens_nothing_beyond_its_scope_and_its_agency_and_ends(app: Fla
     assert client.get("/api/v1/orders", headers=reads).status_code == 401
 
 
-def test_an_order_that_waits_for_approval_is_not_told(app: Flask, part: str) -> None:
+def test_an_order_that_waits_for_approval_is_not_told_and_neither_is_its_recall(
+    app: Flask, part: str
+) -> None:
     with transaction() as session:
-        session.scalars(select(Assignment)).one().state = "waiting"
+        one = session.scalars(select(Assignment)).one()
+        one.state, one.sent_at = "waiting", None
         session.scalars(select(Order)).one().state = "awaiting_approval"
     client, mine = app.test_client(), token(READ, REPORT)
-    assert client.get("/api/v1/orders", headers=mine).json == {"orders": []}
-    assert client.get(f"/api/v1/orders/{part}", headers=mine).status_code == 404
+    for state in ("waiting", "recalled"):
+        with transaction() as session:
+            session.scalars(select(Assignment)).one().state = state
+        assert client.get("/api/v1/orders", headers=mine).json == {"orders": []}
+        assert client.get(f"/api/v1/orders/{part}", headers=mine).status_code == 404
 
 
 @pytest.fixture
@@ -241,3 +256,16 @@ def test_the_document_names_every_path(app: Flask) -> None:
         for path in paths
     }
     assert told | {"/api/v1/openapi.json"} == rules
+
+
+def test_the_document_names_the_scope_that_each_address_asks_for(app: Flask, part: str) -> None:
+    client, mine = app.test_client(), {scope: token(scope) for scope in SCOPES}
+    for path, does in json_of(client.get("/api/v1/openapi.json"))["paths"].items():
+        for method, one in does.items():
+            needed = one["security"][0]["token"]
+            opens = [
+                scope
+                for scope in SCOPES
+                if client.open(f"/api/v1{path}".replace("{number}", "1"), method=method, headers=mine[scope]).status_code != 403
+            ]  # fmt: skip
+            assert opens == needed, (method, path)
