@@ -86,7 +86,7 @@ ROUTES: Mapping[str, Who] = {
     "agency_desk.link_say": Open.ANYONE,
     **{
         f"referrals.{name}": STAFF
-        for name in ("index", "listing", "new", "agencies", "refer", "one", "parts", "act")
+        for name in ("index", "listing", "new", "agencies", "refer", "one", "parts", "text", "act")
     },
     **{
         f"team_orders.{name}": COMMAND

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import (
@@ -28,9 +29,11 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotline.database import Base
 from hotline.folding import folded
-from hotline.ticket_words import PREFIX_CHARACTERS, words_of
+from hotline.ticket_words import PREFIX_CHARACTERS, WORD, words_of
 
 SHOWN = 12
+SOME_MOST = 200
+"""So many that have only some of the words are looked at, to find those that have most."""
 
 
 class ArticleRow(Base):
@@ -80,7 +83,17 @@ def find(session: Session, sought: Sought, most: int = SHOWN) -> list[ArticleRow
         order = (case((ArticleRow.category == sought.category, 0), else_=1), ArticleRow.title_words)
         return list(session.scalars(_limited(select(ArticleRow), sought).order_by(*order).limit(most)))
     found = _matching(session, words, sought, most, together=True)
-    return found or (_matching(session, words, sought, most, together=False) if len(words) > 1 else [])
+    if found or len(words) == 1:
+        return found
+    some = _matching(session, words, sought, SOME_MOST, together=False)
+    return sorted(some, key=lambda row: -_shared(row, words))[:most]
+
+
+def _shared(row: ArticleRow, words: Sequence[str]) -> int:
+    """How many of the words it has, and of the pairs that stand side by side: two syllables are one Vietnamese word."""
+    there = f" {' '.join(WORD.findall(f'{row.title_words} {row.text_words}'))} "
+    pairs = (f"{one} {after}" for one, after in pairwise(words))
+    return sum(f" {one} " in there for one in (*words, *pairs))
 
 
 def _matching(

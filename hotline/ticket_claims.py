@@ -102,7 +102,7 @@ def claim(session: Session, ticket: Ticket, operator_id: int, username: str, at:
             RACE_LOST,
             username,
             at,
-            {"operator_id": row.operator_id, "after_s": round(after_s, 1)},
+            {"operator_id": row.operator_id, "after_s": max(round(after_s, 1), 0.1)},
         )
     return Lost(row.operator_id, row.claimed_at, after_s, raced, row.stale(at))
 

@@ -156,7 +156,7 @@ def _answer(session: Session, ticket: Ticket, row: ArticleRow, note: str, *, clo
         ticket_changes.add_entry(session, ticket, "category_chosen", by, "", {"from": "", "to": row.category})
     if not closes:
         return
-    ticket_changes.add_entry(session, ticket, clocks.DONE, by, row.title, {"result": "answered"})
+    ticket_changes.add_entry(session, ticket, clocks.DONE, by, row.title, {"result": "solved"})
     ticket_changes.add_entry(session, ticket, clocks.TOLD, by, "", {"how": "talk"})
     session.flush()
     seen = {name: getattr(ticket, name) for name in ticket_changes.EDITED}

@@ -221,6 +221,18 @@ def parts(referral_id: str) -> Response:
     return desk.fragment("referral_parts.html", lambda session: _page(session, referral_id))
 
 
+@room.get("/<referral_id>/text/<int:version>")
+def text(referral_id: str, version: int) -> Response:
+    """What to tell the citizen, put together anew from the answers; 204 once somebody else kept another text than this page shows.
+
+    Whoever types on goes by what they saw, and is told so when they save.
+    """
+    with reading() as session:
+        if _seen(session, referral_id).version != version:
+            return Response(status=204)
+    return desk.fragment("referral_text.html", lambda session: _page(session, referral_id))
+
+
 def _seen(session: Session, referral_id: str) -> Referral:
     row = session.get(Referral, referral_id)
     if row is None or not current_user.serves(row.hotline):

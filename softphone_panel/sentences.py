@@ -242,11 +242,10 @@ def _persons_filled(body: Body, names: Names) -> str:
 
 
 def _answered_with(body: Body, names: Names) -> str:
-    return say(
-        "Trả lời tại chỗ bằng bài “{title}”, bản {number}.",
-        title=body.get("title") or "?",
-        number=body.get("number") or 0,
-    )
+    title, number = body.get("title") or "?", body.get("number")
+    if not number:
+        return say("Trả lời tại chỗ bằng bài “{title}”, bản của tệp cài đặt.", title=title)
+    return say("Trả lời tại chỗ bằng bài “{title}”, bản {number}.", title=title, number=number)
 
 
 def _file_added(body: Body, names: Names) -> str:

@@ -69,16 +69,16 @@ def _dates(session: Session, unit: Unit, on: date) -> str:
 
 
 def search(session: Session, wanted: str, limit: int = SHOWN) -> list[Found]:
-    """Units whose name has every word of `wanted`: those of today first, then those that were, with their dates.
+    """Units whose name has every word of `wanted`: those whose own name begins with it first, of today before those that were.
 
-    Among each, those whose own name begins with it come first.
+    Among each, the hotlines' own provinces come first, and there the name that is just that.
     """
     words = folded(wanted).split()
     if not words:
         return []
     units, today = list(session.scalars(select(Unit))), _today()
     higher = [u for u in units if u.level != "commune"]
-    found = []
+    served, found = _served(session, today), []
     for unit in units:
         whole = _whole_name(unit, higher)
         text = folded(whole)
@@ -87,6 +87,8 @@ def search(session: Session, wanted: str, limit: int = SHOWN) -> list[Found]:
             rank = (
                 not own.startswith(" ".join(words)),
                 not _exists(unit, today),
+                unit.province_code not in served,
+                own != " ".join(words),
                 words[0] not in own,
                 len(whole),
                 whole,
@@ -94,6 +96,13 @@ def search(session: Session, wanted: str, limit: int = SHOWN) -> list[Found]:
             found.append((rank, unit, whole))
     found.sort(key=lambda one: one[0])
     return [Found(unit.code, whole, _dates(session, unit, today)) for _, unit, whole in found[:limit]]
+
+
+def _served(session: Session, today: date) -> set[str]:
+    """Codes of the provinces whose calls come in here, and of what stands there today."""
+    province: Installation = current_app.config["INSTALLATION"]
+    own = {hotline.units_parent for hotline in province.hotlines if hotline.units_parent}
+    return own | {unit.code for code in own for unit, _ in unit_files.became(session, code, today)}
 
 
 def exists(session: Session, code: str) -> bool:

@@ -65,6 +65,7 @@ def installation_file(folder: Path, **changes: str) -> Path:
     text = text.replace(', "units/', f', "{PROJECT}/installation/units/')
     text = text.replace('stations = ["stations/', f'stations = ["{PROJECT}/installation/stations/')
     text = text.replace('agencies = ["agencies"', f'agencies = ["{PROJECT}/installation/agencies"')
+    text = text.replace('articles = ["articles"', f'articles = ["{PROJECT}/installation/articles"')
     lines = changed(text.splitlines(), changes)
     path = folder / "installation.toml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -36,6 +36,17 @@
     }
   });
   document.addEventListener("focusout", () => { if (document.activeElement !== asked) asked = null; });
+  // A talk is over and its form waits below: the search makes room for it, once, unless somebody types in it.
+  let made = "";
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const field = words(), result = document.getElementById("wrap-disposition");
+    const opens = field?.closest(".knowledge details"), call = result?.form.elements.call_id.value;
+    if (event.detail.target?.id !== "wrap-up" || !result || !opens?.open || made === call) return;
+    made = call;
+    if (document.activeElement === field) return;
+    if (opens.contains(document.activeElement)) result.focus();
+    opens.open = false;
+  });
   // The desk's search is about whoever is at the desk now.
   document.addEventListener("htmx:configRequest", (event) => {
     if (event.target !== words() || !event.target.closest(".knowledge")) return;

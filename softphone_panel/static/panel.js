@@ -6,6 +6,7 @@
   const TOGETHER_MS = 15;
   const AFTER_CARD_MS = 250;
   const soon = { first: 0, timer: 0, own: new Set() };
+  const HANDS = "select, input"; // where somebody is at work: their part is drawn anew when they have left it
   const SOON_MS = 500;          // while a command waits for its result
   const SILENCE_MS = 25000;     // a ping comes every 10 s
   const seen = new Map();
@@ -20,7 +21,7 @@
   const refused = new Set();
   function read(part) {
     if (busy.has(part.id)) { stale.add(part.id); return; }
-    if (part.contains(document.activeElement) && document.activeElement.matches("select, input")) {
+    if (part.contains(document.activeElement) && document.activeElement.matches(part.dataset.liveHands || HANDS)) {
       stale.add(part.id);       // never under somebody's hands
       return;
     }
@@ -94,7 +95,7 @@
     if (requestConfig?.verb !== "get") picked.clear();
     if (requestConfig?.verb !== "get" || !event.detail.shouldSwap || !target?.querySelectorAll) return;
     const hand = document.activeElement;
-    if (busy.has(target.id) && target.contains(hand) && hand.matches("select, input")) {
+    if (busy.has(target.id) && target.contains(hand) && hand.matches(target.dataset.liveHands || HANDS)) {
       event.detail.shouldSwap = false;      // they began to type while this reading was on its way
       refused.add(target.id);
       stale.add(target.id);

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from hotline.calls import Call
 from hotline.database import reading
-from hotline.tickets import Ticket
+from hotline.tickets import Ticket, TicketEntry
 from tests.softphone_panel import answer_rows
 from tests.softphone_panel.running import PANEL, Running
 from tests.softphone_panel.test_live import Opens, browser, desk_of, running
@@ -56,6 +56,15 @@ def test_the_search_waits_for_who_types_and_a_claim_is_seen_by_the_other_at_once
     expect(lan.locator("#knowledge-found details[open] .answer")).to_contain_text("phản ứng thông thường")
     if pictures := os.environ.get("PICTURES"):
         lan.screenshot(path=f"{pictures}/desk-knowledge.png")
+    lan.locator("#knowledge-found details[open] button", has_text="chưa đóng").focus()
+    lan.keyboard.press("Enter")
+    # The sentence stands where the buttons were, with the keyboard.
+    expect(lan.locator("#knowledge-found details[open] .told")).to_be_focused()
+    expect(lan.locator("#knowledge-found details[open] form")).to_have_count(0)
+    with reading() as session:
+        at_desk = lan.locator("#work > [data-ticket]").get_attribute("data-ticket")
+        mine = TicketEntry.ticket_id == at_desk, TicketEntry.kind == "answered_with_article"
+        assert session.scalars(select(TicketEntry.actor).where(*mine)).all() == ["lan"]
     lan.keyboard.press("Escape")
     expect(field).to_be_focused()
 

@@ -78,7 +78,7 @@ def test_answered_with_an_article_the_ticket_names_it_with_its_version_and_is_cl
     proof = next(body["proof"] for kind, body in entries(ticket.id) if kind == "disposition")
     assert proof == {"done": "Đo SpO2 thế nào, bao nhiêu thì lo?", "told": "talk"}
     page = client.get(f"/tickets/{ticket.id}").text
-    assert "Trả lời tại chỗ bằng bài “Đo SpO2 thế nào, bao nhiêu thì lo?”, bản 0." in page
+    assert "Trả lời tại chỗ bằng bài “Đo SpO2 thế nào, bao nhiêu thì lo?”, bản của tệp cài đặt." in page
     assert ticket.id in client.get("/tickets?text=spo2 the nao").text
 
 

@@ -180,6 +180,9 @@ def test_the_answers_are_assembled_edited_and_told_by_a_call_that_is_owed(
     assert (
         act(client, one, "keep", version="1", text="Bác được 1 triệu, nộp đơn tại phường.").status_code == 303
     )
+    assert client.get(f"/referrals/{one}/text/1").status_code == 204  # a page of before keeps what it shows
+    shown = client.get(f"/referrals/{one}/text/2").text
+    assert "Bác được 1 triệu, nộp đơn tại phường." in shown and "Các trả lời trái nhau" in shown
     late = act(signed_in("minh"), one, "keep", version="1", text="Bản của Minh.")
     assert late.status_code == 409 and "lan vừa sửa" in late.text and "Bản của Minh." in late.text
     text = "Bác được hỗ trợ 1 triệu, nộp đơn tại phường."

@@ -213,6 +213,14 @@ def test_a_unit_is_found_with_or_without_diacritics_and_set(signed_in: SignedIn,
     assert "Địa bàn: Phường Hưng Long" in client.get(f"/tickets/{one.id}").text
 
 
+def test_units_of_the_hotlines_own_provinces_come_first(signed_in: SignedIn) -> None:
+    with transaction() as session:
+        unit_files.load(session, installation.read(settings().installation).units)
+    found = signed_in("lan").get("/tickets/units", query_string={"unit": "tan phu"}).text
+    own, like, far = "Phường Tân Phú, Thành phố Đồng Xoài", "Xã Tân Phước, Huyện Đồng Phú", "Tỉnh Vĩnh Long"
+    assert found.index(own) < found.index(like) < (found.index(far) if far in found else len(found))
+
+
 def test_a_unit_that_is_no_more_is_found_with_its_dates_and_what_stands_there_today(
     signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
