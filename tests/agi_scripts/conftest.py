@@ -19,7 +19,7 @@ from agi_scripts.triage_call import House
 from hotline import installation
 from hotline.approvals import Approval
 from hotline.calls import Call as CallRow
-from hotline.database import make_engine, migrate, reading, transaction
+from hotline.database import make_engine, reading, transaction
 from hotline.events import Event, now
 from hotline.journal import Journal
 from hotline.operators import Operator
@@ -29,6 +29,7 @@ from hotline.settings import PROJECT, Settings
 from hotline.tickets import Ticket, TicketEntry
 from ivr.protocol import read
 from ivr.speech import prompt_set
+from tests import migrated
 from tests.agi_scripts.fake_asterisk import Call
 
 CALLER = "0912345678"
@@ -155,7 +156,7 @@ def laid(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated database with the approval, and the prompts: copied by each test."""
     folder = tmp_path_factory.mktemp("laid")
     given = own_settings(folder)
-    migrate(given.database)
+    migrated.at(given.var / "hotline.db")
     engine = make_engine(given.database, busy_s=2.0)
     approve(engine)
     engine.dispose()

@@ -18,6 +18,7 @@ from hotline.journal import Journal
 from hotline.settings import PROJECT, Settings, settings
 from hotline.stations import directory
 from ivr import approved
+from tests import migrated
 
 DEMO = PROJECT / "installation" / "demo.toml"
 
@@ -29,10 +30,9 @@ def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]
     (tmp_path / "installation.toml").write_text(text, encoding="utf-8")
     for name, value in {"VAR": tmp_path / "var", "INSTALLATION": tmp_path / "installation.toml"}.items():
         monkeypatch.setenv(f"HOTLINE_{name}", str(value))
-    (tmp_path / "var").mkdir()
     settings.cache_clear()
     database.engine.cache_clear()
-    database.migrate()
+    migrated.at(tmp_path / "var" / "hotline.db")
     yield settings()
     database.engine().dispose()
     settings.cache_clear()

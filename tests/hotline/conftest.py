@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from hotline.database import make_engine, migrate
+from hotline.database import make_engine
 from hotline.journal import Journal
 from hotline.record import Record
 from hotline.settings import settings
+from tests import migrated
 from tests.postgres import postgres
 
 __all__ = ["postgres"]
@@ -33,9 +34,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgresql":
         made: str = request.getfixturevalue("postgres").database()
         return made
-    url = f"sqlite:///{tmp_path / 'hotline.db'}"
-    migrate(url)
-    return url
+    return migrated.at(tmp_path / "hotline.db")
 
 
 @pytest.fixture

@@ -15,12 +15,13 @@ from sqlalchemy import Engine, func, select
 
 from hotline import events as e
 from hotline.calls import Call
-from hotline.database import make_engine, migrate, reading
+from hotline.database import make_engine, reading
 from hotline.facts import Told
 from hotline.journal import Journal
 from hotline.ledger import verify
 from hotline.record import Record
 from hotline.tickets import Ticket, TicketEntry
+from tests import migrated
 from tests.hotline.facts import arrived, call_id, ended, triaged, whole_call
 from tests.postgres import Server
 
@@ -72,8 +73,7 @@ def test_a_forked_child_is_told_to_make_its_own_record(writer: Writer, database:
 
 
 def test_a_locked_sqlite_holds_no_call_up_and_loses_no_fact(place: Path, writer: Writer) -> None:
-    url = f"sqlite:///{place / 'hotline.db'}"
-    migrate(url)
+    url = migrated.at(place / "hotline.db")
     engine = make_engine(url, busy_s=WITHIN_S)
     record = writer(within_s=WITHIN_S, on=engine)
     other = sqlite3.connect(place / "hotline.db", isolation_level=None)
@@ -140,8 +140,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_process_killed_while_the_database_is_locked_loses_nothing(place: Path, writer: Writer) -> None:
-    url = f"sqlite:///{place / 'hotline.db'}"
-    migrate(url)
+    url = migrated.at(place / "hotline.db")
     other = sqlite3.connect(place / "hotline.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     words = [sys.executable, "-c", PROCESS, url, str(place / "journal")]

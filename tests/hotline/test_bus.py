@@ -17,6 +17,7 @@ from front_door.faults import Fault
 from hotline import bus, database
 from hotline.events import now
 from hotline.settings import settings
+from tests import migrated
 from tests.hotline.facts import arrived
 
 
@@ -48,9 +49,7 @@ def server(place: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 @pytest.fixture
 def engine(place: Path) -> Iterator[Engine]:
-    url = f"sqlite:///{place / 'hotline.db'}"
-    database.migrate(url)
-    made = database.make_engine(url)
+    made = database.make_engine(migrated.at(place / "hotline.db"))
     yield made
     made.dispose()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,7 +15,7 @@ from sqlalchemy import Engine, select
 
 from hotline import agencies, order_times, order_tries, ordering
 from hotline.acuity import Acuity
-from hotline.database import make_engine, migrate, reading, transaction
+from hotline.database import make_engine, reading, transaction
 from hotline.installation import read as read_installation
 from hotline.ledger import LedgerEntry, verify
 from hotline.order_times import TIMES
@@ -43,6 +42,7 @@ from hotline.text_messages import TextMessage
 from hotline.tickets import TicketEntry
 from hotline.toml_table import Fault, Table
 from hotline.transfers import Refusal
+from tests import migrated
 from tests.hotline.order_scene import (
     CATEGORIES,
     DISTRICT_LEADER,
@@ -55,18 +55,9 @@ from tests.hotline.order_scene import (
 H, A = Happening, AssignmentState
 
 
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database, made once: what a test begins with is a copy."""
-    path = tmp_path_factory.mktemp("orders") / "hotline.db"
-    migrate(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-def scene(migrated: Path, tmp_path: Path) -> Iterator[Scene]:
-    shutil.copy(migrated, tmp_path / "hotline.db")
-    engine = make_engine(f"sqlite:///{tmp_path / 'hotline.db'}")
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    engine = make_engine(migrated.at(tmp_path / "hotline.db"))
     yield Scene(engine)
     engine.dispose()
 

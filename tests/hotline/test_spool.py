@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from hotline.calls import Call
-from hotline.database import make_engine, migrate, reading
+from hotline.database import make_engine, reading
 from hotline.journal import Journal
 from hotline.record import Record
 from hotline.spool import SIZE_BYTES, line_of, orphans
+from tests import migrated
 from tests.hotline.facts import arrived, call_id, triaged
 
 PROCESS = """
@@ -29,8 +30,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_process_killed_while_its_facts_gather_loses_none(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'hotline.db'}"
-    migrate(url)
+    url = migrated.at(tmp_path / "hotline.db")
     folder = tmp_path / "journal"
     words = [sys.executable, "-c", PROCESS, url, str(folder)]
     told = subprocess.run(words, cwd=Path(__file__).parents[2], timeout=60, capture_output=True, check=False)

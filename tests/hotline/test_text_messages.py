@@ -16,7 +16,7 @@ from sqlalchemy import Engine, select
 
 from hotline import due_work, gateway_file, text_messages
 from hotline.clocks import TOLD
-from hotline.database import make_engine, migrate, reading, transaction
+from hotline.database import make_engine, reading, transaction
 from hotline.deadlines import Worker
 from hotline.events import now
 from hotline.gateway_file import MessageFaults
@@ -25,18 +25,12 @@ from hotline.orders import Happening, OrderLink
 from hotline.settings import PROJECT
 from hotline.text_messages import PAUSES_S, MessageState, TextMessage, pause_s
 from hotline.tickets import Ticket, TicketEntry
+from tests import migrated
 from tests.hotline import message_worker
 from tests.hotline.order_scene import Scene
 from tests.hotline.sms_provider import Provider, provider
 
 RESULT_TEXT = "da duoc giao hang"
-
-
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("messages") / "hotline.db"
-    migrate(f"sqlite:///{path}")
-    return path
 
 
 @pytest.fixture
@@ -104,9 +98,8 @@ def house_of(engine: Engine, url: str, folder: Path, gateway: Provider, *more: s
 
 
 @pytest.fixture
-def house(migrated: Path, tmp_path: Path, gateway: Provider) -> Iterator[House]:
-    shutil.copy(migrated, tmp_path / "hotline.db")
-    url = f"sqlite:///{tmp_path / 'hotline.db'}"
+def house(tmp_path: Path, gateway: Provider) -> Iterator[House]:
+    url = migrated.at(tmp_path / "hotline.db")
     engine = make_engine(url, busy_s=5.0)
     yield house_of(engine, url, tmp_path / "installation", gateway)
     engine.dispose()
@@ -314,10 +307,9 @@ def test_a_landline_gets_no_message(house: House, gateway: Provider) -> None:
 
 
 def test_a_provider_that_says_200_to_everything_is_understood_by_its_own_code(
-    migrated: Path, tmp_path: Path, gateway: Provider
+    tmp_path: Path, gateway: Provider
 ) -> None:
-    shutil.copy(migrated, tmp_path / "hotline.db")
-    url = f"sqlite:///{tmp_path / 'hotline.db'}"
+    url = migrated.at(tmp_path / "hotline.db")
     engine = make_engine(url)
     codes = ('result = "CodeResult"', 'taken = ["100"]', 'later = ["99"]')
     house = house_of(engine, url, tmp_path / "installation", gateway, *codes)

@@ -16,13 +16,14 @@ from hotline import events as e
 from hotline import ledger
 from hotline.acuity import Acuity
 from hotline.calls import Call
-from hotline.database import make_engine, migrate, reading
+from hotline.database import make_engine, reading
 from hotline.journal import Journal
 from hotline.recalls import Recall
 from hotline.record import Record
 from ivr import dialplan_calls
 from ivr.dialplan_calls import DialplanCalls
 from ivr.kept_recordings import KeptRecordings
+from tests import migrated
 
 
 class House:
@@ -69,8 +70,7 @@ class House:
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     monkeypatch.setattr(dialplan_calls, "ROTATED_AT_BYTES", 200)
-    url = f"sqlite:///{tmp_path / 'hotline.db'}"
-    migrate(url)
+    url = migrated.at(tmp_path / "hotline.db")
     engine = make_engine(url)
     made = House(tmp_path, engine)
     yield made

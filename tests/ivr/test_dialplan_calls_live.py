@@ -12,14 +12,14 @@ from asterisk_conf import CDR_COLUMNS, Timing, cdr_path
 from hotline import events as e
 from hotline import ledger
 from hotline.calls import Call
-from hotline.database import make_engine, migrate, reading
+from hotline.database import make_engine, reading
 from hotline.journal import Journal
 from hotline.recalls import Recall
 from hotline.record import Record
 from ivr import dialplan_calls, kept_recordings
 from ivr.dialplan_calls import DialplanCalls
 from ivr.kept_recordings import KeptRecordings
-from tests import ports
+from tests import migrated, ports
 from tests.asterisk_conf.switch import Switch, running_switch
 from tests.world import Answering, Carrier, Citizen, Phone, Ports
 
@@ -38,8 +38,7 @@ def switch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switch]:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path / 'hotline.db'}"
-    migrate(url)
+    url = migrated.at(tmp_path / "hotline.db")
     engine = make_engine(url)
     yield engine
     engine.dispose()

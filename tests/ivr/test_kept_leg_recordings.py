@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from hotline import events as e
-from hotline.database import make_engine, migrate, reading, transaction
+from hotline.database import make_engine, reading, transaction
 from hotline.facts import apply_all
 from hotline.journal import Journal
 from hotline.ledger import LedgerEntry, verify
@@ -18,6 +18,7 @@ from hotline.record import Record
 from hotline.recordings import LegRecording, leg_path, relative_path
 from hotline.tickets import TicketEntry
 from ivr.kept_leg_recordings import KeptLegRecordings
+from tests import migrated
 from tests.hotline.facts import arrived, call_id, ended
 from tests.hotline.order_scene import Scene
 
@@ -26,8 +27,7 @@ CALL, TRANSFER = call_id(1), f"x-{call_id(1)}-1"
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path / 'hotline.db'}"
-    migrate(url)
+    url = migrated.at(tmp_path / "hotline.db")
     made = make_engine(url)
     yield made
     made.dispose()

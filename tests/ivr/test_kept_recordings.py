@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from hotline import events as e
-from hotline.database import make_engine, migrate, reading, transaction
+from hotline.database import make_engine, reading, transaction
 from hotline.facts import apply_all
 from hotline.journal import Journal
 from hotline.ledger import LedgerEntry
@@ -22,13 +22,13 @@ from hotline.record import Record
 from hotline.recordings import Recording, relative_path
 from hotline.settings import PROJECT
 from ivr.kept_recordings import CLOSED_AFTER_S, KeptRecordings
+from tests import migrated
 from tests.hotline.facts import arrived, call_id, ended, whole_call
 
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path / 'hotline.db'}"
-    migrate(url)
+    url = migrated.at(tmp_path / "hotline.db")
     made = make_engine(url)
     yield made
     made.dispose()

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from asterisk_conf import CDR_COLUMNS
 from hotline import events as e
 from hotline.calls import Call
-from hotline.database import make_engine, migrate, reading
+from hotline.database import make_engine, reading
 from hotline.journal import Journal
 from hotline.operators import Operator, Presence
 from hotline.recalls import Recall
@@ -24,6 +24,7 @@ from hotline.record import Record
 from ivr import dialplan_calls, reconcile
 from ivr.caller import Caller
 from ivr.dialplan_calls import DialplanCalls
+from tests import migrated
 from tests.ivr.stage import Stage, _no_database, played  # noqa: F401 - the fixture is used by its name
 
 CALL = "n1-1.1"
@@ -194,8 +195,7 @@ def _row(call_id: str, ended_s: float) -> list[str]:
 def test_a_call_that_a_human_answered_is_served_and_waits_for_facts_still_in_a_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = f"sqlite:///{tmp_path / 'hotline.db'}"
-    migrate(url)
+    url = migrated.at(tmp_path / "hotline.db")
     engine = make_engine(url)
     record = Record(engine, Journal(tmp_path / "journal", "dialplan"), "dialplan", 10.0)
     at = e.now() - timedelta(minutes=2)
@@ -220,8 +220,7 @@ def test_a_call_that_a_human_answered_is_served_and_waits_for_facts_still_in_a_j
 
 
 def test_key_1_in_the_message_puts_the_call_in_the_line_again(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'hotline.db'}"
-    migrate(url)
+    url = migrated.at(tmp_path / "hotline.db")
     engine = make_engine(url)
     record = Record(engine, Journal(tmp_path / "journal", "calls"), "calls", 10.0)
     record.write(e.CallArrived(call_id=CALL, hotline="binhphuoc", node="n1", caller_number="+84912000001"))

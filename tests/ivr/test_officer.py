@@ -12,7 +12,7 @@ from sqlalchemy import Engine, select
 
 from hotline import database
 from hotline.approvals import Approval, last_approved
-from hotline.database import make_engine, migrate, reading, transaction
+from hotline.database import make_engine, reading, transaction
 from hotline.operators import Operator, Role
 from hotline.settings import PROJECT, settings
 from ivr import approved, officer, script
@@ -20,6 +20,7 @@ from ivr.approved import ApprovedProtocols, emergency_only
 from ivr.protocol import read
 from ivr.speech import prompt_set
 from ivr.speech.voice import RenderReport
+from tests import migrated
 from tests.ivr.protocols import FOLDER, text_of
 
 NAME, PASSWORD = "covid-2021", "một mật khẩu dài"
@@ -34,7 +35,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     settings.cache_clear()
     database.engine.cache_clear()
     monkeypatch.setattr(prompt_set, "render", lambda given: RenderReport())
-    migrate()
+    migrated.at(tmp_path / "hotline.db")
     hashed = PasswordHasher(time_cost=1, memory_cost=1024).hash(PASSWORD)
     with transaction() as session:
         for name, role in PEOPLE.items():

@@ -15,13 +15,14 @@ from sqlalchemy import Engine
 from hotline import events as e
 from hotline.acuity import Acuity
 from hotline.calls import Call, CallState
-from hotline.database import make_engine, migrate, reading
+from hotline.database import make_engine, reading
 from hotline.journal import Journal
 from hotline.recalls import Recall
 from hotline.record import Record
 from ivr import call_control, reconcile, rescue
 from ivr.caller import Caller
 from ivr.reconcile import OpenCall
+from tests import migrated
 from tests.ivr.fake_ari import FakeAri, FakeChannel
 from tests.ivr.stage import Stage, _no_database, played, stage  # noqa: F401 - a fixture, by its name
 
@@ -212,8 +213,7 @@ def test_no_call_is_taken_for_vanished_while_facts_wait_in_the_journal(
 
 
 def _book(folder: Path) -> tuple[Record, Engine]:
-    url = f"sqlite:///{folder / 'hotline.db'}"
-    migrate(url)
+    url = migrated.at(folder / "hotline.db")
     engine = make_engine(url)
     return Record(engine, Journal(folder / "journal", "calls"), "calls", 10.0), engine
 

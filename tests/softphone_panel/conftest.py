@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from hotline import bus, database
 from hotline.events import now
 from hotline.settings import PROJECT, settings
-from tests import ports
+from tests import migrated, ports
 from tests.softphone_panel import rows
 
 Client = FlaskClient
@@ -39,7 +39,7 @@ def clock(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @contextmanager
 def installed(folder: Path, monkeypatch: pytest.MonkeyPatch, database_url: str = "") -> Iterator[Path]:
-    """An installation in that folder with migrated tables; no Redis."""
+    """An installation in that folder on that migrated database, else on one of its own; no Redis."""
     for name, value in {
         "VAR": folder / "var",
         "RECORDINGS": folder / "recordings",
@@ -52,7 +52,8 @@ def installed(folder: Path, monkeypatch: pytest.MonkeyPatch, database_url: str =
     forget = (settings.cache_clear, database.engine.cache_clear, bus.connection.cache_clear)
     for clear in forget:
         clear()
-    database.migrate()
+    if not database_url:
+        migrated.at(folder / "var" / "hotline.db")
     yield folder
     database.engine().dispose()
     for clear in forget:
