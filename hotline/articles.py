@@ -90,10 +90,10 @@ def find(session: Session, sought: Sought, most: int = SHOWN) -> list[ArticleRow
 
 
 def _shared(row: ArticleRow, words: Sequence[str]) -> int:
-    """How many of the words it has, and of the pairs that stand side by side: two syllables are one Vietnamese word."""
-    there = f" {' '.join(WORD.findall(f'{row.title_words} {row.text_words}'))} "
-    pairs = (f"{one} {after}" for one, after in pairwise(words))
-    return sum(f" {one} " in there for one in (*words, *pairs))
+    """How many of the words it has, and of their pairs side by side (two syllables are one Vietnamese word); those of its title twice."""
+    title, body = (f" {' '.join(WORD.findall(text))} " for text in (row.title_words, row.text_words))
+    wanted = [f" {one} " for one in (*words, *(f"{one} {after}" for one, after in pairwise(words)))]
+    return sum(2 * (one in title) + (one in body) for one in wanted)
 
 
 def _matching(
