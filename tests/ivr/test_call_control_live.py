@@ -141,14 +141,20 @@ def test_after_ten_seconds_a_duty_number_takes_a_red_call_by_key_1(house: CallsH
             await leg.until_hears(1500, within_s=16)
             assert duty.leg is not None
             assert 9.5 < duty.leg.started_s - (leg.answered_s or 0) < 12.5
-            await duty.leg.until_hears(440, within_s=15)
-            heard = await duty.leg.listen(1.5)
-            assert heard[440] > 0.95, heard
+            await duty.leg.until_hears(440, within_s=15, for_s=1.5)
             duty.leg.hang_up()
             await leg.until_ended(15)
 
     asyncio.run(scene())
     assert house.until_ended("0912000006", "served").answered_by == "chain:Trực Sở Y tế Bình Phước"
+
+
+async def _talks_on(leg: Leg) -> None:
+    """For two seconds the desk is heard without a break; a word that comes a packet late costs 0.1 s of what is measured."""
+    began = time.monotonic()
+    heard = await leg.listen(2.0)
+    assert heard[620] > 0.8, heard
+    assert leg.longest_gap_s(began, began + 2.0) < 0.25
 
 
 def test_talkers_go_on_while_calls_is_dead_and_the_next_one_ends_the_call_properly(house: CallsHouse) -> None:
@@ -160,11 +166,9 @@ def test_talkers_go_on_while_calls_is_dead_and_the_next_one_ends_the_call_proper
             leg = await Citizen(trunk, "0912000007", tone_hz=440).call("1022")
             await leg.until_hears(620, within_s=15)
             await asyncio.to_thread(house.kill_calls)
-            heard = await leg.listen(2.0)
-            assert heard[620] > 0.95, heard
+            await _talks_on(leg)
             await asyncio.to_thread(house.start_calls)
-            heard = await leg.listen(2.0)
-            assert heard[620] > 0.95, heard
+            await _talks_on(leg)
             await asyncio.to_thread(house.until_presence, "lan", "talking")
             assert desk.leg is not None
             desk.leg.hang_up()

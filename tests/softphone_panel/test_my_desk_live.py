@@ -22,6 +22,7 @@ from hotline.record import apply
 from hotline.ticket_fields import TicketField
 from hotline.tickets import Ticket
 from hotline.wrap_ups import WrapUp
+from softphone_panel import shown
 from tests.product import eventually
 from tests.softphone_panel import rows
 from tests.softphone_panel.running import PANEL, Running
@@ -137,8 +138,9 @@ def test_a_call_is_worked_from_ring_to_disposition_by_keyboard_alone(
     expect(page.locator("#wrap-disposition")).to_be_visible()
     press("Alt+KeyK")
     expect(page.locator("#wrap-disposition")).to_be_focused()
-    for _ in range(3):
+    for _ in range(1 + list(shown.DISPOSITIONS).index("emergency_sent")):
         press("ArrowDown")
+    expect(page.locator("#wrap-disposition")).to_have_value("emergency_sent")
     press("Tab")
     press("Tab")
     page.keyboard.type("115 nhận lúc 14 giờ")

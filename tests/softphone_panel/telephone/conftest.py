@@ -28,3 +28,9 @@ def product(elsewhere: Elsewhere) -> Iterator[Product]:
         ) as made,
     ):
         yield made
+
+
+@pytest.fixture(autouse=True)
+def everybody_is_off_duty(product: Product) -> None:
+    """What an earlier test left behind when it failed is not this one's."""
+    product.put_in_order()

@@ -82,3 +82,26 @@ async def comfort_after(leg: Leg, since_s: float) -> float:
             return now - since_s
         assert now - since_s < 10, "no comfort"
         await asyncio.sleep(0.04)
+
+
+async def desk_hears(desk: BrowserDesk, hz: int) -> None:
+    """The page's loudspeaker has that party, and nobody louder."""
+    heard = [0]
+    while abs(heard[-1] - hz) >= 12:
+        assert len(heard) < 12, f"the desk does not hear {hz} Hz but {heard}"
+        heard.append(await desk.hears_hz())
+
+
+async def hears_no_more(leg: Leg, hz: int, within_s: float = 15.0) -> None:
+    """The party has not heard that tone for a second."""
+    until = time.monotonic() + within_s
+    while (heard := await leg.listen(1.0)).get(hz, 0.0) >= 0.05:
+        assert time.monotonic() < until, f"{hz} Hz is still there: {heard}"
+
+
+async def true_soon(asked: Callable[[], bool], what: str, within_s: float = 15.0) -> None:
+    """Returns when it is so."""
+    until = time.monotonic() + within_s
+    while not asked():
+        assert time.monotonic() < until, f"not within {within_s:.0f} s: {what}"
+        await asyncio.sleep(0.05)

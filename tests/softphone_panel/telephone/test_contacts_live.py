@@ -17,7 +17,15 @@ from hotline.ticket_fields import TicketField
 from hotline.tickets import TicketEntry
 from tests.product import Product, eventually
 from tests.softphone_panel.telephone.browser_desk import BrowserDesk, chromium
-from tests.softphone_panel.telephone.scene import CITIZEN_HZ, NEXT_HZ, OPERATOR_HZ, Scene, played, talking
+from tests.softphone_panel.telephone.scene import (
+    CITIZEN_HZ,
+    NEXT_HZ,
+    OPERATOR_HZ,
+    Scene,
+    desk_hears,
+    played,
+    talking,
+)
 from tests.world import Answering, Carrier, Citizen, Phone
 from tests.world.leg import Leg
 
@@ -26,14 +34,6 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium on this machine"),
 ]
 FIRST, SECOND = "0912000021", "0912000022"
-
-
-async def hears(s: Scene, hz: int) -> None:
-    """The desk hears that party and nobody louder."""
-    for _ in range(10):
-        if abs(await s.desk.hears_hz() - hz) < 12:
-            return
-    raise AssertionError(f"the desk does not hear {hz} Hz")
 
 
 async def has_music(leg: Leg) -> None:
@@ -90,7 +90,7 @@ def test_two_citizens_at_one_desk_are_never_mixed_up(product: Product, tmp_path:
             await expect(page.locator("#contact-take-next")).to_be_visible(timeout=8_000)
             await press("Alt+KeyM")
             await second.until_hears(OPERATOR_HZ, within_s=15)
-            await hears(s, NEXT_HZ)
+            await desk_hears(s.desk, NEXT_HZ)
             await has_music(first)
             await states(s, "held", "talking")
             await expect(page.locator(f"#caller[data-live-from] .number:text-is('{SECOND}')")).to_be_visible()
@@ -133,11 +133,11 @@ def test_two_citizens_at_one_desk_are_never_mixed_up(product: Product, tmp_path:
             await press("F7")
             await first.until_hears(OPERATOR_HZ, within_s=15)
             await has_music(second)
-            await hears(s, CITIZEN_HZ)
+            await desk_hears(s.desk, CITIZEN_HZ)
             await states(s, "talking", "held")
             first.hang_up()
             await second.until_hears(OPERATOR_HZ, within_s=15)
-            await hears(s, NEXT_HZ)
+            await desk_hears(s.desk, NEXT_HZ)
             await states(s, "talking")
             await expect(page.locator("#tasks .unfinished li")).to_have_count(1, timeout=25_000)
             await s.desk.act("hangup")
