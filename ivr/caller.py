@@ -310,6 +310,8 @@ class Caller:
 
     def ring_anew(self, desk: Desk) -> None:
         self.humans.ring_anew(desk)
+        if self.transfer is not None:
+            self.transfer.chain.ring_anew(desk)
 
     # -- hand-overs --
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,19 +134,33 @@ class Chain:
                 self._tell(leg_id, Try(line, place, now_s, T.NO_CHANNEL))
 
     def _ring(self, line: Line, place: int, now_s: float) -> None:
-        trunk = self.floor.installation.outbound_trunk.key
-        endpoint = f"PJSIP/{line.phone}" if line.phone else f"PJSIP/{line.dialled}@trunk-{trunk}"
         desk = self.floor.desks.of(line.operator_id or None)
         if desk is not None and not self._can_be_rung(desk):
             return  # they have become busy meanwhile
         if not line.phone:
             self.floor.calls_out()
+        self._dial(Try(line, place, now_s))
+
+    def _dial(self, tried: Try) -> None:
+        line = tried.line
+        trunk = self.floor.installation.outbound_trunk.key
+        endpoint = f"PJSIP/{line.phone}" if line.phone else f"PJSIP/{line.dialled}@trunk-{trunk}"
+        desk = self.floor.desks.of(line.operator_id or None)
         name = desk.username if desk is not None and not line.station else f"chain:{line.name}"
         leg = self.caller.humans.new_leg("chain", "chain", endpoint, name, line.operator_id or None)
-        tried = self.tries[leg.id] = Try(line, place, now_s)
+        self.tries[leg.id] = tried
         self._tell(leg.id, tried)
         shown = self.floor.installation.hotline(self.caller.hotline).outbound_number
         self.floor.spawn(self.caller.humans.dial(leg, shown))
+
+    def ring_anew(self, desk: Desk) -> None:
+        """The telephone of whom it rings has become another page: it rings there, and no longer than it would have here."""
+        for leg_id, tried in list(self.tries.items()):
+            leg = self.caller.humans.legs.get(leg_id)
+            if leg is not None and leg.rings_at_page_of(desk.operator_id):
+                self._move(leg, replace(tried), T.CANCELLED)
+                self.caller.humans.drop(leg)
+                self._dial(tried)
 
     # -- a number that several callers want --
 

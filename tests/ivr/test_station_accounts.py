@@ -247,3 +247,39 @@ def test_an_ordinary_telephone_that_goes_silent_alone_with_the_caller_is_not_hun
         assert scene.visit.in_line() is None
 
     played_scene(tmp_path, acts)
+
+
+def test_a_stations_page_taken_over_while_it_rings_is_rung_where_it_is_now(tmp_path: Path) -> None:
+    async def acts(scene: Scene) -> None:
+        desk = at_station(scene.s)
+        old = await scene.ask()
+        await scene.s.later(5.0)
+        await click_itself(scene, desk, "phone_ready")
+        new = await scene.s.until(lambda: [i for i in scene.stations() if i != old], "rung again")
+        await scene.s.until(
+            lambda: old not in scene.s.asterisk.channels, "the page that was left rings no more"
+        )
+        assert (desk.state, desk.call_id) == (Presence.RINGING, CALL)
+        tries = [(told.leg_id, told.place, told.state) for told in scene.s.told.of(e.StationTried)]
+        assert tries == [(old, 0, "ringing"), (old, 0, "cancelled"), (new[0], 0, "ringing")]
+        await scene.s.asterisk.answer(new[0])
+        await scene.s.until(lambda: scene._briefed(new[0]), "briefed")
+        assert await click(scene, desk, "station_accept", new[0]) == ""
+        await scene.until_state(S.PRIVATE)
+        assert desk.state is Presence.TALKING
+
+    played_scene(tmp_path, acts)
+
+
+def test_a_stations_page_taken_over_while_it_rings_rings_no_longer_for_it(tmp_path: Path) -> None:
+    async def acts(scene: Scene) -> None:
+        desk = at_station(scene.s)
+        old = await scene.ask()
+        await scene.s.later(15.0)
+        await click_itself(scene, desk, "phone_ready")
+        new = await scene.s.until(lambda: [i for i in scene.stations() if i != old], "rung again")
+        await scene.s.later(6.0)
+        await scene.s.until(lambda: new[0] not in scene.stations(), "the next number is rung")
+        assert desk.state is Presence.AVAILABLE
+
+    played_scene(tmp_path, acts)
