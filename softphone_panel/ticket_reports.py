@@ -123,11 +123,17 @@ def table() -> Response:
         report = read(session, asked)
     text = io.StringIO()
     sheet = csv.writer(text)
-    sheet.writerow([say(shown.TICKET_REPORTS_BY[asked.by]), *shown.TICKET_COLUMNS])
+    sheet.writerow([say(shown.TICKET_REPORTS_BY[asked.by]), *map(_heading, shown.TICKET_COLUMNS)])
     for line in (*report.lines, report.total):
         cells = [number(getattr(line.figures, column)) for column in shown.TICKET_COLUMNS]
         sheet.writerow([plain(line.name), *cells])
     return _file("\ufeff" + text.getvalue(), "text/csv; charset=utf-8", asked, "csv")
+
+
+def _heading(column: str) -> str:
+    """The column's words and, where its numbers have one, their unit."""
+    unit = " (%)" if column.endswith("_percent") else " (s)" if column.endswith("_s") else ""
+    return say(shown.TICKET_COLUMNS[column]) + unit
 
 
 @room.get("/report.pdf")
