@@ -12,6 +12,9 @@ import pytest
 import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
+from werkzeug.routing import Rule
 
 from hotline import bus, database
 from hotline.events import now
@@ -73,11 +76,43 @@ def who(house: Path) -> dict[str, int]:
         return rows.morning(session, house / "recordings", now())
 
 
+class _Compiled(BytecodeCache):
+    """Templates compiled by this process."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if code := self._kept.get((bucket.key, bucket.checksum)):
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key, bucket.checksum] = bucket.bytecode_to_string()
+
+
+@pytest.fixture(scope="session")
+def compiled() -> Iterator[_Compiled]:
+    """Each test has an application of its own; what is the same in all of them, the routes' and templates' code, is compiled once."""
+    builder, made = Rule._compile_builder, {}
+
+    def once(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        # All that the code depends on: it gets the rule itself, with its converters, as an argument.
+        key = (rule.rule, repr(rule.defaults), tuple(rule._trace), append_unknown)
+        if key not in made:
+            made[key] = builder(rule, append_unknown)
+        return made[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rule, "_compile_builder", once)
+        yield _Compiled()
+
+
 @pytest.fixture
-def app(house: Path) -> Flask:
+def app(house: Path, compiled: _Compiled) -> Flask:
     from softphone_panel import create_app
 
     made = create_app()
+    made.jinja_env.bytecode_cache = compiled
     made.testing = True
     made.config["WTF_CSRF_ENABLED"] = False
     return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -148,10 +149,7 @@ class Caller:
     def is_recorded(self, recordings: Path, seconds: float = 12.0) -> Caller:
         """A recording of two tones, the caller's louder than what the caller hears."""
         path = relative_path(self.call_id)
-        times = np.arange(int(8000 * seconds)) / 8000
-        left = 9000 * np.sin(2 * np.pi * 620 * times) * (np.sin(times * 2) > 0)
-        right = 5000 * np.sin(2 * np.pi * 440 * times) * (np.sin(times * 2) <= 0)
-        sound = np.stack([left, right], axis=1).astype("<i2").tobytes()
+        sound = _two_tones(seconds)
         (recordings / path).parent.mkdir(parents=True, exist_ok=True)
         (recordings / path).write_bytes(sound)
         return self.tell(
@@ -163,6 +161,14 @@ class Caller:
             size_bytes=len(sound),
             sha256="0" * 64,
         )
+
+
+@lru_cache(maxsize=4)
+def _two_tones(seconds: float) -> bytes:
+    times = np.arange(int(8000 * seconds)) / 8000
+    left = 9000 * np.sin(2 * np.pi * 620 * times) * (np.sin(times * 2) > 0)
+    right = 5000 * np.sin(2 * np.pi * 440 * times) * (np.sin(times * 2) <= 0)
+    return np.stack([left, right], axis=1).astype("<i2").tobytes()
 
 
 def call_id(at: datetime, number: int) -> str:
