@@ -207,7 +207,7 @@ class Talk:
             self._found()
         elif now_s - self._lost_s >= RETURN_WITHIN_S and (self.back is None or not self.back.up):
             self._give_up(leg)
-        else:
+        elif self._caller.transfer is None or self._caller.transfer.leans_on_operator:
             self._caller.announcer.tick()
 
     def _comfort(self, now_s: float) -> None:
@@ -230,7 +230,10 @@ class Talk:
             else:
                 self._caller.humans.without_sound(leg)
             return
-        if self._caller.transfer is not None and not self._caller.transfer.leans_on_operator:
+        transfer = self._caller.transfer
+        if transfer is not None and transfer.live and transfer.station is not None:
+            transfer.rearrange()  # the station speaks with them until the operator is back
+        if transfer is not None and not transfer.leans_on_operator:
             return  # they have music already, or the station
         self._caller.do(self._floor.ari.start_music(self._caller.id))
         self._caller.say(["operator-lost"])

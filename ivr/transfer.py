@@ -103,13 +103,16 @@ class Transfer:
     @property
     def leans_on_operator(self) -> bool:
         """Whether the caller would hear nobody and no music without the operator."""
-        return not self.live or (Party.OPERATOR in self._places.with_caller and self.state is not S.TOGETHER)
+        with_caller = self._places.with_caller
+        return not self.live or (Party.OPERATOR in with_caller and Party.STATION not in with_caller)
 
     @property
     def _places(self) -> Places:
-        """Where everybody stands; while nothing comes from the station, the operator is with the caller."""
-        silent = self._silent_s is not None and self.state in HAS_STATION
-        return PLACES[S.BACK if silent else self.state]
+        """Where everybody stands; while nothing comes from the station the operator has the caller, and the other way round."""
+        if self._silent_s is not None and self.state in HAS_STATION:
+            return PLACES[S.BACK]
+        alone = self._caller.talk.is_lost and self.state in (S.PRIVATE, S.BACK)
+        return PLACES[S.TOGETHER if alone else self.state]
 
     # -- beginning --
 

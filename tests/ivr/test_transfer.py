@@ -93,10 +93,11 @@ def test_an_operators_browser_that_is_killed_is_as_a_lost_line_in_every_state(
         await half_seconds(3, sends=True)
         assert scene.state is state
         await half_seconds(6, sends=False)
-        # Whom only the operator kept company hears music by now; who has the station hears it on.
-        alone = state in (S.RINGING_BACK, S.BACK)
-        if alone:
+        # Whom only the operator kept company hears music by now; a station that is on the line speaks with them.
+        if state is S.RINGING_BACK:
             await scene.until_caller_hears("music")
+        if state in (S.PRIVATE, S.BACK, S.TOGETHER):
+            await scene.until_caller_hears("station", "operator")  # whose place is kept
         await half_seconds(12, sends=False)  # and their place is not kept any longer
         await scene.until_caller_hears(*(one for one in EXPECTED[F.OPERATOR_LOST, state] if one != "line"))
         assert (scene.visit.in_line() is not None) == ("line" in EXPECTED[F.OPERATOR_LOST, state])
