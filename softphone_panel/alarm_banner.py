@@ -29,7 +29,7 @@ from softphone_panel.words import clock, say
 
 room = Blueprint("alarm_banner", __name__)
 
-SHOWN = 5
+SHOWN = 3
 """Late tickets in the banner; the list of late ones has all."""
 KEY_CHARACTERS = 200
 

@@ -197,7 +197,9 @@ def table() -> Response:
         report = read(session, asked)
     text = io.StringIO()
     sheet = csv.writer(text)
-    sheet.writerow([say(shown.REPORTS_BY[asked.by]), *COLUMNS])
+    sheet.writerow(
+        [say(shown.REPORTS_BY[asked.by]), *(COLUMNS if headers_are_keys() else map(header, COLUMNS))]
+    )
     for line in (*report.lines, report.total):
         sheet.writerow([plain(line.name), *cells(line)])
     name = f"report-{asked.by}-{asked.since}-{asked.until}.csv"
@@ -212,7 +214,19 @@ COLUMNS = (
     "hand_overs_later", "hand_overs_emergency", "hand_overs_declined", "hand_overs_no_answer", "hand_overs_withdrawn",
     "hand_overs_open", "accept_s", "accepted_in_time_percent", "scored", "score_percent", "score_passed_percent",
 )  # fmt: skip
-"""The CSV's columns; GLOSSARY.md says what each counts."""
+"""The CSV's columns; GLOSSARY.md says what each counts. They stand in the first line when `?headers=keys` asks for them."""
+
+
+def headers_are_keys() -> bool:
+    """A machine reads the table: its columns have names that never change with the language."""
+    return request.args.get("headers") == "keys"
+
+
+def header(column: str) -> str:
+    level = column.removeprefix("service_percent_")
+    if level != column:
+        return say("Đúng hạn, mức {acuity} (%)", acuity=shown.acuity_short(Acuity(level)))
+    return say(shown.REPORT_HEADERS[column])
 
 
 def cells(line: Line) -> list[str]:

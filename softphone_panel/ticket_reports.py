@@ -20,7 +20,7 @@ from hotline.events import now
 from hotline.settings import settings
 from hotline.ticket_figures import Of, TicketFigures, tickets
 from softphone_panel import desk, report_pdf, shown
-from softphone_panel.reports import Wanted, number, plain, wanted
+from softphone_panel.reports import Wanted, headers_are_keys, number, plain, wanted
 from softphone_panel.words import clock, language, length, local, percent, say
 
 room = Blueprint("ticket_reports", __name__, url_prefix="/reports/tickets")
@@ -123,7 +123,9 @@ def table() -> Response:
         report = read(session, asked)
     text = io.StringIO()
     sheet = csv.writer(text)
-    sheet.writerow([say(shown.TICKET_REPORTS_BY[asked.by]), *map(_heading, shown.TICKET_COLUMNS)])
+    columns = shown.TICKET_COLUMNS
+    heads = columns if headers_are_keys() else map(_heading, columns)
+    sheet.writerow([say(shown.TICKET_REPORTS_BY[asked.by]), *heads])
     for line in (*report.lines, report.total):
         cells = [number(getattr(line.figures, column)) for column in shown.TICKET_COLUMNS]
         sheet.writerow([plain(line.name), *cells])

@@ -13,6 +13,7 @@
   let last = "", source = null, heard = Date.now(), isLive = false, backOff = 500, again = 0;
 
   const csrf = () => document.querySelector("meta[name=csrf-token]")?.content || "";
+  const SLOW_MS = 400;
   const fragments = () => [...document.querySelectorAll("[data-live-from]")];
 
   // --- fragments: fetched by htmx, 204 when nothing changed -------------------------------------------
@@ -108,6 +109,9 @@
       if (!radio.defaultChecked) picked.set(radio.name, [forWhom(radio), radio.value]);
     }
     for (const { id } of target.querySelectorAll("details[open] > summary[id]")) opened.add(id);
+  });
+  document.addEventListener("htmx:afterRequest", ({ target }) => {
+    [target, ...(target?.querySelectorAll?.("[aria-busy=true]") || [])].forEach((one) => one?.removeAttribute?.("aria-busy"));
   });
   document.addEventListener("htmx:afterSwap", () => {
     let searches = false;
@@ -289,5 +293,11 @@
     if (form.dataset.sent) { event.preventDefault(); event.stopImmediatePropagation(); return; }
     form.dataset.sent = "1";
     setTimeout(() => delete form.dataset.sent, 3000);
+    const button = event.submitter;   // a slow answer is shown as such; the page or the part is drawn anew with it
+    setTimeout(() => {
+      if (!button?.isConnected || !form.dataset.sent || (event.defaultPrevented && !form.matches("[hx-post]"))) return;
+      button.setAttribute("aria-busy", "true");
+      setTimeout(() => button.removeAttribute("aria-busy"), 10000);
+    }, SLOW_MS);
   }, true);
 })();

@@ -22,10 +22,18 @@ from tests.softphone_panel.conftest import Client, SignedIn
 
 def sheet(client: Client, query: str = "") -> dict[str, dict[str, str]]:
     """The CSV's lines by their names."""
-    text = client.get(f"/reports/report.csv?since=2000-01-01&{query}").text
+    text = client.get(f"/reports/report.csv?headers=keys&since=2000-01-01&{query}").text
     lines = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
     assert tuple(lines[0][1:]) == reports.COLUMNS
     return {line[0]: dict(zip(lines[0][1:], line[1:], strict=True)) for line in lines[1:]}
+
+
+def test_the_table_s_first_line_is_in_the_reader_s_language(signed_in: SignedIn) -> None:
+    client = signed_in("truongca")
+    first = next(csv.reader(io.StringIO(client.get("/reports/report.csv").text.removeprefix("\ufeff"))))
+    assert first[1:4] == ["Gọi đến", "Nghe", "Bỏ lỡ"]
+    assert len(set(first)) == len(reports.COLUMNS) + 1
+    assert "Đúng hạn, mức Đỏ (%)" in first
 
 
 @pytest.mark.parametrize("by", ["hotline", "operator", "hour", "day", "acuity"])
@@ -138,6 +146,10 @@ def test_the_ticket_report_is_a_page_a_table_and_a_document_with_the_same_number
         rows = list(csv.reader(io.StringIO(sheet.data.decode("utf-8-sig"))))
         assert rows[0][1:4] == ["Tiếp nhận", "Đã giải quyết", "Tỷ lệ giải quyết (%)"]
         assert {len(row) for row in rows} == {1 + len(shown.TICKET_COLUMNS)}
+        keys = client.get(f"/reports/tickets/report.csv?by={by}&since={since}&headers=keys").data.decode(
+            "utf-8-sig"
+        )
+        assert keys.splitlines()[0].split(",")[1:] == list(shown.TICKET_COLUMNS)
         received = int(rows[-1][1])
         assert received == sum(int(row[1]) for row in rows[1:-1]) == opened > 5
         assert f'<tr class="total"><th scope="row">Tất cả</th><td>{received}</td>' in page
