@@ -144,7 +144,18 @@ def test_a_call_is_worked_from_ring_to_disposition_by_keyboard_alone(
     press("Tab")
     press("Tab")
     page.keyboard.type("115 nhận lúc 14 giờ")
+    sent: list[Route] = []
+
+    def late(asked: Route) -> None:
+        if asked.request.method == "POST":
+            sent.append(asked)
+        else:
+            asked.continue_()
+
+    page.route("**/my-desk/wrap-up", late)
     press("Enter")
+    expect(page.locator(".wrap-up button[aria-busy=true]")).to_be_visible()  # the answer is slow
+    sent[0].continue_()
     expect(page.locator("#wrap-disposition")).to_have_count(0)
     with reading() as session:
         done = session.get(WrapUp, call_id)

@@ -59,6 +59,8 @@ function registered() {
   else if (state === "away") show(held ? "held" : "talking");
   if (!about) tell("phone_ready");
   resolveStart?.();
+  whenReady?.();
+  whenReady = null;
 }
 // Asterisk began anew, or another page took over; a talk that goes on is left alone.
 function refused() {
@@ -149,13 +151,14 @@ function failed(fault) {
   if (!fault?.why) fault = { why: "no_exchange" };
   if (fault.why === "no_exchange") { wanted = true; show("away"); setTimeout(() => begin().catch(failed), AGAIN_MS); return; }
   wanted = false;
+  whenReady = null;
   letGo?.();
   letGo = null;
   line.stop();
   closeMicrophone();
   show(fault.why in words ? fault.why : "no_exchange");
 }
-let letGo = null;
+let letGo = null, whenReady = null;
 /** One tab holds the telephone; the lock goes with the tab, however it ends. */
 const theOnlyTab = (steal) => new Promise((resolve, reject) => {
   if (letGo) { resolve(); return; }
@@ -171,7 +174,11 @@ async function start(take = false) {
     if (!navigator.mediaDevices) throw { why: "insecure" };
     await theOnlyTab(take);
     await begin(take);
-  } catch (fault) { failed(fault); throw fault; }
+  } catch (fault) {
+    failed(fault);
+    if (fault?.why && fault.why !== "no_exchange") throw fault;
+    await new Promise((resolve) => { whenReady = resolve; });   // it is tried again by itself, and then who went on duty is
+  }
 }
 let losing = false;
 /** Another page is the telephone now. What is talked about goes over to it: to stop the line meanwhile would hang the citizen up. */

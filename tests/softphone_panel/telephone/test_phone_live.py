@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Response, expect
+from playwright.async_api import Response, Route, expect
 
 from front_door import demo_data
 from hotline import commands
@@ -171,11 +171,18 @@ def test_an_operator_calls_out_and_not_abroad(product: Product, tmp_path: Path) 
             logins: list[dict[str, str]] = []
 
             async def keep(answer: Response) -> None:
-                if answer.url.endswith("/desk/phone/login"):
+                if answer.ok and answer.url.endswith("/desk/phone/login"):
                     logins.append(await answer.json())
 
             desk.page.on("response", keep)
-            await desk.go_on_duty()
+            away = [503]
+
+            async def away_once(asked: Route) -> None:
+                await (asked.fulfill(status=away.pop()) if away else asked.continue_())
+
+            await desk.page.route("**/desk/phone/login", away_once)
+            await desk.go_on_duty()  # asked for once, although the exchange answers only the second time
+            assert not away
             await desk.dial("+1 202 555 0123")
             await expect(desk.page.locator("#bar .refused")).to_contain_text("đầu số này")
             await desk.dial("0913 555 777")
