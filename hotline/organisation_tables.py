@@ -75,6 +75,8 @@ def read(hotline: str, content: Content, known: Known | None = None) -> Read:
     if known is not None and known.geography is not None:
         for agency in agencies.values():
             table = Table(where(agency.key), {}, faults, ORGANISATION_FIELDS)
+            if not _is_code(agency.unit):
+                continue  # said while it was read
             _judge_unit(table, agency.unit, agency.valid_from, agency.valid_to, known.geography)
     return Read(tuple(agencies.values()), responsibilities, tuple(faults))
 
@@ -93,7 +95,7 @@ def _agency(hotline: str, key: str, raw: Any, faults: list[Fault]) -> Agency:
     name = _text(table, "name", 2, 120)
     kind, level = _one_of(table, "kind", KINDS), _one_of(table, "level", LEVELS)
     unit = table.take("unit", str, "")
-    if not unit.isdecimal() or len(unit) > 8:
+    if not _is_code(unit):
         table.wrong("unit", "hãy chọn một địa bàn.", f": unit must be a unit's code, not {unit!r}.")
     numbers = table.texts("numbers")
     for number in numbers:
@@ -118,6 +120,10 @@ def _agency(hotline: str, key: str, raw: Any, faults: list[Fault]) -> Agency:
                 "duty", f"tên “{shift.who}” có dấu | hoặc ;, hãy bỏ.", ": who must have no | and no ;."
             )
     return found
+
+
+def _is_code(unit: str) -> bool:
+    return unit.isdecimal() and len(unit) <= 8
 
 
 def _responsibility(n: int, raw: Any, faults: list[Fault]) -> Responsibility:

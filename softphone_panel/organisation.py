@@ -202,7 +202,8 @@ def take_in(hotline: str) -> tuple[str, int] | AnyResponse:
             told = organisation_documents.read(house, hotline, after)
             if told.faults:
                 before = len(after["responsibility"]) - len(new["responsibility"])
-                return _files_page(hotline, [incoming.told(hotline, f, before) for f in told.faults]), 422
+                found = [incoming.told(hotline, f, before) for f in told.faults]
+                return _files_page(hotline, sorted(found, key=lambda one: (one.file, one.line))), 422
             _save(session, house, hotline, content_of(told.agencies, told.responsibilities))
     except OrganisationFaults as wrong:
         return _files_page(hotline, wrong.faults), 422

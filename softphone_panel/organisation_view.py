@@ -50,7 +50,9 @@ class Replay:
     """Tickets, not rows."""
     asked: int
     homeless: int
-    """Nobody would answer for these."""
+    """Nobody would answer for these, though their place is known."""
+    unplaced: int
+    """Whose place nobody has chosen yet: they stay with the hotline."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,8 @@ def replay(view: View, draft: Version, asked: Asked) -> Replay:
         day, asked.as_on, moved[:REPLAYED_AT_MOST], sum(one.tickets.count for one in landed),
         sum(one.tickets.count for one in moved),
         sum(one.tickets.count for one in moved if one.landing.asks and one.tickets.unit),
-        sum(one.tickets.count for one in landed if not one.after),
+        sum(one.tickets.count for one in landed if one.tickets.unit and not one.after),
+        sum(one.tickets.count for one in landed if not one.tickets.unit),
     )  # fmt: skip
 
 

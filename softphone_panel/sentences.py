@@ -12,7 +12,7 @@ from hotline.tickets import TicketEntry
 from hotline.transfers import STATION_HEARD, STATION_SILENT
 from ivr.script import Kind
 from softphone_panel import matter_words, order_words, referral_words, scripts, shown
-from softphone_panel.words import day_clock, language, length, say
+from softphone_panel.words import day_clock, language, length, percent, say
 
 Body = Mapping[str, Any]
 Names = Mapping[int, str]
@@ -111,9 +111,9 @@ def _leg_ended(body: Body, names: Names) -> str:
     if not quality:
         return how
     return f"{how} " + say(
-        "Đường truyền: trễ dao động {jitter} ms, mất gói {loss} %.",
+        "Đường truyền: trễ dao động {jitter} ms, mất gói {loss}.",
         jitter=round(max(float(quality.get(k) or 0) for k in ("jitter_ms", "heard_jitter_ms"))),
-        loss=round(max(float(quality.get(k) or 0) for k in ("loss_percent", "heard_loss_percent")), 1),
+        loss=percent(max(float(quality.get(k) or 0) for k in ("loss_percent", "heard_loss_percent"))),
     )
 
 

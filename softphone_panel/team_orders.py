@@ -140,6 +140,7 @@ def _index(session: Session) -> dict[str, Any]:
             for one in _listed(session, [order])
         ],
         "click_of": lambda what: desk.click_id(what, 0),
+        "person_name": _person_name(session),
         **alarm_values(session),
         **_words(),
     }  # fmt: skip
@@ -196,6 +197,11 @@ def alarm_values(session: Session) -> dict[str, Any]:
         "order_alarm_text": order_words.alarm_text,
         "order_label": lambda alarm: order_words.label(alarm.hotline, alarm.ticket_number, alarm.number),
     }
+
+
+def _person_name(session: Session) -> Callable[[str], str]:
+    names = ticket_view.people_names(session)
+    return lambda username: names.get(username, username)
 
 
 def _words() -> dict[str, Any]:
@@ -268,6 +274,7 @@ def _one(session: Session, order_id: str) -> dict[str, Any]:
         "live": [one.value for one in LIVE],
         "click_of": lambda what: desk.click_id(f"{what} {order_id}", len(found)),
         "issued_by": names.get(order.issued_by, order.issued_by),
+        "person_name": _person_name(session),
         # What the clock does needs no name: its means says so.
         "who_of": lambda by: "" if by == BY_CLOCK else names.get(by, by),
         **_words(),

@@ -205,7 +205,7 @@ def sentence(kind: str, body: Mapping[str, Any]) -> str:
         )
     return {
         merging.MERGED: say("Gộp vào {other}; đồng hồ của phiếu này dừng vì đã gộp.", other=other),
-        merging.TOOK_IN: say("Nhận {other} gộp vào.", other=other),
+        merging.TOOK_IN: say("Đã nhận gộp {other}.", other=other),
         merging.UNMERGED: say("Tách khỏi {other}: trạng thái và đồng hồ trở lại như cũ.", other=other),
         merging.GAVE_BACK: say("Tách {other} ra.", other=other),
     }[kind]

@@ -49,7 +49,7 @@ def test_the_first_works_it_and_the_second_is_told_at_once_who_and_by_how_much(
     page = minh.get(f"/tickets/{ticket}").text
     assert "Lê Thị Lan đang làm phiếu này từ" in page and "Nhận thay" not in page
     assert "Bấm nhận sau Lê Thị Lan" in page  # the race is on the ticket
-    assert "✋ Lê Thị Lan" in minh.get("/tickets").text and "bạn đang làm" in lan.get("/tickets").text
+    assert "✎ Lê Thị Lan" in minh.get("/tickets").text and "bạn đang làm" in lan.get("/tickets").text
 
 
 def test_somebody_elses_ticket_is_not_changed_but_notes_are_free(ticket: str, signed_in: SignedIn) -> None:

@@ -151,16 +151,16 @@ def test_a_draft_shows_where_yesterdays_tickets_would_have_gone(signed_in: Signe
     client = signed_in("quantri")
     yesterday = now() - timedelta(days=1)
     with transaction() as session:
-        for n in range(3):
+        for n, unit in enumerate(["25216"] * 3 + [""]):
             session.add(
-                Ticket(id=f"t-old-{n}", hotline=HOTLINE, number=900 + n, call_id=f"old-{n}", unit_code="25216",
+                Ticket(id=f"t-old-{n}", hotline=HOTLINE, number=900 + n, call_id=f"old-{n}", unit_code=unit,
                        acuity="RED", opened_at=yesterday)
             )  # fmt: skip
     typed = form_of(TEAM)
     typed["categories"] = ["relief"]
     page = post(client, f"/agency/{TEAM}", **typed)[1]
     assert (
-        "3 phiếu đã chạy lại: 3 phiếu tới đơn vị khác, 0 phiếu phải hỏi lại địa bàn, 0 phiếu không có ai nhận"
+        "4 phiếu đã chạy lại: 3 phiếu tới đơn vị khác, 0 phiếu phải hỏi lại địa bàn, 0 phiếu không có ai nhận, 1 phiếu chưa rõ địa bàn"
         in page
     )
     replay = page[page.index('id="replay"') :]
@@ -185,6 +185,11 @@ def test_a_file_is_taken_in_as_a_draft_and_a_broken_one_changes_nothing(signed_i
     assert (
         "a.csv dòng 3" in page and "không có đơn vị mã “nobody”" in page and "số “12” không quay được" in page
     )
+    status, page = send(
+        a=head + "x,binhphuoc,Đội,team,commune,25216,nobody,12,2025-06-30\ny,binhphuoc,Đội,team\n"
+    )
+    assert page.index("a.csv dòng 2") < page.index("a.csv dòng 3") and "hãy chọn một địa bàn" in page
+    assert "không có địa bàn mã" not in page, "an empty cell is told once"
     assert send(a=good, b=answers.replace("relief", "cakes"))[0] == 422
     assert send(a=good.replace("binhphuoc", "binhduong"))[0] == 422
     with reading() as session:

@@ -141,6 +141,7 @@ def test_the_committee_s_second_person_approves_and_then_the_team_is_told(
     assert 'value="approve"' not in lan, "an operator decides nothing"
     client = signed_in("chutich")
     page = client.get("/orders").text
+    assert "(Lê Thị Lan → " in page
     action = f"/orders/{order_id}/approval/{asked.id}"
     form = {"click_id": hidden(page, "click_id", action), "decision": "approve"}
     assert client.post(action, data=form).status_code == 303

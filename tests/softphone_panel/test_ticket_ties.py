@@ -80,7 +80,7 @@ def test_a_merged_ticket_follows_its_main_one_and_parted_is_as_before(
         assert (gone.state, gone.disposition, clock.stage, clock.next_at) == ("closed", "duplicate", "", None)
     page = client.get(f"/tickets/{one.id}").text
     assert "Phiếu này đã gộp vào" in page and "dừng vì đã gộp" in page
-    assert "Nhận BP-1 gộp vào." in client.get(f"/tickets/{main.id}").text
+    assert "Đã nhận gộp BP-1." in client.get(f"/tickets/{main.id}").text
     refused = client.post(f"/tickets/{one.id}/change", data=form(client, one.id, state="open"))
     assert refused.status_code == 409 and "đã gộp vào phiếu khác" in refused.text
     assert "đang giữ phiếu khác" in tie(client, main.id, "BP-2", "into", 409)
