@@ -139,7 +139,7 @@ def counted(
     hotlines: Collection[str] | None,
 ) -> Iterator[tuple[tuple[Any, ...], dict[str, int]]]:  # fmt: skip
     """The tickets of that span added up now by the database: the values of `by`, and the figures named in ticket_days.COUNTS."""
-    told = _told(since, until, by, hotlines)
+    told = _told(since, until, by)
     c = told.c
 
     def count(condition: Any) -> ColumnElement[Any]:
@@ -158,7 +158,10 @@ def counted(
         "handed_us": func.sum(func.coalesce(c.handed_us, 0)),
     }
     keys = [c[f"key{n}"] for n in range(len(by))]
-    for row in session.execute(select(*keys, *(s.label(name) for name, s in sums.items())).group_by(*keys)):
+    asked = select(*keys, *(s.label(name) for name, s in sums.items())).group_by(*keys)
+    if hotlines is not None:
+        asked = asked.where(c.hotline.in_(hotlines))
+    for row in session.execute(asked):
         yield tuple(row[: len(by)]), {name: int(getattr(row, name) or 0) for name in sums}
 
 
@@ -177,8 +180,11 @@ def _key(of: Of | None, value: Any) -> Any:
     return value or ""
 
 
-def _told(since: datetime, until: datetime, by: Sequence[Of | None], hotlines: Collection[str] | None) -> Any:
-    """Each ticket's facts once: its line, its moments in microseconds, its levels as ranks, its hand-overs."""
+def _told(since: datetime, until: datetime, by: Sequence[Of | None]) -> Any:
+    """Each ticket's facts once: its line, its moments in microseconds, its levels as ranks, its hand-overs.
+
+    Of all hotlines: asked for some here, SQLite would read every ticket they ever had.
+    """
     took_us = epoch_us(Transfer.accepted_at) - epoch_us(func.coalesce(Transfer.rung_at, Transfer.accepted_at))
     handed = (
         select(Transfer.call_id, func.count().label("handed"), func.sum(took_us).label("handed_us"))
@@ -205,7 +211,7 @@ def _told(since: datetime, until: datetime, by: Sequence[Of | None], hotlines: C
     )
     asked = (
         select(
-            *(_column(of).label(f"key{n}") for n, of in enumerate(by)),
+            *(_column(of).label(f"key{n}") for n, of in enumerate(by)), Ticket.hotline,
             case((elsewhere.c.ticket_id.is_not(None), elsewhere.c.solved_us), else_=solved).label("solved_us"),
             epoch_us(TicketClock.told_due_at).label("due_us"),
             case((Call.human_at.is_not(None), 1), else_=0).label("judged"),
@@ -218,8 +224,6 @@ def _told(since: datetime, until: datetime, by: Sequence[Of | None], hotlines: C
         .outerjoin(handed, handed.c.call_id == Ticket.call_id)
         .where(Ticket.opened_at >= since, Ticket.opened_at < until)
     )  # fmt: skip
-    if hotlines is not None:
-        asked = asked.where(Ticket.hotline.in_(hotlines))
     return asked.cte("told").prefix_with("MATERIALIZED")
 
 
