@@ -71,9 +71,9 @@ def _put_in_outbox(session: Session) -> None:
     rows: list[dict[str, Any]] = session.info.get("announced", [])
     if rows and not session.in_nested_transaction():
         del session.info["announced"]
-        connection = session.connection()
+        numbers = sorted(_PUT.returned(session.connection(), rows))  # they rise in the order of the rows
         session.info["outbox"] = [
-            (_PUT.run(connection, row).fetchone()[0], row["stream"], row["body"]) for row in rows
+            (number, row["stream"], row["body"]) for number, row in zip(numbers, rows, strict=True)
         ]
 
 

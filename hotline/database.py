@@ -1,8 +1,9 @@
 """The database: engine, declarative base, UTC times, and `transaction()`."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -139,10 +140,21 @@ class Prepared:
         return made.execute(connection, "execute", made.ready(values))
 
     def run_all(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        """The same for each of the rows."""
+        """An INSERT of each of the rows."""
         made = self._made.get(connection.dialect.name) or self._compiled(connection.dialect)
-        if rows:
+        if made.positional:
+            for _ in made.of_many(connection, rows):
+                pass
+        elif rows:
             made.execute(connection, "executemany", [made.ready(row) for row in rows])
+
+    def returned(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """An INSERT … RETURNING one column of each of the rows: what came back, as the driver gives it."""
+        made = self._made.get(connection.dialect.name) or self._compiled(connection.dialect)
+        if made.positional:
+            return [row[0] for cursor in made.of_many(connection, rows) for row in cursor.fetchall()]
+        found = (made.execute(connection, "execute", made.ready(row)).fetchone() for row in rows)
+        return [row[0] for row in found if row is not None]
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Its rows with each column's own type."""
@@ -177,6 +189,8 @@ class Prepared:
 
 
 _Process = Callable[[Any], Any] | None
+_INSERT = re.compile(r"(INSERT .* VALUES )(\([?, ]*\))( .*)?", re.DOTALL)
+ROWS_AT_ONCE = 16
 
 
 @dataclass
@@ -190,6 +204,8 @@ class _Compiled:
     """The types of what it returns."""
     results: tuple[_Process, ...] | None = None
     """Their readers, known from the first answer on."""
+    _of_many: dict[int, str] = field(default_factory=dict)
+    """The statement for so many rows."""
 
     def ready(self, values: Mapping[str, Any]) -> Any:
         given = [
@@ -201,11 +217,26 @@ class _Compiled:
         ]
         return given if self.positional else dict(zip((name for name, _ in self.binds), given, strict=True))
 
-    def execute(self, connection: Connection, how: str, given: Any) -> Any:
+    def of_many(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
+        """SQLite's INSERT of several rows at once, its cursors; each statement costs its index of words a flush.
+
+        A power of two at a time, so that there are few statements to prepare.
+        """
+        left = [self.ready(row) for row in rows]
+        while left:
+            many = min(1 << (len(left).bit_length() - 1), ROWS_AT_ONCE)
+            sql = self._of_many.get(many)
+            if sql is None:
+                head, row, tail = _INSERT.fullmatch(self.sql).groups(default="")  # type: ignore[union-attr]  # an INSERT
+                sql = self._of_many[many] = f"{head}{', '.join([row] * many)}{tail}"
+            yield self.execute(connection, "execute", [value for row in left[:many] for value in row], sql)
+            del left[:many]
+
+    def execute(self, connection: Connection, how: str, given: Any, sql: str = "") -> Any:
         cursor = connection.connection.cursor()
         driver: Any = connection.dialect.loaded_dbapi
         try:
-            getattr(cursor, how)(self.sql, given)
+            getattr(cursor, how)(sql or self.sql, given)
         except driver.Error as error:
             raise DBAPIError.instance(
                 self.sql, None, error, driver.Error, hide_parameters=True, dialect=connection.dialect

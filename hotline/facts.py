@@ -325,19 +325,15 @@ def apply(session: Session, event: e.Event, actor: str = "") -> bool:
 
 def apply_all(session: Session, events: Sequence[e.Event], actor: str = "") -> int:
     """Put facts in the record in their order, in the caller's transaction; how many were new."""
-    once = {event.id: event for event in events}
+    once = {event.id[:32]: event for event in events}
     session.flush()
     connection = session.connection()
     book = Book(session, Rows(connection))
     tell = _TELL[connection.dialect.name]
-    new = {
-        id_
-        for id_, event in once.items()
-        if tell.run(connection, {"id": id_[:32], "at": event.at}).fetchone() is not None
-    }
+    new = set(tell.returned(connection, [{"id": id_, "at": event.at} for id_, event in once.items()]))
     entries = []
-    for event in once.values():
-        if event.id not in new:
+    for id_, event in once.items():
+        if id_ not in new:
             continue
         call = APPLY[type(event)](book, event)  # whatever has the ticket that it is about
         plain = e.to_plain(event)

@@ -160,18 +160,26 @@ def _index(name: str, *columns: str) -> tuple[str, ...]:
     """
     named = ", ".join(columns)
     old, new = (", ".join(f"{row}.{column}" for column in columns) for row in ("old", "new"))
-    out = f"INSERT INTO {name} ({name}, rowid, {named}) VALUES ('delete', old.id, {old});"  # noqa: S608 - all of it is written in this module
+    was, is_ = (" OR ".join(f"{row}.{column} <> ''" for column in columns) for row in ("old", "new"))
+    out = f"INSERT INTO {name} ({name}, rowid, {named}) SELECT 'delete', old.id, {old} WHERE {was};"
     into = f"INSERT INTO {name} (rowid, {named}) VALUES (new.id, {new});"  # noqa: S608 - all of it is written in this module
     return (
         f"""CREATE VIRTUAL TABLE {name} USING fts5({named}, content='ticket_text', content_rowid='id',
            tokenize="unicode61 remove_diacritics 2", prefix='3 4', detail='none')""",
         f"INSERT INTO {name} ({name}) VALUES ('rebuild')",  # noqa: S608 - all of it is written in this module
-        f"CREATE TRIGGER {name}_of_text_added AFTER INSERT ON ticket_text BEGIN {into} END",
+        f"CREATE TRIGGER {name}_of_text_added AFTER INSERT ON ticket_text WHEN {is_} BEGIN {into} END",
         f"CREATE TRIGGER {name}_of_text_removed AFTER DELETE ON ticket_text BEGIN {out} END",
-        # What stays as it is costs nothing: every call's reason changes, its numbers do not.
+        # What is empty or stays as it is costs nothing: every ticket begins without a reason, and its numbers do not change.
         f"CREATE TRIGGER {name}_of_text_changed AFTER UPDATE OF {named} ON ticket_text "
         f"WHEN {' OR '.join(f'old.{column} <> new.{column}' for column in columns)} BEGIN {out} {into} END",
     )
+
+
+def _numbers_follow(numbers: str) -> str:
+    """SQLite's trigger for a changed number. The reason has its own: it changes in every call, and endings are dear."""
+    return f"""CREATE TRIGGER ticket_words_changed AFTER UPDATE OF caller_number, callback_number ON ticket
+         WHEN old.caller_number <> new.caller_number OR old.callback_number <> new.callback_number
+         BEGIN UPDATE ticket_text SET numbers = {numbers} WHERE ticket_id = new.id; END"""  # noqa: S608 - all of it is written in this module
 
 
 INDEXES = (*_index("ticket_words", "reason", "notes"), *_index("ticket_numbers", "numbers"))
@@ -180,10 +188,9 @@ _IN_SQLITE = (
     f"""CREATE TRIGGER ticket_words_opened AFTER INSERT ON ticket BEGIN
          INSERT INTO ticket_text (ticket_id, reason, notes, numbers)
          VALUES (new.id, {_sqlite_reason("new")}, '', {_endings("new")}); END""",  # noqa: S608 - all of it is written in this module
-    f"""CREATE TRIGGER ticket_words_changed AFTER UPDATE OF reason, caller_number, callback_number ON ticket
-         WHEN old.reason <> new.reason OR old.caller_number <> new.caller_number OR old.callback_number <> new.callback_number
-         BEGIN UPDATE ticket_text SET reason = {_sqlite_reason("new")}, numbers = {_endings("new")}
-         WHERE ticket_id = new.id; END""",  # noqa: S608 - all of it is written in this module
+    f"""CREATE TRIGGER ticket_words_reason AFTER UPDATE OF reason ON ticket WHEN old.reason <> new.reason
+         BEGIN UPDATE ticket_text SET reason = {_sqlite_reason("new")} WHERE ticket_id = new.id; END""",  # noqa: S608 - all of it is written in this module
+    _numbers_follow(_endings("new")),
     """CREATE TRIGGER ticket_words_entered AFTER INSERT ON ticket_entry WHEN json_extract(new.body, '$.folded') <> ''
          BEGIN UPDATE ticket_text SET notes = notes || ' ' || json_extract(new.body, '$.folded')
          WHERE ticket_id = new.ticket_id; END""",
@@ -253,15 +260,8 @@ def install_people(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         numbers = f"{_endings('t')} || ' ' || {_people('group_concat', 't.id')}"
         connection.exec_driver_sql("DROP TRIGGER ticket_words_changed")
-        reason, own = (
-            _sqlite_reason("new"),
-            f"{_endings('new')} || ' ' || {_people('group_concat', 'new.id')}",
-        )
-        connection.exec_driver_sql(
-            f"""CREATE TRIGGER ticket_words_changed AFTER UPDATE OF reason, caller_number, callback_number ON ticket
-            WHEN old.reason <> new.reason OR old.caller_number <> new.caller_number OR old.callback_number <> new.callback_number
-            BEGIN UPDATE ticket_text SET reason = {reason}, numbers = {own} WHERE ticket_id = new.id; END"""  # noqa: S608 - as above
-        )
+        own = f"{_endings('new')} || ' ' || {_people('group_concat', 'new.id')}"
+        connection.exec_driver_sql(_numbers_follow(own))
         for name, what in (("added", "INSERT"), ("changed", "UPDATE OF value")):
             connection.exec_driver_sql(
                 f"""CREATE TRIGGER ticket_person_{name} AFTER {what} ON ticket_field WHEN new.name IN {_PEOPLES}
@@ -291,6 +291,18 @@ def install_people(connection: Connection) -> None:
     )
 
 
+def renew_triggers(connection: Connection) -> None:
+    """On SQLite, for a database whose triggers were made by an earlier state of this module."""
+    for name in ("added", "changed"):
+        connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS ticket_person_{name}")
+    for statement in (*INDEXES, *_IN_SQLITE):
+        head, name = statement.split()[1:3]
+        if head == "TRIGGER":
+            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
+            connection.exec_driver_sql(statement)
+    install_people(connection)
+
+
 def remove_people(connection: Connection) -> None:
     """Undo what `install_people` added; the ticket's own triggers keep knowing people's numbers, which does no harm."""
     is_sqlite = connection.dialect.name == "sqlite"
@@ -308,6 +320,7 @@ def remove(connection: Connection) -> None:
     for name, of in (("opened", "ticket"), ("changed", "ticket"), ("entered", "ticket_entry")):
         connection.exec_driver_sql(f"DROP TRIGGER ticket_words_{name}" + ("" if is_sqlite else f" ON {of}"))
     if is_sqlite:
+        connection.exec_driver_sql("DROP TRIGGER IF EXISTS ticket_words_reason")
         for index in ("ticket_words", "ticket_numbers"):
             for name in ("added", "removed", "changed"):
                 connection.exec_driver_sql(f"DROP TRIGGER {index}_of_text_{name}")
