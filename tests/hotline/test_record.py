@@ -9,15 +9,18 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
 
 from hotline import events as e
+from hotline.bus import Outbox
 from hotline.calls import Call, Leg
 from hotline.database import reading, transaction
 from hotline.facts import Told
 from hotline.ledger import LedgerEntry
 from hotline.recall_tries import begin
 from hotline.recalls import Recall
-from hotline.record import Record, apply
+from hotline.record import Record, apply, apply_all
+from hotline.ticket_words import hits
 from hotline.tickets import Ticket, TicketEntry
 from tests.hotline.facts import arrived, call_id, ended, triaged, whole_call
 
@@ -53,6 +56,36 @@ def test_a_fact_told_twice_counts_once(database: Engine, writer: Writer) -> None
     with reading(database) as session:
         assert session.scalar(select(func.count()).select_from(TicketEntry)) == 7
         assert session.scalar(select(func.count()).select_from(LedgerEntry)) == 2
+
+
+def test_many_calls_in_one_batch_have_each_its_rows_and_are_found_by_words_and_numbers(
+    database: Engine,
+) -> None:
+    many = 37  # 16 + 16 + 4 + 1 rows a statement
+    with transaction(database) as session:
+        assert apply_all(session, [arrived(n) for n in range(many)]) == many
+    with transaction(database) as session:
+        facts = [triaged(n, reason="Sốt cao" if n % 2 else "Khó thở") for n in range(many)]
+        assert apply_all(session, facts + facts[:3]) == many
+
+    def found(session: Session, words: tuple[str, ...], number: str = "") -> list[str]:
+        wanted = hits(database.dialect.name, words, number)
+        assert wanted is not None
+        return sorted(session.scalars(wanted), key=lambda ticket: int(ticket.rpartition(".")[2]))
+
+    odd = [f"t-{call_id(n)}" for n in range(1, many, 2)]
+    with transaction(database) as session:
+        tickets = session.scalars(select(Ticket).order_by(Ticket.number)).all()
+        assert [(t.number, t.call_id) for t in tickets] == [(n + 1, call_id(n)) for n in range(many)]
+        assert session.scalar(select(func.count()).select_from(TicketEntry)) == 2 * many
+        assert session.scalar(select(func.count()).select_from(Told)) == 2 * many
+        assert list(session.scalars(select(Outbox.id))) == list(range(1, 2 * many + 1))
+        assert (found(session, ("sot", "cao")), found(session, ("kho", "tho"))[0]) == (odd, f"t-{call_id(0)}")
+        assert found(session, (), "0000021") == [f"t-{call_id(21)}"]
+        apply_all(session, [e.CallbackNumberGiven(call_id=call_id(21), number="+84388777666")])
+    with reading(database) as session:
+        assert found(session, (), "88777") == found(session, (), "0000021") == [f"t-{call_id(21)}"]
+        assert found(session, ("sot", "cao")) == odd
 
 
 def test_a_fact_in_one_batch_twice_counts_once(database: Engine) -> None:
