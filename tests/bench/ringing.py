@@ -108,6 +108,7 @@ def _installation(folder: Path) -> Path:
         "units": "[]",
         "stations": "[]",
         "agencies": "[]",
+        "articles": f'["{places.HOUSE}/installation/articles"]',
         "wrap_up_s": "0",
         "channels": "500",
         "port = 5160": str(TRUNK_PORT),
