@@ -72,10 +72,8 @@ def rejoin(protocol: Protocol, contact: Contact) -> Decision:
         kind=Kind.MEDICAL if contact.medical else Kind.ROOT,
         question=None,
         topic=None,
-        reason={
-            "vi": f"gọi lại trong 15 phút, tiếp phiếu {contact.ticket}",
-            "en": f"rang again within 15 minutes, goes on with ticket {contact.ticket}",
-        },
+        # Which ticket it goes on with is the ticket's `continues_id`; people see that one's number.
+        reason={"vi": "gọi lại trong 15 phút", "en": "rang again within 15 minutes"},
         path=(),
         replays=0,
     )

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from secrets import token_urlsafe
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from flask import Flask, Response, abort, current_app, g, redirect, render_template, request, url_for
@@ -348,8 +349,17 @@ def _fault_page(sentence: str, status: int, *, again: bool = False) -> tuple[str
             typed = [(k, v) for k, v in request.form.items(multi=True) if k not in NEVER_RETURNED]
     if words.is_htmx():
         return render_template("fault_fragment.html", sentence=sentence), status
-    page = render_template("fault.html", sentence=sentence, status=status, typed=typed, again=again)
+    page = render_template(
+        "fault.html", sentence=sentence, status=status, typed=typed, again=again, back=_page_before()
+    )
     return page, status
+
+
+def _page_before() -> str:
+    """The panel's page whose form was sent; empty when it is not known."""
+    came_from = urlsplit(request.referrer or "")
+    is_ours = request.method == "POST" and came_from.netloc == request.host
+    return came_from.path if is_ours and came_from.path != request.path else ""
 
 
 def _input_fault(fault: InputFault) -> tuple[str, int]:

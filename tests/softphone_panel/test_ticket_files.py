@@ -26,7 +26,10 @@ CLICKS = iter(f"{n:032x}" for n in range(2 * 10**6, 3 * 10**6))
 
 def send(client: Client, ticket_id: str, content: bytes, name: str, status: int = 303) -> str:
     data = {"click_id": next(CLICKS), "file": (BytesIO(content), name)}
-    answer = client.post(f"/tickets/{ticket_id}/files", data=data, content_type="multipart/form-data")
+    page = {"Referer": f"http://localhost/tickets/{ticket_id}"}
+    answer = client.post(
+        f"/tickets/{ticket_id}/files", data=data, content_type="multipart/form-data", headers=page
+    )
     assert answer.status_code == status, answer.text
     return answer.text
 
@@ -113,7 +116,9 @@ def test_what_is_refused_leaves_nothing_and_what_was_altered_is_told(
     for module in (attachments, ticket_files):
         monkeypatch.setattr(module, "LARGEST_BYTES", 1000)
     client, one = signed_in("truongca"), ticket(1)
-    assert "không phải ảnh" in send(client, one.id, b"MZ program", "anh.jpg", 422)
+    refused = send(client, one.id, b"MZ program", "anh.jpg", 422)
+    assert "không phải ảnh" in refused
+    assert f'<a href="/tickets/{one.id}">Về trang trước' in refused
     assert "quá lớn" in send(client, one.id, PDF + b" " * 1000, "to.pdf", 413)
     assert "Chưa chọn tệp" in send(client, one.id, b"", "", 422)
     with reading() as session:
