@@ -145,7 +145,7 @@ class Product:
                 commands.ask(session, operator, "sign_out", token_hex(8), {})
         eventually(
             lambda: {one.state for one in self.rows(OperatorPresence)} <= {"offline"},
-            15.0,
+            30.0,
             "everybody is off duty",
         )
 

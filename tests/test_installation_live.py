@@ -65,12 +65,12 @@ async def _one_call(on: Product, number: str, key: str) -> tuple[float, float]:
     ):
         await asyncio.to_thread(on.sign_in, 1)
         leg = await Citizen(carrier, number, tone_hz=1600).call("02711022")
-        began_s = await leg.until_sound(5)
+        began_s = await leg.until_sound()
         if key:
             await asyncio.sleep(1.0)
             await leg.press(key)
         ended_s = time.monotonic() if key else await leg.until_quiet(1.2, within_s=20) - 1.2
-        heard_s = await leg.until_hears(OPERATOR_HZ, within_s=15)
+        heard_s = await leg.until_hears(OPERATOR_HZ)
         await _hear_each_other(leg, phone)
         leg.hang_up()
         await asyncio.sleep(0.2)
@@ -78,9 +78,8 @@ async def _one_call(on: Product, number: str, key: str) -> tuple[float, float]:
 
 
 async def _hear_each_other(leg: Leg, phone: Phone) -> None:
-    assert (await leg.listen(1.0))[OPERATOR_HZ] > 0.9
     assert phone.leg is not None
-    assert (await phone.leg.listen(1.0))[1600] > 0.9
+    await asyncio.gather(leg.goes_on_hearing(OPERATOR_HZ, 1.0), phone.leg.goes_on_hearing(1600, 1.0))
 
 
 def test_without_an_approved_protocol_the_product_is_ready_and_says_what_is_missing(on: Product) -> None:
@@ -123,24 +122,24 @@ def test_the_live_page_has_a_banner_until_somebody_approves_and_then_the_questio
     assert unapproved() == ("Tổng đài 1022 Bình Phước", "Tổng đài 1022 Bình Dương")
     demo_data.approve(on.given)
     assert unapproved() == ()
-    eventually(lambda: supervision.readiness(on.given) == (True, {}), 5.0, "ready without a word")
+    eventually(lambda: supervision.readiness(on.given) == (True, {}), 30.0, "ready without a word")
 
     async def asked() -> None:
         plan = on.plan()
         trunk = plan.trunks[0]
         async with Carrier(plan.product, trunk.host, trunk.port) as carrier:
             leg = await Citizen(carrier, "0912000103").call("02711022")
-            await leg.until_sound(5)
+            await leg.until_sound()
             await leg.press("2")
             await asyncio.sleep(1.0)
             leg.hang_up()
-            await leg.until_ended(3)
+            await leg.until_ended()
 
     time.sleep(4.0)  # the machine looks for an approval every two seconds
     asyncio.run(asked())
     ticket = eventually(
         lambda: on.rows(Ticket, Ticket.caller_number == "+84912000103", func.length(Ticket.branch) > 0),
-        5.0,
+        30.0,
         "a triaged ticket",
     )[0]
     assert (ticket.protocol_id, [step["key"] for step in ticket.path]) == ("vn1022-covid-ivr", ["2"])
@@ -158,12 +157,12 @@ def _hotline_of_a_call(on: Product, caller: str) -> str:
         trunk = plan.trunks[0]
         async with Carrier(plan.product, trunk.host, trunk.port) as carrier:
             leg = await Citizen(carrier, caller).call(NEW_NUMBER)
-            await leg.until_sound(5)
+            await leg.until_sound()
             leg.hang_up()
-            await leg.until_ended(3)
+            await leg.until_ended()
 
     asyncio.run(call())
-    found = eventually(lambda: on.call_of(caller), 5.0, "the call's row")
+    found = eventually(lambda: on.call_of(caller), 30.0, "the call's row")
     return str(found.hotline)
 
 
@@ -173,7 +172,7 @@ def _until_followed(on: Product, publication: int) -> None:
         assert not [one.fault for one in found if one.fault]
         return bool(found)
 
-    eventually(taken, FOLLOWED_WITHIN_S, f"publication {publication} in Asterisk")
+    eventually(taken, 30.0, f"publication {publication} in Asterisk")
 
 
 def _publish(path: Path, key: str, like: str, numbers: Callable[[list[str]], list[str]]) -> int:
@@ -199,7 +198,7 @@ def test_a_number_published_on_the_page_is_answered_by_its_hotline_and_undone_it
     _until_followed(on, _publish(path, key, key, lambda numbers: [*numbers, NEW_NUMBER]))
     followed_s = time.monotonic() - began
     assert _hotline_of_a_call(on, "0912000202") == key
-    assert time.monotonic() - began < FOLLOWED_WITHIN_S + 3.0
+    assert followed_s < FOLLOWED_WITHIN_S
 
     began = time.monotonic()
     with transaction() as session:
@@ -224,15 +223,15 @@ def _asked_by(on: Product, caller: str) -> str:
         trunk = plan.trunks[0]
         async with Carrier(plan.product, trunk.host, trunk.port) as carrier:
             leg = await Citizen(carrier, caller).call("02711022")
-            await leg.until_sound(5)
+            await leg.until_sound()
             await leg.press("1")
             await asyncio.sleep(1.0)
             leg.hang_up()
-            await leg.until_ended(3)
+            await leg.until_ended()
 
     asyncio.run(call())
     asked = (Ticket.caller_number == "+84" + caller[1:], func.length(Ticket.protocol_id) > 0)
-    return str(eventually(lambda: on.rows(Ticket, *asked), 10.0, "a triaged ticket")[0].protocol_id)
+    return str(eventually(lambda: on.rows(Ticket, *asked), 30.0, "a triaged ticket")[0].protocol_id)
 
 
 def test_the_next_call_follows_a_campaigns_switch_and_its_planned_end(on: Product) -> None:
@@ -329,10 +328,10 @@ async def _tone_of_the_welcome(on: Product, caller: str) -> float:
     trunk = plan.trunks[0]
     async with Carrier(plan.product, trunk.host, trunk.port) as carrier:
         leg = await Citizen(carrier, caller).call("02711022")
-        await leg.until_sound(5)
+        await leg.until_sound()
         heard = await leg.listen(RECORDED_S - 0.5)
         leg.hang_up()
-        await leg.until_ended(3)
+        await leg.until_ended()
     return heard.get(RECORDED_HZ, 0.0)
 
 

@@ -20,7 +20,7 @@ PORTS = Ports(*ports.RTP_WORLD)
 T = TypeVar("T")
 
 
-def run(work: Coroutine[object, object, T], within_s: float = 60.0) -> T:
+def run(work: Coroutine[object, object, T], within_s: float = 150.0) -> T:
     return asyncio.run(asyncio.wait_for(work, within_s))
 
 

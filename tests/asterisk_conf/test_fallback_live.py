@@ -35,7 +35,7 @@ def test_with_every_program_dead_a_signed_in_desk_rings_and_both_sides_hear_each
 ) -> None:
     """ORANGE, as everybody counts of whom nothing is known, rings one desk after another: RED must find one that is free."""
 
-    async def scene() -> tuple[float, float, list[int], float]:
+    async def scene() -> tuple[list[int], float]:
         async with (
             carrier(switch) as line,
             desk(switch, "101", 620) as first,
@@ -45,24 +45,23 @@ def test_with_every_program_dead_a_signed_in_desk_rings_and_both_sides_hear_each
         ):
             asked = time.monotonic()
             leg = await Citizen(line, "0912000001", tone_hz=440).call("02711022")
-            rings = [asyncio.create_task(phone.until_rung(15)) for phone in (first, second)]
+            rings = [asyncio.create_task(phone.until_rung()) for phone in (first, second)]
             await asyncio.wait(rings, return_when=asyncio.FIRST_COMPLETED)
             rang_s = time.monotonic() - asked
             for ring in rings:
                 ring.cancel()
             rung = first if first.legs else second
             operator = await rung.until_talking()
-            await leg.until_hears(rung.tone_hz or 0, within_s=15)
-            await asyncio.sleep(2)
-            caller_heard, operator_heard = leg.heard(1.5), operator.heard(1.5)
+            await leg.until_hears(rung.tone_hz or 0)
+            await asyncio.gather(
+                leg.goes_on_hearing(rung.tone_hz or 0, 1.5), operator.goes_on_hearing(440, 1.5)
+            )
             leg.hang_up()
             await leg.until_ended()
             legs = [len(p.legs) for p in (first, second, third, fourth)]
-            return caller_heard.get(rung.tone_hz or 0, 0.0), operator_heard.get(440, 0.0), legs, rang_s
+            return legs, rang_s
 
-    caller_heard, operator_heard, legs, rang_s = run(scene())
-    assert caller_heard > 0.9
-    assert operator_heard > 0.9
+    legs, rang_s = run(scene())
     assert sorted(legs[:2]) == [0, 1]
     assert legs[2:] == [0, 0], "who is not signed in is not rung"
     assert rang_s < 1
@@ -74,7 +73,7 @@ def test_the_call_is_recorded_from_the_answer_with_the_caller_left_and_what_they
     async def scene() -> float:
         async with carrier(switch) as line, desk(switch, "101", 440):
             leg = await Citizen(line, "0912000002", tone_hz=1000).call("02711022")
-            await leg.until_hears(440, within_s=15)
+            await leg.until_hears(440)
             await asyncio.sleep(3)
             leg.hang_up()
             await leg.until_ended()
@@ -104,7 +103,7 @@ def test_key_1_in_the_line_is_an_emergency_and_jumps_it(switch: Switch) -> None:
     async def scene() -> str:
         async with carrier(switch) as line, desk(switch, "101", 620) as operator:
             talking = await Citizen(line, "0912000010").call("02711022")
-            await talking.until_hears(620, within_s=15)
+            await talking.until_hears(620)
             await operator.until_rung()
             earlier = await Citizen(line, "0912000011", tone_hz=460).call("02711022")
             await waits_in(switch, "binhphuoc")
@@ -113,8 +112,8 @@ def test_key_1_in_the_line_is_an_emergency_and_jumps_it(switch: Switch) -> None:
             await emergency.press("1")
             await waits_in(switch, "binhphuoc-urgent")
             talking.hang_up()
-            rung = await operator.until_rung(15)
-            await emergency.until_hears(620, within_s=15)
+            rung = await operator.until_rung()
+            await emergency.until_hears(620)
             for leg in (earlier, emergency):
                 leg.hang_up()
             await emergency.until_ended()
@@ -133,7 +132,7 @@ def test_an_emergency_rings_while_an_earlier_caller_rings_a_desk(switch: Switch,
             desk(switch, "102", 760, Answering.rings_on()) as two,
         ):
             earlier = await Citizen(line, "0913000410").call("02711022")
-            rings = [asyncio.create_task(phone.until_rung(15)) for phone in (one, two)]
+            rings = [asyncio.create_task(phone.until_rung()) for phone in (one, two)]
             await asyncio.wait(rings, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.sleep(0.5)
             assert len(one.legs) + len(two.legs) == 1, "one desk at a time"
@@ -144,12 +143,12 @@ def test_an_emergency_rings_while_an_earlier_caller_rings_a_desk(switch: Switch,
             emergency = await Citizen(line, "0913000411").call("02711022")
             await emergency.until_sound()
             await emergency.press("1")
-            await free.until_rung(15)
+            await free.until_rung()
             await asyncio.sleep(1.0)  # out of one queue and into the other
-            rung = free.leg or await free.until_rung(15)
+            rung = free.leg or await free.until_rung()
             rang_s = time.monotonic() - asked
             rung.answer()
-            await emergency.until_hears(free.tone_hz or 0, within_s=15)
+            await emergency.until_hears(free.tone_hz or 0)
             for leg in (earlier, emergency):
                 leg.hang_up()
             await emergency.until_ended()
@@ -168,9 +167,9 @@ def test_key_1_while_a_desk_rings_is_an_emergency_too(switch: Switch) -> None:
             leg = await Citizen(line, "0912000013").call("02711022")
             await operator.until_rung()
             await leg.press("1")
-            again = await operator.until_rung(15)
+            again = await operator.until_rung()
             again.answer()
-            await leg.until_hears(620, within_s=15)
+            await leg.until_hears(620)
             leg.hang_up()
             await leg.until_ended()
 
@@ -179,26 +178,23 @@ def test_key_1_while_a_desk_rings_is_an_emergency_too(switch: Switch) -> None:
 
 
 def test_desks_that_do_not_answer_are_followed_by_the_duty_number_that_presses_1(switch: Switch) -> None:
-    async def scene() -> tuple[dict[int, float], dict[int, float], float, float]:
+    async def scene() -> tuple[float, float]:
         async with carrier(switch) as line, desk(switch, "101", 620, Answering.rings_on()):
             line.route(FIRST_DUTY, Answering.answers(0.3), tone_hz=1130, name="machine")
             second = line.route(SECOND_DUTY, Answering.answers(0.3, keys="1"), tone_hz=1210)
             leg = await Citizen(line, "0912000020", tone_hz=440).call("02711022")
             station = await second.until_rung(30)
             rung_s = time.monotonic()
-            await leg.until_hears(1210, within_s=15)
-            await asyncio.sleep(1.5)
-            caller_heard, station_heard = leg.heard(1.0), station.heard(1.0)
+            await leg.until_hears(1210)
+            await asyncio.gather(leg.goes_on_hearing(1210, 1.0), station.goes_on_hearing(440, 1.0))
             assert station.heard(until_s=rung_s + 2.5).get(ANNOUNCEMENT_HZ, 0) > 0
             gap_s = leg.longest_gap_s()
             assert "02711022" in station.caller_name, "the hotline's own number is shown"
             station.hang_up()
-            await leg.until_ended(15)
-            return caller_heard, station_heard, gap_s, leg.heard().get(1130, 0)
+            await leg.until_ended()
+            return gap_s, leg.heard().get(1130, 0)
 
-    caller_heard, station_heard, gap_s, machine = run(scene())
-    assert caller_heard[1210] > 0.9
-    assert station_heard[440] > 0.9
+    gap_s, machine = run(scene())
     assert machine == 0, "an answering machine was connected to the caller"
     assert gap_s < 2
     parties = cdrs_of(switch, "0912000020")
@@ -211,7 +207,7 @@ def test_a_duty_number_that_hangs_up_while_it_is_asked_is_followed_by_the_next(s
             line.route(FIRST_DUTY, Answering.answers(0.3, talk_s=0.6), tone_hz=1130)
             line.route(SECOND_DUTY, Answering.answers(0.3, keys="1"), tone_hz=1210)
             leg = await Citizen(line, "0912000051", tone_hz=440).call("02711022")
-            await leg.until_hears(1210, within_s=25)
+            await leg.until_hears(1210)
             leg.hang_up()
             await leg.until_ended()
             return leg.ended_by
@@ -220,38 +216,35 @@ def test_a_duty_number_that_hangs_up_while_it_is_asked_is_followed_by_the_next(s
 
 
 def test_key_1_while_a_duty_number_rings_brings_the_emergency_number(switch: Switch) -> None:
-    async def scene() -> dict[int, float]:
+    async def scene() -> None:
         async with carrier(switch) as line:
             first = line.route(FIRST_DUTY, Answering.rings_on())
             line.route(SECOND_DUTY, Answering.rejects(486))
             line.route("115", Answering.answers(0.3), tone_hz=1360)
             leg = await Citizen(line, "0912000053", tone_hz=440).call("02711022")
-            await first.until_rung(15)
+            await first.until_rung()
             await leg.press("1")
-            await leg.until_hears(1360, within_s=25)
-            heard = await leg.listen(1.0)
+            await leg.until_hears(1360)
+            await leg.goes_on_hearing(1360, 1.0)
             leg.hang_up()
             await leg.until_ended()
-            return heard
 
     with agi(switch, says({"ACUITY": "YELLOW", "NEXT": "line", "TRIAGE_DONE": "1"})):
-        assert run(scene())[1360] > 0.9
+        run(scene())
     assert cdrs_of(switch, "0912000053")[-1]["acuity"] == "RED"
 
 
 def test_with_nobody_anywhere_the_caller_leaves_a_message_and_is_never_left_in_silence(
     switch: Switch,
 ) -> None:
-    async def scene() -> tuple[float, dict[int, float]]:
+    async def scene() -> None:
         async with carrier(switch) as line:
             leg = await Citizen(line, "0912000030", tone_hz=440).call("02711022")
-            await leg.until_hears(COMFORT_HZ, within_s=15)
-            heard = await leg.listen(3.0)
-            await leg.until_ended(20)
-            return leg.ended_s or 0.0, heard
+            await leg.until_hears(COMFORT_HZ)
+            await leg.goes_on_hearing(COMFORT_HZ, 3.0, share=0.2)
+            await leg.until_ended()
 
-    _, heard = run(scene())
-    assert heard[COMFORT_HZ] > 0.2
+    run(scene())
     parties = cdrs_of(switch, "0912000030")
     assert parties[-1]["served_by"] == "message"
     size = (switch.settings.recordings / relative_path(parties[0]["uniqueid"])).stat().st_size
@@ -306,8 +299,8 @@ def test_the_dialplan_alone_knows_the_hours_and_plays_what_the_hotline_recorded(
         write_pair(own / "closed", tone(OWN_HZ, 3.0))
         write_pair(own / "callback-confirmed", tone(OWN_HZ + 200, 1.0))
         switch.console("dialplan reload")
-        switch.console("channel originate Local/1@probe application Wait 1")
-        until = time.monotonic() + 20
+        switch.console("channel originate Local/1@probe application Wait 120")
+        until = time.monotonic() + 90
         while "PROBED=" not in (told := switch.console("dialplan show globals")) and time.monotonic() < until:
             time.sleep(0.2)
         said = told.partition("PROBED=")[2].split()[0]
@@ -318,10 +311,10 @@ def test_the_dialplan_alone_knows_the_hours_and_plays_what_the_hotline_recorded(
         async def scene() -> list[str]:
             async with carrier(switch) as line:
                 leg = await Citizen(line, "0912000033", tone_hz=440).call("02711022")
-                await leg.until_hears(OWN_HZ, within_s=8)
+                await leg.until_hears(OWN_HZ)
                 await leg.press("2")
-                await leg.until_hears(OWN_HZ + 200, within_s=5)
-                await leg.until_ended(10)
+                await leg.until_hears(OWN_HZ + 200)
+                await leg.until_ended()
                 return [call.to_number for call in line.calls if call.direction == "from product"]
 
         with agi(switch, says({"ACUITY": "NONMED", "NEXT": "line", "TRIAGE_DONE": "1"})):
@@ -359,7 +352,7 @@ def test_a_script_that_hangs_or_dies_leaves_the_caller_to_the_desks(
             leg = await Citizen(line, number).call("02711022")
             await operator.until_rung(within_s + 2)
             rang_s = time.monotonic() - asked
-            await leg.until_hears(620, within_s=15)
+            await leg.until_hears(620)
             leg.hang_up()
             await leg.until_ended()
             return rang_s
@@ -374,26 +367,25 @@ def test_a_script_that_hangs_or_dies_leaves_the_caller_to_the_desks(
 def test_a_red_caller_whom_no_duty_number_takes_is_put_through_to_the_emergency_number(
     switch: Switch,
 ) -> None:
-    async def scene() -> dict[int, float]:
+    async def scene() -> None:
         async with carrier(switch) as line:
             line.route(FIRST_DUTY, Answering.rejects(486))
             line.route("115", Answering.answers(0.3), tone_hz=1360)
             leg = await Citizen(line, "0913000210").call("02711022")
-            await leg.until_hears(1360, within_s=15)
-            heard = await leg.listen(1.0)
+            await leg.until_hears(1360)
+            await leg.goes_on_hearing(1360, 1.0)
             leg.hang_up()
             await leg.until_ended()
-            return heard
 
     with agi(switch, says({"ACUITY_REACHED": "RED"})):
-        assert run(scene())[1360] > 0.9
+        run(scene())
 
 
 def test_a_caller_who_has_heard_it_all_is_let_go(switch: Switch) -> None:
     async def scene() -> str:
         async with carrier(switch) as line:
             leg = await Citizen(line, "0913000200").call("02711022")
-            await leg.until_ended(15)
+            await leg.until_ended()
             return leg.ended_by
 
     with agi(switch, says({"ACUITY": "GREEN", "NEXT": "done", "TRIAGE_DONE": "1"})):
@@ -405,24 +397,23 @@ def test_a_caller_who_has_heard_it_all_is_let_go(switch: Switch) -> None:
 def test_with_every_prompt_and_the_music_missing_the_call_goes_on(switch: Switch) -> None:
     hidden = switch.settings.prompts.with_name("hidden")
 
-    async def scene() -> tuple[float, dict[int, float], str]:
+    async def scene() -> tuple[float, str]:
         async with carrier(switch) as line, desk(switch, "101", 620, Answering.rings_on()):
             line.route(FIRST_DUTY, Answering.answers(1.5), tone_hz=1130)
             leg = await Citizen(line, "0913000300").call("02711022")
-            await leg.until_sound(within_s=15)
+            await leg.until_sound()
             await asyncio.sleep(0.5)
             ringing = leg.rms(0.4)
-            await leg.until_hears(1130, within_s=15)
-            duty = await leg.listen(1.0)
+            await leg.until_hears(1130)
+            await leg.goes_on_hearing(1130, 1.0)
             leg.hang_up()
             await leg.until_ended()
-            return ringing, duty, leg.ended_by
+            return ringing, leg.ended_by
 
     switch.settings.prompts.rename(hidden)
     try:
-        ringing, duty, ended_by = run(scene())
+        ringing, ended_by = run(scene())
     finally:
         hidden.rename(switch.settings.prompts)
     assert ringing > 500, "the ringing tone of 425 Hz"
-    assert duty[1130] > 0.9
     assert ended_by == "us"

@@ -98,9 +98,9 @@ def test_a_hung_application_leaves_the_caller_to_the_desks(
             await app.post("asterisk/variable", variable="HOTLINE_BEAT", value=beat)
             asked = time.monotonic()
             leg = await Citizen(line, "0916000002").call("02711022")
-            await operator.until_rung(15)
+            await operator.until_rung()
             rang_s = time.monotonic() - asked
-            await leg.until_hears(620, within_s=15)
+            await leg.until_hears(620)
             leg.hang_up()
             await leg.until_ended()
             return rang_s
@@ -111,21 +111,20 @@ def test_a_hung_application_leaves_the_caller_to_the_desks(
 
 @pytest.mark.parametrize("extension", ["s", "hot"])
 def test_a_waiting_caller_can_be_continued_into_the_fallback(switch: Switch, extension: str) -> None:
-    async def scene() -> dict[int, float]:
+    async def scene() -> None:
         async with carrier(switch) as line, desk(switch, "101", 620), application(switch) as app:
             leg = await Citizen(line, "0916000003").call("02711022")
             caller = (await app.next("StasisStart"))["channel"]["id"]
             await app.post(
                 f"channels/{caller}/continue", context="fallback", extension=extension, priority="1"
             )
-            await leg.until_hears(620, within_s=15)
-            heard = await leg.listen(1.0)
+            await leg.until_hears(620)
+            await leg.goes_on_hearing(620, 1.0)
             leg.hang_up()
             await leg.until_ended()
-            return heard
 
     with agi(switch, says(TRIAGED)):
-        assert run(scene())[620] > 0.9
+        run(scene())
 
 
 def test_key_1_before_the_message_brings_the_caller_back_into_the_line_at_red(switch: Switch) -> None:

@@ -47,7 +47,7 @@ def _queued(on: Product, number: str) -> bool:
 async def _hung_up(leg: Leg) -> float:
     leg.hang_up()
     lost_s = time.monotonic()
-    await leg.until_ended(3)
+    await leg.until_ended()
     return lost_s
 
 
@@ -82,7 +82,7 @@ async def at_a_full_trunk(on: Product, carrier: Carrier, number: str) -> float:
     """All channels are taken by people who are asked; one more is refused."""
     others = [await _asked(carrier, f"{number[:-2]}{n:02}") for n in range(1, CHANNELS + 1)]
     leg = Citizen(carrier, number).dial(CALLED)
-    await leg.until_ended(5)
+    await leg.until_ended()
     lost_s = time.monotonic()
     assert leg.final_status == 503
     for other in others:

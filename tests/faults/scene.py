@@ -69,7 +69,7 @@ async def four_callers(on: Product, fault: Fault) -> AsyncIterator[Scene]:
         await legs[Phase.TALKING].until_sound()  # a phone is believed in once it has answered an OPTIONS
         await asyncio.to_thread(on.sign_in, 1)
         await legs[Phase.TALKING].press(key)
-        await legs[Phase.TALKING].until_hears(OPERATOR_HZ, within_s=15)
+        await legs[Phase.TALKING].until_hears(OPERATOR_HZ)
         await asyncio.to_thread(on.sign_in, 2)
         legs[Phase.RINGING] = await _asks_for_a_human(people[Phase.RINGING], key)
         await ringer.until_rung(within_s=15)

@@ -185,7 +185,7 @@ async def _party(
     refused = await asyncio.to_thread(house.ask, username, "sign_in", phone=desk.user)
     assert refused == "", refused
     caller = await Citizen(trunk, number, tone_hz=CALLER_HZ).call("1022")
-    await caller.until_hears(OPERATOR_HZ, within_s=15)
+    await caller.until_hears(OPERATOR_HZ)
     operator = desk.leg
     assert operator is not None
     desk.answering = Answering.rings_on()
@@ -193,7 +193,7 @@ async def _party(
     if state in ACCEPTED:
         await until(house, number, S.PRIVATE)
     else:
-        await station.until_rung(15)
+        await station.until_rung()
     for wish in WISHES[state]:
         await ask(house, username, number, wish)
     if state in (S.HANDED_OVER, S.BLIND):
@@ -271,7 +271,7 @@ async def _measure(house: CallsHouse, strike: str, group: tuple[str, ...], round
             if said["wrong"]:
                 faults.append(f"{strike}, {party.state}: {said}")
         if strike.startswith("calls"):
-            await asyncio.to_thread(house.until, lambda: house.beat_age_s() < 1.5, 15, "a heartbeat")
+            await asyncio.to_thread(house.until, lambda: house.beat_age_s() < 1.5, 30, "a heartbeat")
     return faults
 
 
@@ -296,10 +296,10 @@ async def _at_desk_phones(house: CallsHouse) -> None:
         station = trunk.route(NUMBERS[0], Answering.answers(0.2), tone_hz=STATION_HZ)
         saver = await _talk(house, trunk, phones[0], OPERATORS[0], saving)
         await ask(house, OPERATORS[0], saving, "ask", number=NUMBERS[0])
-        await station.until_rung(6)
+        await station.until_rung()
         there = station.leg
         assert there is not None
-        await there.until_answered(4)
+        await there.until_answered()
         await asyncio.sleep(1.0)
         there.stream.mute()  # listens to the briefing and sends nothing, as its kind does
         await asyncio.sleep(1.5)
@@ -307,7 +307,7 @@ async def _at_desk_phones(house: CallsHouse) -> None:
         await there.press("1")
         await until(house, saving, S.PRIVATE)
         await ask(house, OPERATORS[0], saving, "leave")
-        await saver.until_hears(STATION_HZ, 5)
+        await saver.until_hears(STATION_HZ)
 
         left = await _talk(house, trunk, phones[2], OPERATORS[2], alone)
         consulted = await _talk(house, trunk, phones[3], OPERATORS[3], private)
@@ -351,13 +351,13 @@ async def _at_desk_phones(house: CallsHouse) -> None:
         )
         assert there.ended_s is None
         there.stream.mute(False)
-        await saver.until_hears(STATION_HZ, 3)
+        await saver.until_hears(STATION_HZ)
         _keep("at desk phones", "all", said)
         for leg in (saver, left, consulted):
             leg.hang_up()
         for username in OPERATORS[:4]:
             await asyncio.to_thread(house.ask, username, "sign_out")
-            await asyncio.to_thread(house.until_presence, username, "offline", 10)
+            await asyncio.to_thread(house.until_presence, username, "offline")
     await asyncio.to_thread(house.forget_recalls)
 
 
@@ -366,7 +366,7 @@ async def _talk(house: CallsHouse, trunk: Carrier, desk: Phone, username: str, n
     house.decided[number] = Decided("YELLOW")
     assert await asyncio.to_thread(house.ask, username, "sign_in", phone=desk.user) == ""
     caller = await Citizen(trunk, number, tone_hz=CALLER_HZ).call("1022")
-    await caller.until_hears(OPERATOR_HZ, within_s=10)
+    await caller.until_hears(OPERATOR_HZ)
     return caller
 
 
@@ -407,7 +407,7 @@ async def _stays_away(house: CallsHouse) -> None:
         assert (await party.caller.listen(1.0)).get(OPERATOR_HZ, 0.0) < 0.2, "the private talk goes on"
         held.hang_up()
         await asyncio.to_thread(house.ask, OPERATORS[1], "sign_out")
-        await asyncio.to_thread(house.until_presence, OPERATORS[1], "offline", 10)
+        await asyncio.to_thread(house.until_presence, OPERATORS[1], "offline")
 
 
 def test_urgent_callers_whom_asterisk_takes_with_it_in_a_hand_over_are_rung_back(house: CallsHouse) -> None:
@@ -434,7 +434,7 @@ async def _rung_back(house: CallsHouse) -> dict[str, float]:
 
         async def back(state: str) -> float:
             citizen = await homes[state].until_talking(RECALLED_WITHIN_S)
-            await citizen.until_hears(OPERATOR_HZ, within_s=15)
+            await citizen.until_hears(OPERATOR_HZ)
             took_s = time.monotonic() - struck_s
             citizen.hang_up()
             return round(took_s, 1)

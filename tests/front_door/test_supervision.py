@@ -92,7 +92,7 @@ def lives(number: int) -> bool:
 def supervisor(given: Settings) -> Iterator[supervision.Supervisor]:
     children = [processes.redis(given), panel(given), sleeper("calls"), sleeper("agi")]
     with supervision.installation(given), supervision.running(given, children) as found:
-        found.wait_until_ready(10)
+        found.wait_until_ready(30)
         yield found
 
 
@@ -149,7 +149,7 @@ def test_the_end_takes_all_children_along(given: Settings) -> None:
     children = [processes.redis(given), panel(given), sleeper("calls"), sleeper("agi")]
     with supervision.installation(given):
         with supervision.running(given, children) as found:
-            found.wait_until_ready(10)
+            found.wait_until_ready(30)
             numbers = [pid_of(found, name) for name in ("redis", "panel", "calls", "agi")]
             began = time.monotonic()
         assert time.monotonic() - began < 5.0
@@ -162,7 +162,7 @@ def test_a_child_that_does_not_listen_is_ended_by_force(given: Settings) -> None
     children = [panel(given), Process("deaf", (sys.executable, "-c", deaf), 30, end_within_s=1)]
     with supervision.installation(given):
         with supervision.running(given, children) as found:
-            found.wait_until_ready(10)
+            found.wait_until_ready(30)
             time.sleep(0.3)
             number = pid_of(found, "deaf")
         assert not lives(number)
@@ -174,7 +174,7 @@ def test_sigterm_ends_the_wait(given: Settings) -> None:
         pytest.raises(supervision.Ended),
         supervision.running(given, [panel(given)]) as found,
     ):
-        found.wait_until_ready(10)
+        found.wait_until_ready(30)
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
         found.wait()
 
@@ -212,7 +212,7 @@ def test_what_a_killed_run_left_is_cleared_before_the_next(given: Settings) -> N
     stranger = subprocess.Popen(["sleep", "600"], env={**os.environ, leftovers.KEPT: "/somewhere/else"})
     try:
         with supervision.installation(given):
-            assert orphan.wait(5) == -signal.SIGTERM
+            assert orphan.wait(20) == -signal.SIGTERM
             assert stranger.poll() is None
             assert not (run / "redis.sock").exists()
             assert not (run / "calls.pid").exists()
@@ -259,7 +259,7 @@ def test_a_child_that_cannot_start_is_named_with_its_log(given: Settings) -> Non
 def test_a_degraded_part_does_not_stop_the_start_and_is_told(given: Settings) -> None:
     body = '{"parts": {"database": "ok", "protocols": "no approved protocol: 1022"}}'
     with supervision.installation(given), supervision.running(given, [panel(given, 200, body)]) as found:
-        assert found.wait_until_ready(10) == {"protocols": "no approved protocol: 1022"}
+        assert found.wait_until_ready(30) == {"protocols": "no approved protocol: 1022"}
 
 
 def test_a_part_without_which_nobody_is_answered_is_named(given: Settings) -> None:

@@ -155,7 +155,7 @@ class CallsHouse:
     def start_calls(self) -> None:
         """Start the calls process and wait for its heartbeat."""
         self.begin_calls()
-        self.until(lambda: self.beat_age_s() < 1.5, 30, "a heartbeat")
+        self.until(lambda: self.beat_age_s() < 1.5, 60, "a heartbeat")
 
     def beat_age_s(self) -> float:
         said = self.switch.console("dialplan show globals")
@@ -166,7 +166,7 @@ class CallsHouse:
         """SIGKILL: nothing is said, nothing is tidied."""
         if self.child is not None:
             self.child.send_signal(signal.SIGKILL)
-            self.child.wait(5)
+            self.child.wait(20)
 
     def stop_calls(self) -> None:
         if self.child is not None and self.child.poll() is None:
@@ -178,7 +178,7 @@ class CallsHouse:
         child = self.switch._child
         if child is not None:
             child.kill()
-            child.wait(5)
+            child.wait(20)
 
     def log(self) -> str:
         return (self.settings.var / "calls.log").read_text(errors="replace")
@@ -195,7 +195,7 @@ class CallsHouse:
         # A caller who has just hung up is owed a call by the fact that ends theirs.
         self.until(
             lambda: not [c for c in self.rows(Call, Call.direction == "in") if c.state in ours],
-            15,
+            30,
             "all ended",
         )
         self.forget_recalls()
@@ -228,7 +228,7 @@ class CallsHouse:
             ).one_or_none()
             return f"{row.state} {row.reason}".strip() if row else "offline"
 
-    def until_presence(self, username: str, said: str, within_s: float = 15.0) -> None:
+    def until_presence(self, username: str, said: str, within_s: float = 30.0) -> None:
         self.until(lambda: self.presence(username) == said, within_s, f"{username} {said}")
 
     def until_queue(self, words: str) -> str:
@@ -238,7 +238,7 @@ class CallsHouse:
             texts = [self.switch.console(f"queue show {queue}") for queue in queues_of("binhphuoc")]
             return texts[-1] if all(words in text for text in texts) else ""
 
-        return str(self.until(shown, 15, f"{words} in the queue"))
+        return str(self.until(shown, 30, f"{words} in the queue"))
 
     def rows(self, kind: type[Any], *where: Any) -> list[Any]:
         with database.reading(self.engine) as session:
@@ -255,7 +255,7 @@ class CallsHouse:
             call = self.call_of(number)
             return call if call is not None and call.state == "ended" else None
 
-        call = self.until(ended, 15, f"the call of {number} ended")
+        call = self.until(ended, 30, f"the call of {number} ended")
         assert isinstance(call, Call)
         assert call.end_reason == reason, call.end_reason
         return call
@@ -280,7 +280,9 @@ class CallsHouse:
             people.change(session, row, wanted, by=0, seen=people.last_seen(session, row.id))
         kind = commands.DeskCommand.kind == "person_changed"
         self.until(
-            lambda: all(c.done_at for c in self.rows(commands.DeskCommand, kind)), 5, "the person is taken in"
+            lambda: all(c.done_at for c in self.rows(commands.DeskCommand, kind)),
+            30,
+            "the person is taken in",
         )
 
     def publish_holidays(self, *rows: dict[str, str]) -> None:
@@ -293,7 +295,7 @@ class CallsHouse:
             seen = documents.seen(session, HOLIDAYS, "")
             number = documents.publish(session, house, HOLIDAYS, "", by="quantri", seen=seen).publication
         followed = (documents.Follower.publication == number, documents.Follower.fault == "")
-        self.until(lambda: self.rows(documents.Follower, *followed), 15, f"publication {number} in Asterisk")
+        self.until(lambda: self.rows(documents.Follower, *followed), 30, f"publication {number} in Asterisk")
 
     def recalls_of(self, number: str) -> list[Recall]:
         return self.rows(Recall, Recall.number == "+84" + number[1:])

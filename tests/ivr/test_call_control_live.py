@@ -25,16 +25,13 @@ def test_caller_and_operator_hear_each_other_and_the_call_ends_in_wrap_up(house:
         async with house.carrier() as trunk, house.phone("101", 620, Answering.answers(1.0)) as desk:
             await seat(house, lan="101")
             leg = await Citizen(trunk, "0912000001", tone_hz=440).call("1022")
-            await desk.until_talking(15)
-            await leg.until_hears(620, within_s=15)
-            heard = await leg.listen(2.0)
+            await desk.until_talking()
+            await leg.until_hears(620)
             assert desk.leg is not None
-            desk_heard = await desk.leg.listen(2.0)
-            assert heard[620] > 0.9, heard
-            assert desk_heard[440] > 0.9, desk_heard
+            await asyncio.gather(leg.goes_on_hearing(620, 2.0), desk.leg.goes_on_hearing(440, 2.0))
             await asyncio.to_thread(house.until_presence, "lan", "talking")
             desk.leg.hang_up()
-            await leg.until_ended(15)
+            await leg.until_ended()
             await asyncio.to_thread(house.until_presence, "lan", "wrap_up")
             await asyncio.to_thread(house.until_presence, "lan", "available")
 
@@ -49,7 +46,7 @@ def test_a_waiting_caller_hears_music_and_the_message_without_a_gap_of_silence(h
         async with house.carrier() as trunk, house.phone("101", 620, Answering.rings_on()):
             await seat(house, lan="101")
             leg = await Citizen(trunk, "0912000002").call("1022")
-            await leg.until_hears(PROMPT_HZ, within_s=15, for_s=0.2)
+            await leg.until_hears(PROMPT_HZ, for_s=0.2)
             await asyncio.sleep(2.0)
             assert leg.silence_gaps(0.4) == [], leg.silence_gaps(0.2)
             leg.hang_up()
@@ -68,11 +65,11 @@ def test_red_rings_every_desk_at_once_and_the_first_answer_wins(house: CallsHous
         ):
             await seat(house, lan="101", minh="102")
             leg = await Citizen(trunk, "0912000003").call("1022")
-            first, second = await asyncio.gather(one.until_rung(15), two.until_rung(15))
+            first, second = await asyncio.gather(one.until_rung(), two.until_rung())
             assert abs(first.started_s - second.started_s) < 0.5, first.started_s - second.started_s
             assert first.header("X-Call-Id").startswith("n1-")
-            await leg.until_hears(710, within_s=15)
-            await first.until_ended(15)
+            await leg.until_hears(710)
+            await first.until_ended()
             await asyncio.to_thread(house.until_presence, "lan", "available")
             await asyncio.to_thread(house.until_presence, "minh", "talking")
             leg.hang_up()
@@ -93,9 +90,9 @@ def test_a_missed_ring_goes_to_the_next_desk_and_pauses_the_one_that_missed(hous
             await seat(house, lan="101")
             await seat(house, minh="102")
             leg = await Citizen(trunk, "0912000004").call("1022")
-            await one.until_rung(15)
+            await one.until_rung()
             assert not two.legs
-            await leg.until_hears(710, within_s=15)
+            await leg.until_hears(710)
             await asyncio.to_thread(house.until_presence, "lan", "paused missed")
             leg.hang_up()
 
@@ -113,7 +110,7 @@ def test_key_1_while_waiting_is_red_and_rings_everybody(house: CallsHouse) -> No
         ):
             await seat(house, lan="101", minh="102")
             leg = await Citizen(trunk, "0912000005").call("1022")
-            rings = [asyncio.create_task(phone.until_rung(15)) for phone in (one, two)]
+            rings = [asyncio.create_task(phone.until_rung()) for phone in (one, two)]
             await asyncio.wait(rings, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.sleep(0.5)
             assert len(one.legs) + len(two.legs) == 1
@@ -121,7 +118,7 @@ def test_key_1_while_waiting_is_red_and_rings_everybody(house: CallsHouse) -> No
             await asyncio.gather(*rings)
             assert two.leg is not None
             two.leg.answer()
-            await leg.until_hears(710, within_s=15)
+            await leg.until_hears(710)
             leg.hang_up()
 
     asyncio.run(scene())
@@ -138,23 +135,16 @@ def test_after_ten_seconds_a_duty_number_takes_a_red_call_by_key_1(house: CallsH
             duty = trunk.route("02713888001", Answering.answers(1.0, keys="1", key_after_s=1.0), tone_hz=1500)
             await seat(house, lan="101")
             leg = await Citizen(trunk, "0912000006", tone_hz=440).call("1022")
-            await leg.until_hears(1500, within_s=16)
+            await leg.until_hears(1500)
             assert duty.leg is not None
             assert 9.5 < duty.leg.started_s - (leg.answered_s or 0) < 12.5
-            await duty.leg.until_hears(440, within_s=15, for_s=1.5)
+            await duty.leg.until_hears(440)
+            await duty.leg.goes_on_hearing(440, 1.5)
             duty.leg.hang_up()
-            await leg.until_ended(15)
+            await leg.until_ended()
 
     asyncio.run(scene())
     assert house.until_ended("0912000006", "served").answered_by == "chain:Trực Sở Y tế Bình Phước"
-
-
-async def _talks_on(leg: Leg) -> None:
-    """For two seconds the desk is heard without a break; a word that comes a packet late costs 0.1 s of what is measured."""
-    began = time.monotonic()
-    heard = await leg.listen(2.0)
-    assert heard[620] > 0.8, heard
-    assert leg.longest_gap_s(began, began + 2.0) < 0.25
 
 
 def test_talkers_go_on_while_calls_is_dead_and_the_next_one_ends_the_call_properly(house: CallsHouse) -> None:
@@ -164,15 +154,15 @@ def test_talkers_go_on_while_calls_is_dead_and_the_next_one_ends_the_call_proper
         async with house.carrier() as trunk, house.phone("101", 620, Answering.answers(0.5)) as desk:
             await seat(house, lan="101")
             leg = await Citizen(trunk, "0912000007", tone_hz=440).call("1022")
-            await leg.until_hears(620, within_s=15)
+            await leg.until_hears(620)
             await asyncio.to_thread(house.kill_calls)
-            await _talks_on(leg)
+            await leg.goes_on_hearing(620, 2.0)
             await asyncio.to_thread(house.start_calls)
-            await _talks_on(leg)
+            await leg.goes_on_hearing(620, 2.0)
             await asyncio.to_thread(house.until_presence, "lan", "talking")
             assert desk.leg is not None
             desk.leg.hang_up()
-            await leg.until_ended(15)
+            await leg.until_ended()
 
     asyncio.run(scene())
     house.until_ended("0912000007", "served")
@@ -184,14 +174,14 @@ def test_a_waiter_is_served_by_the_next_process_after_a_kill(house: CallsHouse) 
     async def scene() -> None:
         async with house.carrier() as trunk, house.phone("101", 620, Answering.rings_on()) as desk:
             leg = await Citizen(trunk, "0912000008").call("1022")
-            await leg.until_hears(PROMPT_HZ, within_s=15)
+            await leg.until_hears(PROMPT_HZ)
             await asyncio.to_thread(house.kill_calls)
             await asyncio.to_thread(house.start_calls)
             await seat(house, lan="101")
-            rung = await desk.until_rung(15)
+            rung = await desk.until_rung()
             assert leg.heard(last_s=0.5)[PROMPT_HZ] > 0.8, "the message still plays"
             rung.answer()
-            await leg.until_hears(620, within_s=15)
+            await leg.until_hears(620)
             leg.hang_up()
 
     asyncio.run(scene())
@@ -233,26 +223,26 @@ def test_what_an_administrator_changes_of_a_person_holds_for_the_next_call_and_c
 
             async def meets(number: str, hz: int, switched_off: str = "") -> None:
                 leg = await Citizen(trunk, number, tone_hz=440).call("1022")
-                await leg.until_hears(hz, within_s=12)
+                await leg.until_hears(hz)
                 if switched_off:
                     await asyncio.to_thread(house.change_person, switched_off, active=False)
-                    assert (await leg.listen(1.5))[hz] > 0.9, "whoever is switched off talks to the end"
+                    await leg.goes_on_hearing(hz, 1.5)  # whoever is switched off talks to the end
                 leg.hang_up()
-                await leg.until_ended(3)
+                await leg.until_ended()
 
             await asyncio.to_thread(house.change_person, "lan", hotlines=["binhduong"])
             await asyncio.to_thread(
-                house.until, lambda: "PJSIP/101" not in house.until_queue("PJSIP/102"), 5, "left"
+                house.until, lambda: "PJSIP/101" not in house.until_queue("PJSIP/102"), 30, "left"
             )
             await meets("0912000401", 760)
-            await asyncio.to_thread(house.until_presence, "minh", "available", 10)
+            await asyncio.to_thread(house.until_presence, "minh", "available")
             assert not lan.legs
             await asyncio.to_thread(house.change_person, "lan", hotlines=[], skills=["en"])
             await meets("0912000403", 620)
-            await asyncio.to_thread(house.until_presence, "lan", "available", 10)
+            await asyncio.to_thread(house.until_presence, "lan", "available")
             await asyncio.to_thread(house.change_person, "lan", hotlines=["binhduong"])
             await meets("0912000402", 760, switched_off="minh")
-            await asyncio.to_thread(house.until_presence, "minh", "offline", 5)
+            await asyncio.to_thread(house.until_presence, "minh", "offline")
             assert len(minh.legs) == 2
 
     try:
@@ -283,9 +273,9 @@ def test_a_caller_names_their_area_while_waiting_confirms_it_the_next_time_and_k
 
     async def asked(leg: Leg) -> None:
         """The words after the first ones: the question."""
-        await leg.until_hears(PROMPT_HZ, within_s=15, for_s=0.2)
+        await leg.until_hears(PROMPT_HZ, for_s=0.2)
         await asyncio.sleep(1.5)
-        await leg.until_hears(PROMPT_HZ, within_s=15, for_s=0.2)
+        await leg.until_hears(PROMPT_HZ, for_s=0.2)
 
     async def scene() -> None:
         async with house.carrier() as trunk, house.phone("101", 620, Answering.rings_on()) as desk:
@@ -294,7 +284,7 @@ def test_a_caller_names_their_area_while_waiting_confirms_it_the_next_time_and_k
             await leg.press("3")
             await leg.press("4")
             await asyncio.to_thread(
-                house.until, lambda: unit_of(number) == "689", 15, "the area on the ticket"
+                house.until, lambda: unit_of(number) == "689", 30, "the area on the ticket"
             )
             assert how(number) == ["keys"]
             leg.hang_up()
@@ -302,12 +292,12 @@ def test_a_caller_names_their_area_while_waiting_confirms_it_the_next_time_and_k
             await asyncio.sleep(1.0)  # Asterisk's ids count on, the database's order is by time
             leg = await Citizen(trunk, number).call("1022")
             await asyncio.to_thread(
-                house.until, lambda: unit_of(number) == "689", 15, "the earlier one supposed"
+                house.until, lambda: unit_of(number) == "689", 30, "the earlier one supposed"
             )
             await asked(leg)
             await leg.press("5")
             await asyncio.to_thread(
-                house.until, lambda: how(number) == ["earlier", "ticket"], 15, "confirmed"
+                house.until, lambda: how(number) == ["earlier", "ticket"], 30, "confirmed"
             )
             leg.hang_up()
             await asyncio.to_thread(house.until_ended, number, "abandoned")
@@ -318,10 +308,10 @@ def test_a_caller_names_their_area_while_waiting_confirms_it_the_next_time_and_k
             call = house.call_of(other)
             assert call is not None
             await asyncio.to_thread(
-                house.until, lambda: getattr(house.call_of(other), "acuity", "") == "RED", 15, "RED at once"
+                house.until, lambda: getattr(house.call_of(other), "acuity", "") == "RED", 30, "RED at once"
             )
             await seat(house, lan="101")
-            await desk.until_rung(15)
+            await desk.until_rung()
             leg.hang_up()
 
     asyncio.run(scene())
@@ -335,15 +325,15 @@ def test_out_of_hours_a_nonmedical_caller_hears_so_and_is_promised_a_call_and_a_
     async def scene() -> None:
         async with house.carrier() as trunk:
             leg = await Citizen(trunk, "0912000061").call("1022")
-            await leg.until_hears(CLOSED_HZ, within_s=15)
+            await leg.until_hears(CLOSED_HZ)
             await leg.press("2")
-            await leg.until_ended(15)
+            await leg.until_ended()
             duty = trunk.route("02713888001", Answering.answers(0.5), tone_hz=700)
             red = await Citizen(trunk, "0912000062").call("1022")
-            station = await duty.until_talking(15)
-            await station.until_hears(PROMPT_HZ, within_s=15)
+            station = await duty.until_talking()
+            await station.until_hears(PROMPT_HZ)
             red.hang_up()
-            await red.until_ended(15)
+            await red.until_ended()
 
     today = now().astimezone(VIETNAM).date()
     house.publish_holidays(

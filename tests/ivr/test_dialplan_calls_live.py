@@ -51,7 +51,7 @@ async def _calls(switch: Switch) -> list[str]:
         async with Phone("101", switch.password("101"), switch.address, tone_hz=620, ports=PORTS):
             await asyncio.to_thread(switch.sign_in, "101")
             served = await Citizen(line, "0912000001").call("02711022")
-            await served.until_hears(620, within_s=15)
+            await served.until_hears(620)
             await asyncio.sleep(1.5)
             served.hang_up()
             await served.until_ended()
@@ -64,7 +64,7 @@ async def _calls(switch: Switch) -> list[str]:
         await lost.until_ended()
         line.route("02713888002", Answering.answers(0.3, keys="1"), tone_hz=1210)
         duty = await Citizen(line, "0912000003").call("02711022")
-        await duty.until_hears(1210, within_s=20)
+        await duty.until_hears(1210)
         await asyncio.sleep(1.5)
         duty.hang_up()
         await duty.until_ended()

@@ -148,11 +148,11 @@ class Leg:
 
     # ---- what it waits for ----
 
-    async def until_ringing(self, within_s: float = 5.0) -> float:
+    async def until_ringing(self, within_s: float = 30.0) -> float:
         """When it rings; raises NotInTime."""
         return await self._until(lambda: self.rang_s, within_s, "nobody rang")
 
-    async def until_answered(self, within_s: float = 10.0) -> float:
+    async def until_answered(self, within_s: float = 30.0) -> float:
         """When it was answered; raises NotInTime, at once when it was refused."""
         await self._wait(self._settled, within_s)
         if self.answered_s is None:
@@ -166,7 +166,7 @@ class Leg:
             raise NotInTime(self._story(f"not over in {within_s:g} s"))
         return self.ended_s
 
-    async def until_sound(self, within_s: float = 10.0, since_s: float | None = None) -> float:
+    async def until_sound(self, within_s: float = 30.0, since_s: float | None = None) -> float:
         """When the first sound arrived after `since_s` (default: now); raises NotInTime."""
         since = time.monotonic() if since_s is None else since_s
         sounding = self.stream.received.sounding
@@ -188,7 +188,7 @@ class Leg:
         return await self._until(quiet, within_s, "never quiet")
 
     async def until_hears(
-        self, frequency_hz: int, within_s: float = 10.0, for_s: float = 0.5, share: float = 0.8
+        self, frequency_hz: int, within_s: float = 30.0, for_s: float = 0.5, share: float = 0.8
     ) -> float:
         """When that tone has been there for `for_s`; raises NotInTime with what was heard instead."""
 
@@ -225,6 +225,22 @@ class Leg:
 
         return await self._until(dead, within_s, "the air was never dead")
 
+    async def goes_on_hearing(
+        self, frequency_hz: int, for_s: float, share: float = 0.9, within_s: float = 30.0
+    ) -> None:
+        """That tone for so long, in one piece and all of it after now; raises NotInTime.
+
+        Listened to once more where the piece has holes, as they come from a machine with too much to do.
+        """
+        deadline = time.monotonic() + within_s
+        while True:
+            since = time.monotonic()
+            got = (await self.listen(for_s)).get(frequency_hz, 0.0)
+            if got >= share:
+                return
+            if self.ended_s is not None or since >= deadline:
+                raise NotInTime(self._story(f"{frequency_hz} Hz heard for {got:.0%} of {for_s:g} s"))
+
     # ---- what it heard ----
 
     def heard(
@@ -256,6 +272,10 @@ class Leg:
         """Loudness of the last seconds, 0 to 32,767."""
         since, until = self._span(last_s, None, None)
         return self.stream.received.rms(since, until)
+
+    def late_s(self, since_s: float) -> float:
+        """The worst lateness of what we sent since then: so much of a gap may be this machine's own."""
+        return self.stream.latest_s(since_s)
 
     @property
     def keys_heard(self) -> str:

@@ -81,7 +81,7 @@ class Callee:
         """Whether it is in an answered call."""
         return any(leg.is_answered for leg in self.legs)
 
-    async def until_rung(self, within_s: float = 10.0) -> Leg:
+    async def until_rung(self, within_s: float = 30.0) -> Leg:
         """The next call that rings here and has not been returned yet; raises NotInTime."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + within_s
@@ -92,7 +92,7 @@ class Callee:
         self._told += 1
         return self.legs[self._told - 1]
 
-    async def until_talking(self, within_s: float = 15.0) -> Leg:
+    async def until_talking(self, within_s: float = 30.0) -> Leg:
         """The call it is in once it has answered; raises NotInTime."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + within_s
@@ -317,7 +317,7 @@ class Citizen:
             from_header=self.from_header,
         )
 
-    async def call(self, called_number: str, within_s: float = 10.0) -> Leg:
+    async def call(self, called_number: str, within_s: float = 30.0) -> Leg:
         """Call and wait for the answer; raises NotInTime."""
         leg = self.dial(called_number)
         await leg.until_answered(within_s)

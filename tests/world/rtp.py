@@ -71,8 +71,8 @@ class MediaClock:
     def __init__(self) -> None:
         self._streams: set[Stream] = set()
         self._task: asyncio.Task[None] | None = None
-        self.latest_s = 0.0
-        """The worst lateness of a beat so far: how far this machine disturbs what it measures."""
+        self.late: deque[tuple[float, float]] = deque(maxlen=5000)
+        """When a beat was late by more than a frame, and by how much: how far this machine disturbs what it measures."""
 
     @classmethod
     def here(cls) -> "MediaClock":
@@ -90,11 +90,16 @@ class MediaClock:
         """Let it send no more."""
         self._streams.discard(stream)
 
+    def latest_s(self, since_s: float) -> float:
+        """The worst lateness of a beat since then."""
+        return max((late for at, late in self.late if at + late >= since_s), default=0.0)
+
     async def _beat(self) -> None:
         due = time.monotonic()
         while self._streams:
             late = time.monotonic() - due
-            self.latest_s = max(self.latest_s, late)
+            if late > FRAME_S:
+                self.late.append((due, late))
             if late > 1.0:
                 due += late
             for stream in tuple(self._streams):
@@ -262,6 +267,10 @@ class Stream:
         with contextlib.suppress(BlockingIOError, ConnectionError):
             self._socket.sendto(header + body, self._to)
             self.sent_count += 1
+
+    def latest_s(self, since_s: float) -> float:
+        """The worst lateness of the beat since then."""
+        return self._clock.latest_s(since_s)
 
     def stop(self) -> None:
         """End: the port is free again, what was heard stays."""
