@@ -110,10 +110,11 @@ function track(voice) {
 }
 
 // --- switched on and off -----------------------------------------------------------------------------
-let resolveStart = null;
+let resolveStart = null, begun = 0;
 /** Microphone, password, registration; throws {why} with a word of `words`. */
 async function begin(take = false, again = false) {
   stream?.getAudioTracks()[0]?.readyState === "live" || await openMicrophone();
+  begun += 1;
   const body = new URLSearchParams({ page, take: take ? "1" : "", again: again ? "1" : "" });
   let answer;
   try {
@@ -149,7 +150,7 @@ async function changeMicrophone() {
 }
 function failed(fault) {
   if (!fault?.why) fault = { why: "no_exchange" };
-  if (fault.why === "no_exchange") { wanted = true; show("away"); setTimeout(() => begin().catch(failed), AGAIN_MS); return; }
+  if (fault.why === "no_exchange") { wanted = true; show("away"); setTimeout(() => { if (wanted && !line.isRegistered) begin().catch(failed); }, AGAIN_MS); return; }   // it may only have been late
   wanted = false;
   whenReady = null;
   letGo?.();
@@ -212,8 +213,10 @@ let toldLate = false;
 async function whose() {
   toldLate = Boolean(about);
   if (!wanted || about) return;
+  const asked = begun;
   const answer = await fetch(`${root.dataset.whose}?page=${page}`).catch(() => null);
-  if (answer?.ok && !(await answer.json()).mine) lose();
+  const isLost = answer?.ok && !(await answer.json()).mine;
+  if (isLost && wanted && asked === begun) lose();   // a slow answer says nothing of what has been taken back meanwhile
 }
 
 // --- what the operator does --------------------------------------------------------------------------

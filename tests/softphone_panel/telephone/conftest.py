@@ -24,7 +24,7 @@ def product(elsewhere: Elsewhere) -> Iterator[Product]:
     with (
         tempfile.TemporaryDirectory(prefix="phone-1022-") as name,
         running_product(
-            Path(name), desks=2, more={"HOTLINE_FRONT_HOST": elsewhere.ours}, wrap_up_s="1"
+            Path(name), desks=2, more={"HOTLINE_FRONT_HOST": elsewhere.ours}, wrap_up_s="1", ring_s="30"
         ) as made,
     ):
         yield made
