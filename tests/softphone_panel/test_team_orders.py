@@ -267,6 +267,10 @@ def test_a_team_sees_its_own_orders_only_and_whom_to_help_only_after_its_yes(
         ("done", "panel"),
     ]
     assert (steps[2].latitude, steps[2].longitude) == (11.53, 106.88)
+    with transaction() as session:
+        session.execute(update(Order).values(due_at=now() - timedelta(minutes=1)))
+    page = client.get("/team").text
+    assert "Đã làm xong" in page and "quá hạn" not in page, "what was done in time is not late afterwards"
 
 
 def test_a_team_that_cannot_do_it_says_why(ticket: str, signed_in: SignedIn) -> None:
