@@ -84,6 +84,8 @@ def _queued(body: Body, _names: Names) -> str:
 
 
 def _raised(body: Body, names: Names) -> str:
+    if body.get("why") == "recall":
+        return say("Gọi ra với mức {acuity}.", acuity=shown.acuity_short(str(body.get("acuity", ""))))
     return say(
         "Nâng lên mức {acuity}: {why}.",
         acuity=shown.acuity_short(str(body.get("acuity", ""))),

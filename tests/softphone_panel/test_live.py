@@ -95,7 +95,7 @@ def sign_in(page: Page, username: str, path: str) -> None:
     page.fill("#username", username)
     page.fill("#password", rows.PASSWORD)
     page.press("#password", "Enter")
-    page.wait_for_url(f"**{path}")
+    page.wait_for_url(f"{PANEL}{path}")
 
 
 def arrives(number: str, acuity: str = "RED") -> str:
@@ -404,7 +404,7 @@ def test_every_page_is_without_a_fault_of_access_and_fits_its_width(
     with page.expect_navigation():
         page.press("text=/Làm với/", "Enter")
     _see(page, "/tickets/many/do", width, found)
-    for username, paths in {"tram": ["/team"], "doi": ["/team", "/agency"]}.items():
+    for username, paths in {"tram": ["/team", "/station"], "doi": ["/team", "/agency"]}.items():
         with browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme) as context:
             page = context.new_page()
             sign_in(page, username, "/team")
