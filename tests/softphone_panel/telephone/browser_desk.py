@@ -158,8 +158,8 @@ class BrowserDesk:
         await page.goto(f"{origin}/sign-in?next={there}")
         await page.fill("#username", username)
         await page.fill("#password", password)
-        await page.click("form .btn-primary")
-        await page.wait_for_url(f"**{home}*")
+        await page.press("#password", "Enter")
+        await page.wait_for_url(f"{origin}{home}*")
         return desk
 
     async def go_on_duty(self, second_phone: str = "", *, into_a_ring: bool = False) -> None:
