@@ -159,7 +159,7 @@ class BrowserDesk:
         await page.fill("#username", username)
         await page.fill("#password", password)
         await page.press("#password", "Enter")
-        await page.wait_for_url(f"{origin}{home}*")
+        await page.wait_for_url(lambda address: "/sign-in" not in address)
         return desk
 
     async def go_on_duty(self, second_phone: str = "", *, into_a_ring: bool = False) -> None:
