@@ -117,11 +117,11 @@ MATRIX: dict[str, Heard] = {
     "talking": {"caller": {"operator"}, "operator": {"caller"}},
 }
 """State → who hears whom."""
-SETTLES_WITHIN_S = 3.0
+SETTLES_WITHIN_S = 15.0
 
 
 async def matrix(state: str, **parties: Leg | None) -> Heard:
-    """Who hears whose tone for most of a second; listened to again for up to 4 s until it is as the state wants."""
+    """Who hears whose tone for most of a second; listened to again until it is as the state wants; how long that took is kept."""
     legs = {name: leg for name, leg in parties.items() if leg is not None}
     began_s = time.monotonic()
     while True:
@@ -305,8 +305,7 @@ def test_for_red_two_duty_numbers_ring_side_by_side_and_the_first_yes_has_the_ca
             await winner.press("1")
             await loser.press("1")
             talks_s = await caller.until_hears(STATION_HZ) - yes_s
-            heard = await winner.listen(0.8, [*NAMES, other_hz])
-            assert heard.get(CALLER_HZ, 0) > 0.8, heard
+            await winner.goes_on_hearing(CALLER_HZ, 0.8, share=0.8)
             await loser.until_ended()
             let_go_s = time.monotonic() - yes_s
             told = loser.heard(since_s=yes_s + 0.2, until_s=time.monotonic())
