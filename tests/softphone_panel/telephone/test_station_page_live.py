@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from front_door import demo_data
 from tests.product import Product
@@ -25,6 +25,7 @@ pytestmark = [
 STATION_HZ = 1700
 NOTICED_S = 3.0
 BACK_S = 4.0
+LATE_S = 1.5
 
 
 def test_a_station_at_its_page_reads_the_card_accepts_by_the_key_1_and_has_the_citizen(
@@ -77,13 +78,22 @@ def test_a_station_at_its_page_reads_the_card_accepts_by_the_key_1_and_has_the_c
 
 async def _loaded_anew(station: BrowserDesk, on: Scene) -> None:
     """F5 at the station in the private talk: the operator has the citizen meanwhile, and the station is back by itself."""
+
+    async def late(route: Route) -> None:
+        await asyncio.sleep(LATE_S)
+        await route.continue_()
+
+    await station.page.route(
+        "**/phone/login", late
+    )  # a page at once back leaves the operator too little time to be heard
     began_s = time.monotonic()
     reloading = asyncio.create_task(station.page.reload())
     with_citizen_s = await on.leg.until_hears(OPERATOR_HZ, within_s=NOTICED_S) - began_s
     while abs(await on.desk.hears_hz() - STATION_HZ) > 20:
-        assert time.monotonic() - began_s < 2 * BACK_S, "the station is not back"
-    back_s = time.monotonic() - began_s
+        assert time.monotonic() - began_s < 2 * BACK_S + LATE_S, "the station is not back"
+    back_s = time.monotonic() - began_s - LATE_S
     await reloading
+    await station.page.unroute("**/phone/login")
     log.info("station reload: operator with the citizen %.2f s, station back %.2f s", with_citizen_s, back_s)
     assert back_s <= BACK_S
     await station.is_in("talking")
