@@ -7,6 +7,7 @@ for it. What sounds is an entry too, in one transaction with its deadline: nothi
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -36,7 +37,7 @@ from hotline.clock_happenings import (
     of,
     rules_of,
 )
-from hotline.database import Base, Moment, reading, transaction
+from hotline.database import Base, Moment, leave_room, reading, transaction
 from hotline.deadlines import Due
 from hotline.events import now
 from hotline.installation import Installation
@@ -133,8 +134,10 @@ class Clocks:
             changed |= missing
             self._swept_at = at if len(missing) < AT_ONCE else None
         for ticket_id in sorted(changed):
+            began_s = time.monotonic()
             with transaction(self.engine) as session:
                 self.follow(session, ticket_id, at)
+            leave_room(self.engine, time.monotonic() - began_s)
         if mark is not None:
             with transaction(self.engine) as session:
                 row = session.get(ClockFollower, 1) or ClockFollower(id=1)

@@ -20,7 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hotline.database import Base, Moment, transaction
+from hotline.database import Base, Moment, leave_room, transaction
 from hotline.events import now
 
 log = structlog.get_logger(__name__)
@@ -222,9 +222,11 @@ class Worker:
     def look(self) -> int:
         """Do all that is due, each in a transaction of its own; how many were done."""
         self._beat()
-        done = 0
+        done, began_s = 0, time.monotonic()
         while done < AT_ONCE and self._one():
             done += 1
+            leave_room(self.engine, time.monotonic() - began_s)
+            began_s = time.monotonic()
         return done
 
     def _one(self) -> bool:

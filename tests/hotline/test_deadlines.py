@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import random
 import signal
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -71,6 +72,24 @@ def test_what_is_due_is_done_once_and_in_order_also_after_an_hour_down(hand: Han
     assert hand.passes(1) == 0
     assert hand.done == ["a", "b", "c"]
     assert (hand.lag().waiting, hand.lag().next_due_at) == (1, START + timedelta(seconds=4000))
+
+
+def test_who_writes_beside_a_worker_that_catches_up_gets_a_turn(hand: Hand) -> None:
+    with transaction(hand.engine) as session:
+        for number in range(60):
+            deadlines.set(session, "test", f"{number:02d}", START + timedelta(seconds=1))
+    hand.also = lambda _session, _due: time.sleep(0.05)
+    worker = threading.Thread(target=hand.passes, args=(3600,))
+    worker.start()
+    person, waited_s = make_engine(hand.engine.url.render_as_string(hide_password=False), busy_s=2.0), []
+    while worker.is_alive():
+        began_s = time.monotonic()
+        with transaction(person) as session:
+            deadlines.set(session, "later", "person", START + timedelta(days=1))
+        waited_s.append(time.monotonic() - began_s)
+    person.dispose()
+    assert len(hand.done) == 60
+    assert len(waited_s) > 5, waited_s
 
 
 def test_a_deadline_set_anew_is_moved_and_a_cleared_one_is_not_done(hand: Hand) -> None:
