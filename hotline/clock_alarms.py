@@ -56,7 +56,7 @@ def active(session: Session, at: datetime, hotlines: Collection[str] | None = No
 
 
 def _alarm(ticket: Ticket, clock: TicketClock) -> ClockAlarm:
-    assert clock.due_at is not None  # noqa: S101 - asked for
+    assert clock.due_at is not None  # noqa: S101 - the query takes only those that have one
     return ClockAlarm(
         ticket.id, ticket.hotline, ticket.number, Acuity(ticket.acuity), clock.stage, clock.due_at, clock.told_to,
         f"{ticket.id}/late/{clock.round}.{clock.stage}.{max(clock.sounded, 1)}",
