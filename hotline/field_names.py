@@ -119,7 +119,7 @@ FIELD_NAMES: Mapping[str, FieldName] = {
     "reserve_share": FieldName(
         "Phần kênh giữ cho cấp cứu",
         "Share of channels kept for emergencies",
-        "Từ 0 đến dưới 1; 0.15 là 15 %.",
+        "Từ 0 đến dưới 1; 0,15 là 15 %.",
         "From 0 to below 1; 0.15 is 15 %.",
     ),
     "wrap_up_s": FieldName("Thời gian ghi phiếu (giây)", "Wrap-up (seconds)"),

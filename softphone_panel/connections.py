@@ -25,7 +25,7 @@ from hotline.webhooks import (
     WebhookDelivery,
     WebhookRefused,
 )
-from softphone_panel import agency_webhooks, shown
+from softphone_panel import agency_webhooks, fault_words, shown
 from softphone_panel.faults import InputFault
 from softphone_panel.words import language, say
 
@@ -68,7 +68,7 @@ def _page(session: Session, typed: Any = None, faults: dict[str, str] | None = N
     return render_template(
         "connections.html", tokens=tokens, hooks=hooks, dead=dead, waits=dict(waits.tuples().all()), agencies=agencies,
         agency_name=lambda key: agencies.get(key, key), scopes=shown.SCOPES, events=shown.TOLD_EVENTS, longest_name=LONGEST_NAME,
-        longest_url=LONGEST_URL, replay_minutes=REPLAY_S // 60, fault_word=lambda fault: shown.word(shown.MESSAGE_FAULTS, fault),
+        longest_url=LONGEST_URL, replay_minutes=REPLAY_S // 60, fault_word=fault_words.word,
         typed=typed or {}, faults=faults or {},
     )  # fmt: skip
 

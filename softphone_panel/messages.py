@@ -16,7 +16,7 @@ from hotline.events import now
 from hotline.settings import settings
 from hotline.text_messages import OPEN, MessageState, TextMessage
 from hotline.tickets import Ticket
-from softphone_panel import desk, shown, ticket_changes, ticket_view, tickets
+from softphone_panel import desk, fault_words, shown, ticket_changes, ticket_view, tickets
 from softphone_panel.faults import InputFault
 from softphone_panel.words import say
 
@@ -50,15 +50,11 @@ def _values(session: Session) -> dict[str, Any]:
         "number": lambda number: ticket_view.number_shown(number, own=False),
         "kind_word": lambda key: shown.word(shown.MESSAGE_KINDS, key),
         "state_word": lambda key: shown.word(shown.MESSAGE_STATES, key),
-        "fault_word": fault_word,
+        "fault_word": fault_words.word,
+        "advice": fault_words.advice,
         "click": tickets.fresh_click,
         "file_fault": gateway_file.fault(settings().installation, settings().var),
     }
-
-
-def fault_word(fault: str) -> str:
-    """Why a try failed, in words; a provider's own code is shown as it is."""
-    return shown.word(shown.MESSAGE_FAULTS, fault)
 
 
 @room.post("/<int:number>")

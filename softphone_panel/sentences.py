@@ -11,7 +11,7 @@ from hotline.numbers import caller
 from hotline.tickets import TicketEntry
 from hotline.transfers import STATION_HEARD, STATION_SILENT
 from ivr.script import Kind
-from softphone_panel import matter_words, order_words, referral_words, scripts, shown
+from softphone_panel import fault_words, matter_words, order_words, referral_words, scripts, shown
 from softphone_panel.words import day_clock, language, length, percent, say
 
 Body = Mapping[str, Any]
@@ -439,7 +439,7 @@ def _result_told(body: Body, names: Names) -> str:
 
 def _message_failed(body: Body, names: Names) -> str:
     kind = shown.word(shown.MESSAGE_KINDS, str(body.get("of") or ""))
-    why = shown.word(shown.MESSAGE_FAULTS, str(body.get("fault") or "?"))
+    why = fault_words.word(str(body.get("fault") or "?"))
     return say("Không gửi được tin nhắn “{kind}”: {why}.", kind=kind, why=why)
 
 

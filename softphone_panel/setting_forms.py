@@ -1,4 +1,5 @@
-"""The forms of settings documents: from a document's content to what the page shows, and back from what was typed. Pure.
+"""The forms of settings documents: from a document's content to what the page shows, and back from what was typed. Pure but for
+the decimal mark, which is the reader's language's.
 
 What cannot be read (a word where a number belongs) stays as it was typed: the document's judge then names the field.
 """
@@ -19,6 +20,7 @@ from hotline.field_names import FIELD_NAMES, STATION_FIELDS, FieldName
 from hotline.installation import Hotline, Installation
 from hotline.sla import STAGES
 from softphone_panel.shown import ROLES, WEEKDAYS
+from softphone_panel.words import decimal
 
 Typed = MultiDict[str, str]
 """What a form sent."""
@@ -119,6 +121,10 @@ def _plain(one: Field, value: Any) -> str:
     return str(value)
 
 
+def _share(one: Field, value: Any) -> str:
+    return decimal(str(value))
+
+
 def _lines(one: Field, value: Any) -> str:
     return "\n".join(str(v) for v in value) if isinstance(value, list | tuple) else str(value)
 
@@ -171,7 +177,7 @@ def _day(text: Any) -> str:
 _SHOWN: Mapping[str, Callable[[Field, Any], str]] = {
     "text": _plain,
     "number": _plain,
-    "share": _plain,
+    "share": _share,
     "choice": _plain,
     "yes": _plain,
     "lines": _lines,

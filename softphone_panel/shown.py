@@ -188,20 +188,6 @@ MESSAGE_STATES: Mapping[str, str] = {
     "failed": "không gửi được",
     "dropped": "không cần gửi nữa",
 }
-MESSAGE_FAULTS: Mapping[str, str] = {
-    "interrupted": "bị ngắt khi đang gửi",
-    "too old": "quá lâu không gửi được",
-    "no mobile number": "không phải số di động",
-    "TimeoutError": "nhà mạng không trả lời",
-    "SocketTimeoutError": "nhà mạng không trả lời",
-    "ConnectionTimeoutError": "không nối được tới nhà mạng",
-    "ClientConnectorError": "không nối được tới nhà mạng",
-    "ServerDisconnectedError": "nhà mạng ngắt giữa chừng",
-    "private address": "địa chỉ ở mạng nội bộ",
-    "ClientConnectorDNSError": "không tìm thấy tên máy chủ",
-    "ClientConnectorCertificateError": "chứng chỉ không được tin",
-}
-"""Why a message did not go; what a provider said is shown as it said it."""
 SCOPES: Mapping[str, str] = {
     "orders:read": "xem lệnh", "orders:report": "báo cáo lệnh", "tickets:read": "xem phiếu", "tickets:write": "ghi và trả lời phiếu",
     "tickets:persons": "xem người trên phiếu", "webhooks": "tự đặt webhook",

@@ -73,7 +73,11 @@ def percent(value: float | None) -> str:
     """93,3 %; a dash when there is nothing to count."""
     if value is None:
         return "–"
-    written = f"{value:.1f} %"
+    return decimal(f"{value:.1f} %")
+
+
+def decimal(written: str) -> str:
+    """A number with its decimal mark as the reader's language has it: 0,15 or 0.15."""
     return written if language() == "en" else written.replace(".", ",")
 
 

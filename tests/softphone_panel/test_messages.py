@@ -9,6 +9,7 @@ from sqlalchemy import select
 from hotline.database import reading, transaction
 from hotline.events import now
 from hotline.text_messages import TextMessage
+from softphone_panel import fault_words
 from tests.softphone_panel.conftest import SignedIn
 from tests.softphone_panel.test_tickets import entries, ticket
 
@@ -37,7 +38,8 @@ def message(number: int) -> TextMessage:
 def test_a_dead_letter_is_listed_with_its_reason_and_sent_again_once(dead: int, signed_in: SignedIn) -> None:
     client = signed_in("truongca")
     page = client.get("/messages").text
-    assert "HTTP 400" in page and "Báo kết quả cho người dân" in page and "không gửi được" in page
+    assert "cổng nhận không hiểu nội dung gửi tới (HTTP 400)" in page and "messages.toml" in page
+    assert "Báo kết quả cho người dân" in page and "không gửi được" in page
     click = {"click_id": "0123456789abcdef"}
     assert client.post(f"/messages/{dead}", data=click).status_code == 303
     assert client.post(f"/messages/{dead}", data=click).status_code == 303, "a double click sends once"
@@ -60,3 +62,21 @@ def test_dead_letters_are_counted_and_named(dead: int, app: Flask) -> None:
     ready = client.get("/ready").json
     assert ready is not None
     assert ready["parts"]["messages"] == "messages that were given up: 1; see the page /messages"
+
+
+@pytest.mark.parametrize(
+    ("fault", "given_up", "said", "to_do"),
+    [
+        ("HTTP 401", False, "không nhận khóa", "khóa và tài khoản"),
+        ("HTTP 418", True, "cổng nhận từ chối (HTTP 418)", "hỏi nhà cung cấp"),
+        ("HTTP 503", False, "cổng nhận đang lỗi (HTTP 503)", "tự gửi lại"),
+        ("CodeResult 101", True, "nhà cung cấp trả lời: CodeResult 101", "hỏi nhà cung cấp"),
+        ("", False, "", ""),
+    ],
+)
+def test_why_a_message_did_not_go_is_said_with_what_to_do(
+    app: Flask, fault: str, given_up: bool, said: str, to_do: str
+) -> None:
+    with app.test_request_context():
+        assert said in fault_words.word(fault)
+        assert to_do in fault_words.advice(fault, given_up=given_up)

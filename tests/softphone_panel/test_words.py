@@ -12,6 +12,7 @@ from jinja2 import nodes
 
 from softphone_panel import (
     application,
+    fault_words,
     incident_words,
     order_words,
     people,
@@ -39,10 +40,13 @@ def in_code() -> Iterator[str]:
                     ):
                         yield text.value
     for name, table in [
-        pair for one in (shown, order_words, incident_words, referral_words) for pair in vars(one).items()
+        pair
+        for one in (shown, fault_words, order_words, incident_words, referral_words)
+        for pair in vars(one).items()
     ]:
         if name.isupper() and isinstance(table, dict) and not name.endswith("_MARKS"):
             yield from filter(None, table.values())
+    yield from (fault_words.LATER, fault_words.REFUSED)
     yield from sentences.MACHINES.values()
     yield from sentences.HOW.values()
     yield from application.SENTENCES.values()
