@@ -311,11 +311,15 @@ class Story:
             await leg.until_quiet(1.5, within_s=40)
             told_s = _sound_s(leg, requester_s, time.monotonic())
             await leg.press("1")
+            solved_s = time.monotonic()
             await leg.until_ended(20)
+            thanked_s = _sound_s(leg, solved_s, time.monotonic())
             step.seen.append(
-                f"rang, {asked_s:.1f} s asked who it is; 1; {told_s:.1f} s of the result; 1 solved; hung up"
+                f"rang, {asked_s:.1f} s asked who it is; 1; {told_s:.1f} s of the result; 1 solved; "
+                f"{thanked_s:.1f} s of thanks; hung up"
             )
             self._check(told_s > 2.0, "the result was not heard")
+            self._check(thanked_s > 1.5, "the thanks were cut short")
 
     async def _closed(self) -> None:
         async with self._step(

@@ -223,6 +223,11 @@ class ResultCall(RecallCall):
         caller.enter()
         self.floor.serve()
 
+    def withdraw(self, *, settled: bool) -> None:
+        """Their own answer settles it while the last word is still said: that is heard to its end."""
+        if self.step is not Step.PARTS:
+            super().withdraw(settled=settled)
+
     def lost(self, *, by_switch: bool) -> None:
         """Asterisk has no such channel any more, and nobody heard it go."""
         if self.step is Step.PARTS:

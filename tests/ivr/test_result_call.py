@@ -76,6 +76,20 @@ def test_1_and_1_again_is_solved(tmp_path: Path, debts: Debts) -> None:  # noqa:
     tells(tmp_path, debts, scene)
 
 
+def test_the_recall_that_the_answer_settled_does_not_cut_the_last_word(tmp_path: Path, debts: Debts) -> None:  # noqa: F811
+    async def scene(s: Stage, citizen: FakeChannel) -> None:
+        await _hears_it(s, citizen)
+        await s.asterisk.key(citizen.id, "1")
+        await s.until(lambda: outcomes(s) == ["reached"], "told")
+        debts.settled = {debts.owed[0].id}
+        await s.recalls.look()
+        await s.until(lambda: said(s)[4:] == ["result-thanks"], "thanks")
+        await s.until(lambda: citizen.id not in s.asterisk.channels, "hung up")
+        assert [fact.reason for fact in s.told.of(e.CallEnded)] == ["served"]
+
+    tells(tmp_path, debts, scene)
+
+
 def test_2_is_not_solved_and_hears_that_it_goes_higher(tmp_path: Path, debts: Debts) -> None:  # noqa: F811
     async def scene(s: Stage, citizen: FakeChannel) -> None:
         await _hears_it(s, citizen)
