@@ -43,7 +43,7 @@ FOLLOWS: dict[RecallState, frozenset[RecallState]] = {
     RecallState.DUE: frozenset(set(RecallState)),
     RecallState.DIALLING: frozenset(set(RecallState) - {RecallState.DIALLING}),
     RecallState.DONE: frozenset(),
-    RecallState.FAILED: frozenset({RecallState.DUE, RecallState.DONE, RecallState.MERGED}),
+    RecallState.FAILED: frozenset(set(RecallState) - {RecallState.FAILED, RecallState.DIALLING}),
     RecallState.CANCELLED: frozenset(),
     RecallState.MERGED: frozenset(),
 }

@@ -70,6 +70,7 @@ class RecallCall:
     dialled: bool = False
     """The citizen's number is this call's to dial (hotline.recall_tries)."""
     number_of_try: int = 0
+    citizen_rang: bool = False
     over: bool = False
     at_once: bool = False
     """The operator has just asked for it, so their page answers by itself."""
@@ -387,13 +388,15 @@ class RecallCall:
     def _citizen_heard(self, event: AriEvent) -> None:
         if event.kind == "StasisStart":
             self.floor.spawn(self._dial_citizen())
+        elif event.kind == "ChannelStateChange" and event.channel and event.channel.state == "Ringing":
+            self.citizen_rang = True
         elif event.kind == "ChannelStateChange" and event.channel and event.channel.state == "Up":
             if self.leg is not None:
                 self._talk(event.channel.name, self.leg)
             elif self.alone:
                 self._comes_into_the_line(event.channel.name)
         elif event.kind == "ChannelDestroyed":
-            self._not_reached(_tried(event))
+            self._not_reached(_tried(event, rang=self.citizen_rang))
 
     async def _dial_citizen(self) -> None:
         # In the bridge before it rings: the operator hears the ringing, or what the network says.
@@ -501,7 +504,8 @@ class RecallCall:
             self._end(EndReason.NOT_REACHED)
 
 
-def _tried(event: AriEvent) -> Tried:
+def _tried(event: AriEvent, *, rang: bool) -> Tried:
+    """A phone that rang and gave no reason was there: nobody picked up."""
     what = outcome(Leg("", "caller", "", "", 0.0), event.cause, event.tech_cause)
-    what = "failed" if what == "no_channel" else what
+    what = {"no_channel": "failed", "unavailable": "no_answer" if rang else "unavailable"}.get(what, what)
     return Tried(what) if what in set(Tried) else Tried.NO_ANSWER

@@ -139,7 +139,7 @@ def _unreachable(session: Session, recall: Recall, note: str) -> None:
         supervises=True,
     )
     ticket_changes.change(session, ticket, current_user.username, asked)
-    done = RecallChanged(recall_id=recall.id, call_id=recall.call_id, state=RecallState.DONE)
+    done = RecallChanged(recall_id=recall.id, call_id=recall.call_id, state=RecallState.CANCELLED)
     apply(session, done, current_user.username)
     flash(say("Đã đóng phiếu vì không liên lạc được sau 3 lần gọi vào các giờ khác nhau."))
 

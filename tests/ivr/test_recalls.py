@@ -14,9 +14,10 @@ from hotline.acuity import Acuity
 from hotline.operators import Presence
 from hotline.recalls import Recall
 from ivr import recall_call, recall_dialler
+from ivr.ari import AriEvent
 from ivr.caller import Caller
 from ivr.desk import NotPossible
-from ivr.recall_call import Owed, RecallCall
+from ivr.recall_call import Owed, RecallCall, _tried
 from tests.ivr.fake_ari import FakeAri, FakeChannel
 from tests.ivr.stage import Stage, _no_database, played, stage  # noqa: F401 - the fixture is used by its name
 
@@ -154,7 +155,9 @@ def test_a_recall_that_an_operator_claims_stops_ringing_at_the_others(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("cause", "sip", "outcome"), [(17, 486, "busy"), (19, 480, "unavailable"), (21, 603, "declined"), (34, 503, "failed")]
+    ("cause", "sip", "outcome"), [
+        (17, 486, "busy"), (19, 480, "no_answer"), (0, 0, "no_answer"), (21, 603, "declined"), (34, 503, "failed"),
+    ],
 )  # fmt: skip
 def test_each_try_is_told_with_what_became_of_it(
     tmp_path: Path, debts: Debts, cause: int, sip: int, outcome: str
@@ -166,6 +169,7 @@ def test_each_try_is_told_with_what_became_of_it(
         [leg] = await _rings(s, 1)
         await s.asterisk.answer(leg)
         citizen = await _citizen(s)
+        await s.until(lambda: citizen.state == "Ringing", "rings")
         debts.owed = []
         await s.asterisk.gone(citizen.id, cause, sip)
         [tried] = await s.until(lambda: s.told.of(e.RecallTried), "told")
@@ -173,6 +177,11 @@ def test_each_try_is_told_with_what_became_of_it(
         assert tried.outcome == outcome
 
     played(tmp_path, scene)
+
+
+def test_a_phone_that_never_rang_is_not_said_to_have_been_left_unanswered() -> None:
+    gone = AriEvent("ChannelDestroyed", cause=19, tech_cause=480)
+    assert _tried(gone, rang=False) == "unavailable" and _tried(gone, rang=True) == "no_answer"
 
 
 def test_an_operator_who_hangs_up_while_the_citizen_rings_has_made_a_try(

@@ -235,7 +235,9 @@ def test_a_supervisor_closes_as_unreachable_after_three_tries_at_different_hours
     assert state_of(task) == ("closed", "unreachable")
     (closing,) = entries(task, "disposition")
     assert closing.body["proof"] == {"done": "Đã giao 10 kg gạo", "told": "unreachable"}
-    assert "Đóng: không liên lạc được" not in chief.get("/recalls").text
+    page = chief.get("/recalls").text
+    assert "Đóng: không liên lạc được" not in page and "Đã gọi được" not in page, "nobody was reached"
+    assert owed(task).state == RecallState.CANCELLED
 
 
 def test_the_demo_offers_messages() -> None:
