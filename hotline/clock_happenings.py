@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -124,28 +124,33 @@ HAPPENINGS: Mapping[str, Callable[[TicketEntry], list[Happening]]] = {
 """What a ticket's entry does to its clock; entries of other kinds do nothing."""
 
 
-def history(session: Session, ticket_id: str) -> list[Happening]:
-    """What happened to the ticket, in the order in which it was entered."""
+def histories(session: Session, ticket_ids: Sequence[str]) -> dict[str, list[Happening]]:
+    """What happened to each of these tickets, in the order in which it was entered."""
     rows = session.scalars(
         select(TicketEntry)
-        .where(TicketEntry.ticket_id == ticket_id, TicketEntry.kind.in_(HAPPENINGS))
+        .where(TicketEntry.ticket_id.in_(ticket_ids), TicketEntry.kind.in_(HAPPENINGS))
         .order_by(TicketEntry.id)
     )
-    found: list[Happening] = []
+    found: dict[str, list[Happening]] = {ticket_id: [] for ticket_id in ticket_ids}
     teams: Mapping[str, str] | None = None
     for row in rows:
-        found += HAPPENINGS[row.kind](row)
+        found[row.ticket_id] += HAPPENINGS[row.kind](row)
         if row.kind == "assignment_moved" and row.body.get("state") == AssignmentState.ACCEPTED:
             if teams is None:
-                teams = _teams(session, ticket_id)
+                teams = _teams(session, ticket_ids)
             if team := teams.get(str(row.body.get("assignment_id"))):
-                found.append(Happening(row.at, Kind.OWNED, f"agency:{team}"))
+                found[row.ticket_id].append(Happening(row.at, Kind.OWNED, f"agency:{team}"))
     return found
 
 
-def _teams(session: Session, ticket_id: str) -> dict[str, str]:
+def history(session: Session, ticket_id: str) -> list[Happening]:
+    """What happened to one ticket."""
+    return histories(session, [ticket_id])[ticket_id]
+
+
+def _teams(session: Session, ticket_ids: Sequence[str]) -> dict[str, str]:
     """Assignment → the team that has it."""
-    asked = select(Assignment.id, Assignment.team).where(Assignment.ticket_id == ticket_id)
+    asked = select(Assignment.id, Assignment.team).where(Assignment.ticket_id.in_(ticket_ids))
     return dict(session.execute(asked).tuples().all())
 
 

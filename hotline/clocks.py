@@ -8,7 +8,7 @@ for it. What sounds is an entry too, in one transaction with its deadline: nothi
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,6 +33,7 @@ from hotline.clock_happenings import (
     WARNED,
     category_of,
     clock_of,
+    histories,
     history,
     of,
     rules_of,
@@ -64,6 +65,8 @@ NEEDLESS_ENDS = {
 """How a call ended that leaves nothing to do → its ticket's disposition, and how its caller was told."""
 AT_ONCE = 200
 """Tickets in one look."""
+TOGETHER = 10
+"""Tickets in one transaction: nobody else can write on SQLite meanwhile, about 10 ms."""
 SWEPT_EVERY = timedelta(minutes=1)
 IN_FLIGHT = timedelta(seconds=60)
 """On PostgreSQL an entry's number is given before it is committed: a gap is waited for so long."""
@@ -133,11 +136,7 @@ class Clocks:
             missing = self._missing()
             changed |= missing
             self._swept_at = at if len(missing) < AT_ONCE else None
-        for ticket_id in sorted(changed):
-            began_s = time.monotonic()
-            with transaction(self.engine) as session:
-                self.follow(session, ticket_id, at)
-            leave_room(self.engine, time.monotonic() - began_s)
+        self._follow_all(sorted(changed), at)
         if mark is not None:
             with transaction(self.engine) as session:
                 row = session.get(ClockFollower, 1) or ClockFollower(id=1)
@@ -145,12 +144,31 @@ class Clocks:
                 session.add(row)
         return len(changed)
 
-    def follow(self, session: Session, ticket_id: str, at: datetime) -> None:
-        """One ticket's row and deadline, made anew from its entries."""
-        ticket = session.get(Ticket, ticket_id)
-        if ticket is not None:
-            _close_needless(session, ticket, at)
-            self._keep(session, ticket, of(session, ticket, self._rules(ticket), at), at)
+    def _follow_all(self, ticket_ids: Sequence[str], at: datetime) -> None:
+        for start in range(0, len(ticket_ids), TOGETHER):
+            began_s = time.monotonic()
+            with transaction(self.engine) as session:
+                self.follow(session, ticket_ids[start : start + TOGETHER], at)
+            leave_room(self.engine, time.monotonic() - began_s)
+
+    def follow(self, session: Session, ticket_ids: Sequence[str], at: datetime) -> None:
+        """These tickets' rows and deadlines, made anew from their entries."""
+        tickets = session.scalars(select(Ticket).where(Ticket.id.in_(ticket_ids)).order_by(Ticket.id)).all()
+        happened = histories(session, ticket_ids)
+        ends = _end_reasons(session, [ticket.id for ticket in tickets if ticket.state == TicketState.OPEN])
+        rows = session.scalars(select(TicketClock).where(TicketClock.ticket_id.in_(ticket_ids)))
+        row_of = {row.ticket_id: row for row in rows}
+        taken_in = merging.taken_in(session, ticket_ids)
+        for ticket in tickets:
+            known = happened[ticket.id]
+            if closed := _close_needless(session, ticket, ends.get(ticket.id, ()), at):
+                known += HAPPENINGS[closed.kind](closed)
+            clock = clock_of(ticket, self._rules(ticket), known, at)
+            row = row_of.get(ticket.id) or _new_row(session, ticket)
+            next_at = row.next_at
+            self._keep(session, ticket, row, clock, taken_in.get(ticket.id, ()), at)
+            if row.next_at != next_at:  # else its deadline stands
+                _set_deadline(session, row)
 
     def sound(self, session: Session, due: Due, at: datetime) -> None:
         """The handler of DUE: enters every alarm whose moment has come, in order, and sets the next."""
@@ -168,7 +186,11 @@ class Clocks:
             known += HAPPENINGS[entry.kind](entry)
             clock = clock_of(ticket, rules, known, at)
         session.flush()
-        self._keep(session, ticket, clock, at, to)
+        row = session.get(TicketClock, ticket.id) or _new_row(session, ticket)
+        self._keep(
+            session, ticket, row, clock, merging.taken_in(session, [ticket.id]).get(ticket.id, ()), at, to
+        )
+        _set_deadline(session, row)
 
     def _entry(
         self, session: Session, ticket: Ticket, clock: Clock, alarm: Alarm, at: datetime
@@ -206,13 +228,16 @@ class Clocks:
         return "role:administrator"  # nobody is higher: those who lead the hotline
 
     def _keep(
-        self, session: Session, ticket: Ticket, clock: Clock, at: datetime, told_to: str | None = None
+        self,
+        session: Session,
+        ticket: Ticket,
+        row: TicketClock,
+        clock: Clock,
+        taken_in: Sequence[Ticket],
+        at: datetime,
+        told_to: str | None = None,
     ) -> None:
-        """Write the row, set the deadline; what was added up of the ticket's day does not stand any more."""
-        row = session.get(TicketClock, ticket.id)
-        if row is None:
-            row = TicketClock(ticket_id=ticket.id, hotline=ticket.hotline, owner="", sounded=0)
-            session.add(row)
+        """Write the row; what was added up of the ticket's day does not stand any more."""
         closed = _is_closed(ticket) or clock.closed
         stage = "" if closed or clock.stage is None else clock.stage.value
         before, was = (row.stage, row.sounded, row.round), (row.owner, row.stage)
@@ -228,13 +253,8 @@ class Clocks:
             row.told_to = ""
         row.done_at, row.told_at = clock.reached.get(Stage.DONE), clock.reached.get(Stage.TOLD)
         row.told_due_at = clock.due.get(Stage.TOLD)
-        if row.next_at is None:
-            deadlines.clear(session, DUE, ticket.id)
-        else:
-            deadlines.set(session, DUE, ticket.id, row.next_at)
         _tell_agency(session, row, was, at)
-        changed = (ticket, *merging.taken_in(session, ticket.id))
-        ticket_days.forget(session, [one.opened_at for one in changed], at)
+        ticket_days.forget(session, [one.opened_at for one in (ticket, *taken_in)], at)
         if before != (row.stage, row.sounded, row.round) and (before[1] or row.sounded):
             announce(session, LIVE, {"event": CHANGED, "call_id": "", "operator_id": None})
             announce(
@@ -294,11 +314,21 @@ class Clocks:
         """After other promises were published: every open ticket's clock is made anew."""
         with reading(self.engine) as session:
             open_ = list(session.scalars(select(TicketClock.ticket_id).where(TicketClock.stage != "")))
-        at = self.clock()
-        for start in range(0, len(open_), AT_ONCE):
-            with transaction(self.engine) as session:
-                for ticket_id in open_[start : start + AT_ONCE]:
-                    self.follow(session, ticket_id, at)
+        self._follow_all(open_, self.clock())
+
+
+def _new_row(session: Session, ticket: Ticket) -> TicketClock:
+    row = TicketClock(ticket_id=ticket.id, hotline=ticket.hotline, owner="", sounded=0)
+    session.add(row)
+    return row
+
+
+def _set_deadline(session: Session, row: TicketClock) -> None:
+    """In the transaction that wrote the row: the two always say the same."""
+    if row.next_at is None:
+        deadlines.clear(session, DUE, row.ticket_id)
+    else:
+        deadlines.set(session, DUE, row.ticket_id, row.next_at)
 
 
 def _tell_agency(session: Session, row: TicketClock, was: tuple[str, str], at: datetime) -> None:
@@ -309,30 +339,37 @@ def _tell_agency(session: Session, row: TicketClock, was: tuple[str, str], at: d
         webhooks.tell(session, agency, event, {"ticket": row.ticket_id, "stage": row.stage or "closed"}, at)
 
 
-def _close_needless(session: Session, ticket: Ticket, at: datetime) -> None:
+def _end_reasons(session: Session, ticket_ids: Sequence[str]) -> dict[str, list[str | None]]:
+    """How the calls of each ticket ended; None: it has not."""
+    asked = select(Call.ticket_id, Call.end_reason).where(Call.ticket_id.in_(ticket_ids))
+    found: dict[str, list[str | None]] = {}
+    for ticket_id, reason in session.execute(asked).tuples() if ticket_ids else ():
+        found.setdefault(ticket_id, []).append(reason)
+    return found
+
+
+def _close_needless(
+    session: Session, ticket: Ticket, reasons: Sequence[str | None], at: datetime
+) -> TicketEntry | None:
     """A ticket that asks nothing of anybody is closed: its caller heard the advice to its end, or hung up within seconds."""
-    if ticket.state != TicketState.OPEN:
-        return
-    ends = [
-        NEEDLESS_ENDS.get(reason)
-        for reason in session.scalars(select(Call.end_reason).where(Call.ticket_id == ticket.id))
-    ]
+    ends = [NEEDLESS_ENDS.get(reason or "") for reason in reasons]
     if not ends or None in ends:
-        return
+        return None
     if session.scalar(
         select(Recall.id).where(Recall.ticket_id == ticket.id, Recall.state.in_(OWED)).limit(1)
     ):
-        return
+        return None
     session.refresh(ticket, with_for_update=True)
     if ticket.state != TicketState.OPEN:
-        return
+        return None
     disposition, told = next(end for end in ends if end is not None)
     ticket.state, ticket.closed_at, ticket.disposition = TicketState.CLOSED.value, at, disposition
     ticket.version += 1
     proof = {"done": disposition, "told": told}
     body = {"disposition": disposition, "proof": proof}
-    session.add(TicketEntry(ticket_id=ticket.id, at=at, kind="disposition", actor=ACTOR, text="", body=body))
-    session.flush()
+    entry = TicketEntry(ticket_id=ticket.id, at=at, kind="disposition", actor=ACTOR, text="", body=body)
+    session.add(entry)
+    return entry
 
 
 def _is_closed(ticket: Ticket) -> bool:

@@ -20,7 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from hotline.database import Base, Moment, leave_room, transaction
+from hotline.database import Base, Moment, Prepared, leave_room, transaction
 from hotline.events import now
 
 log = structlog.get_logger(__name__)
@@ -94,6 +94,20 @@ It reads anew what it decides on: the thing may have moved on since the deadline
 """
 
 _INSERT: Mapping[str, Callable[..., Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def _set_on(dialect: str) -> Prepared:
+    put = _INSERT[dialect](Deadline)
+    moved = {name: put.excluded[name] for name in ("due_at", "body", "set_at", "tries", "try_at", "fault")}
+    return Prepared(
+        put.on_conflict_do_update(
+            index_elements=["kind", "about"], set_={**moved, "version": Deadline.version + 1}
+        ),
+        "kind", "about", *moved, "version",
+    )  # fmt: skip
+
+
+_SET = {dialect: _set_on(dialect) for dialect in _INSERT}
 _RUNNING, _AGAIN = "deadline_running", "deadline_again"
 
 
@@ -107,22 +121,14 @@ def set(  # read as deadlines.set
     if session.info.get(_RUNNING) == (kind, about):
         session.info[_AGAIN] = (due_at, dict(body or {}))
         return
-    fresh = {
-        "due_at": due_at,
-        "body": dict(body or {}),
-        "set_at": now(),
-        "tries": 0,
-        "try_at": None,
-        "fault": "",
-    }
-    put = _INSERT[session.get_bind().dialect.name](Deadline).values(
-        kind=kind, about=about, version=1, **fresh
-    )
-    session.execute(
-        put.on_conflict_do_update(
-            index_elements=["kind", "about"], set_={**fresh, "version": Deadline.version + 1}
-        )
-    )
+    session.flush()  # whose deadline it is changes first, here as in `Worker._do`: two who lock both would wait for each other
+    _SET[session.get_bind().dialect.name].run(
+        session.connection(),
+        {
+            "kind": kind, "about": about, "due_at": due_at, "body": dict(body or {}), "set_at": now(),
+            "version": 1, "tries": 0, "try_at": None, "fault": "",
+        },
+    )  # fmt: skip
 
 
 def clear(session: Session, kind: str, about: str) -> bool:

@@ -7,7 +7,7 @@ a main ticket is merged into none, so there are neither chains nor loops.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -145,15 +145,18 @@ def goes_on(ticket: Any = Ticket) -> ColumnElement[bool]:
     return or_(ticket.state != TicketState.CLOSED, elsewhere)
 
 
-def taken_in(session: Session, ticket_id: str) -> list[Ticket]:
-    """The tickets that go on in this one, the oldest first."""
-    rows = session.scalars(
-        select(Ticket)
-        .join(TicketMerge, TicketMerge.ticket_id == Ticket.id)
-        .where(TicketMerge.into_id == ticket_id, TicketMerge.undone_at.is_(None))
+def taken_in(session: Session, ticket_ids: Sequence[str]) -> dict[str, list[Ticket]]:
+    """For each of these tickets those that go on in it, the oldest first; most have none and are not named."""
+    rows = session.execute(
+        select(TicketMerge.into_id, Ticket)
+        .join(Ticket, TicketMerge.ticket_id == Ticket.id)
+        .where(TicketMerge.into_id.in_(ticket_ids), TicketMerge.undone_at.is_(None))
         .order_by(Ticket.opened_at, Ticket.id)
     )
-    return list(rows)
+    found: dict[str, list[Ticket]] = {}
+    for into_id, ticket in rows.tuples():
+        found.setdefault(into_id, []).append(ticket)
+    return found
 
 
 def locked(session: Session, ids: set[str]) -> dict[str, Ticket]:

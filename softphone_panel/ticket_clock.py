@@ -242,7 +242,7 @@ def done(session: Session, ticket: Ticket, result: str, text: str, how: str) -> 
 def _tell_the_merged(session: Session, ticket: Ticket, how: str) -> None:
     """Whose tickets go on in this one asked for the same: each other number is told too, by the machine or a message."""
     told = {persons.told_of(session, ticket).number, ""}
-    for other in merging.taken_in(session, ticket.id):
+    for other in merging.taken_in(session, [ticket.id]).get(ticket.id, []):
         number = persons.told_of(session, other).number
         if number in told:
             continue

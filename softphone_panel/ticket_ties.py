@@ -43,7 +43,7 @@ def values(session: Session, ticket: Ticket) -> dict[str, Any]:
     """What the parts of the page show."""
     merge = merging.of(session, ticket.id)
     main = session.get(Ticket, merge.into_id) if merge is not None else None
-    taken = merging.taken_in(session, ticket.id)
+    taken = merging.taken_in(session, [ticket.id]).get(ticket.id, [])
     ends = ticket_links.of(session, ticket.id)
     others = {
         row.id: row

@@ -99,7 +99,7 @@ def test_a_merged_ticket_is_closed_with_its_proof_points_to_its_main_one_and_not
     merging.merge(session, a, b, "lan", "cùng một vụ", AT + timedelta(minutes=9))
     assert (a.state, a.disposition) == ("closed", "duplicate")
     assert merging.main_id(session, "a") == "b" and merging.main_id(session, "b") == "b"
-    assert [t.id for t in merging.taken_in(session, "b")] == ["a"]
+    assert [t.id for t in merging.taken_in(session, ["b"])["b"]] == ["a"]
     entry = session.scalars(select(TicketEntry).where(TicketEntry.kind == merging.MERGED)).one()
     assert entry.body["proof"] == {"done": "b", "told": "merged"} and entry.text == "cùng một vụ"
     clock = clocks.of(session, a, RULES, AT + timedelta(hours=9))
