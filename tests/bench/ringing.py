@@ -164,7 +164,7 @@ async def _load(
 
     def on_call(leg: Leg) -> None:
         number = leg.caller_name.partition("sip:")[2].partition("@")[0]
-        rang.setdefault(number[-9:], leg.started_s)
+        rang.setdefault(number[-9:], leg.dialog.agent.received_s)
 
     ports = Ports(*WITNESS_RTP)
     phones = [_phone(given, user, product, ports, sound, on_call) for user in _phones()]

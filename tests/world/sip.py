@@ -1,8 +1,11 @@
 """A SIP user agent on one UDP socket: it sorts what comes to the transaction or call it belongs to."""
 
 import asyncio
+import fcntl
+import struct
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from tests.world.dialog import ALLOW, Dialog
 from tests.world.messages import (
@@ -21,6 +24,9 @@ from tests.world.transactions import (
     ServerTransaction,
     with_authorization,
 )
+
+SIOCGSTAMPNS = 0x8907
+"""Linux: when the datagram that was read last had arrived."""
 
 
 class UserAgent(asyncio.DatagramProtocol):
@@ -47,7 +53,21 @@ class UserAgent(asyncio.DatagramProtocol):
         transport, _ = await loop.create_datagram_endpoint(lambda: agent, local_addr=(host, port))
         agent._transport = transport
         agent.port = transport.get_extra_info("sockname")[1]
+        with suppress(OSError):  # there is none yet; from now on there will be
+            agent._stamp()
         return agent
+
+    @property
+    def received_s(self) -> float:
+        """When the kernel received the message that is being handled: our own slowness is not the product's."""
+        wall_s = time.time() - time.monotonic()
+        return self._stamp() - wall_s
+
+    def _stamp(self) -> float:
+        assert self._transport is not None
+        found = fcntl.ioctl(self._transport.get_extra_info("socket").fileno(), SIOCGSTAMPNS, bytes(16))
+        seconds, nanoseconds = struct.unpack("qq", found)
+        return float(seconds + nanoseconds / 1e9)
 
     def close(self) -> None:
         """Stop at once, as a phone whose cable is pulled: nobody is told."""
