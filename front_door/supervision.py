@@ -15,7 +15,6 @@ import xmlrpc.client
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http.client import HTTPException
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -218,10 +217,3 @@ def _said(body: bytes) -> dict[str, str]:
 def _end_with_parent() -> None:
     # The children must not outlive a killed ./run.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def log_tail(path: Path, lines: int = 5) -> str:
-    """The last lines of a log, for a person who looks why something is wrong."""
-    with suppress(OSError):
-        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
-    return ""

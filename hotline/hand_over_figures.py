@@ -41,7 +41,6 @@ class Outcome(StrEnum):
 
 
 ACCEPTED = (Outcome.FIRST, Outcome.LATER, Outcome.EMERGENCY)
-TRIED = (*ACCEPTED, Outcome.DECLINED, Outcome.NO_ANSWER)
 _WITHDRAWN = (TransferState.CANCELLED, TransferState.TAKEN, TransferState.CALLER_GONE)
 _REFUSED = (TryState.DECLINED, TryState.NO_KEY)
 

@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hotline.acuity import Acuity
-
 WITHIN = timedelta(hours=24)
 SHORT_S = 5.0
 OFTEN_AN_HOUR = 5
@@ -41,10 +39,6 @@ class Nuisance:
     @property
     def is_likely(self) -> bool:
         return self.points >= LIKELY_FROM
-
-    def may_wait(self, acuity: Acuity) -> bool:
-        """Whether such a caller may be served after others of the same level: never at RED or ORANGE."""
-        return self.is_likely and not acuity.urgent
 
 
 def score(past: Iterable[Past], now: datetime) -> Nuisance:

@@ -1,7 +1,6 @@
 """Telephone numbers: which hotline was called, and who calls, as Vietnamese carriers write both."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -29,8 +28,6 @@ class CallerNumber:
     """What is stored and compared; empty when nobody can be called back there."""
     national: str = ""
     """As people in Vietnam dial it: 0912345678, 115; empty for foreign numbers."""
-    area_code: str = ""
-    """A landline's area, without the 0: 271."""
 
 
 _REGION: Final = "VN"
@@ -53,15 +50,6 @@ _OLD_MOBILE: Final = {
 }  # fmt: skip
 # Only old area codes that no mobile network was given since: 070 (Vĩnh Long) is MobiFone's today and is never moved.
 _OLD_AREA: Final = {"0650": "0274", "0651": "0271"}
-
-
-def hotline_for(called: str, trunk_hotline: str, aliases: Mapping[str, str]) -> str:
-    """The key of the hotline that was called: by the alias table (digits → key), else the trunk's own hotline.
-
-    The table stands before any parsing: 842711022 is a hotline, though every library reads a mobile number.
-    """
-    digits = "".join(c for c in called[:_LONGEST] if c in "0123456789")
-    return aliases.get(digits, trunk_hotline)
 
 
 def caller(text: str) -> CallerNumber:
@@ -120,13 +108,8 @@ def _vietnamese(national: str) -> CallerNumber | None:
     if kind in (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE):
         return CallerNumber(NumberKind.MOBILE, e164, national)
     if kind == PhoneNumberType.FIXED_LINE:
-        return CallerNumber(NumberKind.LANDLINE, e164, national, _area_code(national))
+        return CallerNumber(NumberKind.LANDLINE, e164, national)
     return CallerNumber(NumberKind.SERVICE, national=national)
-
-
-def _area_code(national: str) -> str:
-    """Hà Nội (24) and Hồ Chí Minh City (28) have two digits, all others three."""
-    return national[1:3] if national[1:3] in ("24", "28") else national[1:4]
 
 
 def _international(plain: str) -> CallerNumber | None:

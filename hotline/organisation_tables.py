@@ -23,7 +23,6 @@ AGENCY_FIELDS = (
     *("name", "kind", "level", "unit", "above", "numbers", "duty", "contacts", "languages", "capacity"),
     *("from", "to", "active"),
 )
-RESPONSIBILITY_FIELDS = ("agency", "unit", "categories", "from", "to")
 CONTACT_FIELDS = ("role", "name", "number", "email")
 KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,47}")
 LANGUAGE = re.compile(r"[a-z]{2,3}")

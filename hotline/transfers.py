@@ -277,22 +277,6 @@ class TryState(StrEnum):
     """The trunk had no channel for it: not rung."""
 
 
-T = TryState
-TRY_FOLLOWS: Mapping[TryState, frozenset[TryState]] = {
-    T.RINGING: frozenset({T.BRIEFING, T.ACCEPTED, T.NO_ANSWER, T.DECLINED, T.BUSY, T.FAILED, T.TAKEN, T.CANCELLED, T.NO_CHANNEL}),
-    T.BRIEFING: frozenset({T.ACCEPTED, T.DECLINED, T.NO_KEY, T.FAILED, T.TAKEN, T.CANCELLED}),
-    T.ACCEPTED: frozenset(),
-    T.DECLINED: frozenset(),
-    T.NO_KEY: frozenset(),
-    T.NO_ANSWER: frozenset(),
-    T.BUSY: frozenset(),
-    T.FAILED: frozenset(),
-    T.TAKEN: frozenset(),
-    T.CANCELLED: frozenset(),
-    T.NO_CHANNEL: frozenset(),
-}  # fmt: skip
-
-
 class NoteState(StrEnum):
     """The operator's own words for the station."""
 

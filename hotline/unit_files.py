@@ -97,12 +97,8 @@ def districts(session: Session, parent_code: str, on: date) -> list[Unit]:
 
     Empty from 1 July 2025 on: there are no districts any more, and a province's hundred communes are no menu; the operator asks.
     """
-    return _of_level(session, "district", parent_code, on)
-
-
-def communes(session: Session, parent_code: str, on: date) -> list[Unit]:
-    """The communes of a district, or from 1 July 2025 on of a province, that exist on that day, by code."""
-    return _of_level(session, "commune", parent_code, on)
+    chosen = select(Unit).where(Unit.level == "district", Unit.parent_code == parent_code).order_by(Unit.code)
+    return [unit for unit in session.scalars(chosen) if _exists(unit, on)]
 
 
 def became(session: Session, code: str, on: date) -> list[tuple[Unit, bool]]:
@@ -129,11 +125,6 @@ def became(session: Session, code: str, on: date) -> list[tuple[Unit, bool]]:
             if (new := session.get(Unit, link.new_id)) is not None:
                 todo.append((new, is_part or link.is_partial))
     return sorted(found.values(), key=lambda pair: pair[0].code)
-
-
-def _of_level(session: Session, level: str, parent_code: str, on: date) -> list[Unit]:
-    chosen = select(Unit).where(Unit.level == level, Unit.parent_code == parent_code).order_by(Unit.code)
-    return [unit for unit in session.scalars(chosen) if _exists(unit, on)]
 
 
 def _exists(unit: Unit, on: date) -> bool:

@@ -45,8 +45,6 @@ class Leg:
     """As `events.LegEnded.quality`, as far as it was measured."""
     moving: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while it is brought into a bridge: who comes last has it."""
-    announced: int = 0
-    """How often a duty number has been told why it rings."""
     pulse: Pulse = field(default_factory=Pulse)
 
     @property

@@ -146,14 +146,6 @@ class Protocol:
     def _spoken_ids(self) -> Mapping[str, str]:
         return {prompt: spoken_id(prompt, texts) for prompt, texts in self._prompts.items()}
 
-    def placeholders(self) -> Mapping[str, frozenset[str]]:
-        """The prompts that differ by hotline, with the words each wants filled in."""
-        wanted = {
-            prompt: frozenset(word for text in texts.values() for word in _PLACEHOLDER.findall(text))
-            for prompt, texts in self.prompts().items()
-        }
-        return {prompt: words for prompt, words in wanted.items() if words}
-
 
 def spoken_id(prompt: str, texts: Mapping[str, str]) -> str:
     """The name under which a protocol's prompt is rendered: with a mark of its words.

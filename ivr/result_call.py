@@ -43,7 +43,6 @@ class ResultCall(RecallCall):
     _key_until_s: float | None = None
     _heard: bool = False
     """The result was played to its end."""
-    _channel_name: str = ""
 
     def in_line(self) -> Waiting | None:
         return None
@@ -106,7 +105,6 @@ class ResultCall(RecallCall):
     def _citizen_heard(self, event: AriEvent) -> None:
         up = event.kind == "ChannelStateChange" and event.channel is not None and event.channel.state == "Up"
         if up and event.channel is not None and self.step is Step.RINGS:
-            self._channel_name = event.channel.name
             self.floor.spawn(self._record(event.channel.name))
             self._ask()
         elif event.kind == "ChannelDestroyed" and self.step is not Step.RINGS:

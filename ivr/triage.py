@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from hotline.acuity import FAILSAFE, Acuity, higher
+from hotline.acuity import Acuity, higher
 from ivr.protocol import NO_INPUT, OPERATOR_KEY, Answer, Kind, Protocol, message_prompt, question_prompt
 
 REPEAT_KEY = "*"
@@ -71,7 +71,7 @@ class Asking:
 
     @property
     def acuity_reached(self) -> Acuity:
-        """What the call is worth if triage breaks off here; to be given to `failsafe`."""
+        """What the call is worth if triage breaks off here; the failsafe stands below it outside."""
         return higher(self.floor, INSIDE[self.kind])
 
 
@@ -195,13 +195,6 @@ def emergency(decision: Decision, reason: Mapping[str, str] | None = None) -> De
         reason=why,
         path=(*decision.path, step),
     )
-
-
-def failsafe(reached: Acuity | None, *, done: bool = False, default: Acuity = FAILSAFE) -> Acuity:
-    """The level of a call that leaves triage: what it reached, at least `default` unless triage is done."""
-    if reached is None:
-        return default
-    return reached if done else higher(reached, default)
 
 
 # The small parts

@@ -177,7 +177,6 @@ def _state(session: Session, ticket: Ticket, rows: dict[str, TicketField]) -> di
         "next_question": script.questions[asked] if asked else None,
         "next_field": script.fields_of(asked, branch)[0].name if asked else "",
         "asked_questions": {q for q in script.questions if second_stage.is_asked(script, q, answers, branch)},
-        "answered": {q for q in script.questions if second_stage.is_answered(script, q, answers, branch)},
         "level": ticket.acuity,
     }
 

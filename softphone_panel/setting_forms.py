@@ -45,8 +45,6 @@ class Field:
 
 
 BLANK_ROWS = 2
-HOURS_ROW = ("days", "from", "to")
-DUTY_ROW = ("who", "number", "days", "from", "to")
 BUDGET_STAGES = tuple(stage.value for stage in STAGES)
 HOLIDAY_ROW = ("date", "until", "name", "hotline", "from", "to")
 

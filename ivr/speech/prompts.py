@@ -17,8 +17,6 @@ SHARED: Final = "all"
 
 NUMBERS: Final = (*range(21), 30, 45, 60)
 """The amounts that exist as a piece; larger ones have a sentence of their own."""
-TONES: Final = ("beep", "pause")
-"""Pieces that are no speech; they exist in each language beside the spoken ones."""
 
 Texts = Mapping[str, Mapping[str, str]]
 """Prompt id → language → text."""
@@ -172,20 +170,3 @@ def say_position(position: int) -> tuple[str, ...]:
     if position < 1:
         raise ValueError(f"position {position} is not in the line")
     return ("position", f"num-{position}") if position <= 20 else ("position-over-20",)
-
-
-def say_minutes(minutes: float) -> tuple[str, ...]:
-    """ "The wait is about 5 minutes", rounded up to the next piece; over an hour is said as such."""
-    amount = next((number for number in NUMBERS if number and number >= minutes), None)
-    return ("wait-about", f"num-{amount}", "minutes") if amount else ("wait-over-hour",)
-
-
-def say_digits(number: str) -> tuple[str, ...]:
-    """A number that is dialled or typed, digit by digit, in groups of three with a pause between them."""
-    digits = re.sub(r"[^0-9]", "", number)
-    groups = re.findall(r"\d{1,4}(?=(?:\d{3})*$)", digits) if len(digits) > 4 else [digits]
-    pieces: list[str] = []
-    for place, group in enumerate(groups):
-        pieces += ["pause"] * (place > 0)
-        pieces += [f"num-{digit}" for digit in group]
-    return tuple(pieces)

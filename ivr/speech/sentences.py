@@ -23,19 +23,17 @@ from ivr.speech.voice import Rendered
 
 PROTOCOL, DRAFT, EMERGENCY, AREAS, NUMBERS = "protocol", "draft", "emergency", "areas", "numbers"
 SYSTEM: Final[Mapping[str, tuple[str, ...]]] = {
-    "welcome": (
-        "recording-notice", "emergency-only", "technical-fallback", "invalid-key", "no-input", "dial-115", "goodbye",
-    ),
+    "welcome": ("recording-notice", "emergency-only", "invalid-key", "goodbye"),
     "waiting": (
-        "please-hold", "comfort", "red-hold", "raised-to-red", "position", "position-over-20", "wait-about",
-        "minutes", "wait-over-hour", "operator-connecting", "operator-lost", "operator-back", "transfer-hold",
+        "please-hold", "comfort", "red-hold", "raised-to-red", "position", "position-over-20", "minutes",
+        "operator-lost", "transfer-hold",
     ),
     "callback": (
-        "callback-offer", "channels-full", "callback-ask-number", "callback-number-is", "callback-confirmed",
+        "callback-offer", "channels-full", "callback-ask-number", "callback-confirmed",
         "callback-to-operator", "callback-to-citizen", "no-operator", "after-beep", "message-thanks",
     ),
     "stations": (
-        "chain-announcement", "chain-accepted", "chain-already-taken", "chain-declined", "chain-cancelled",
+        "chain-announcement", "chain-already-taken", "chain-declined", "chain-cancelled",
         "briefing-from", "briefing-RED", "briefing-ORANGE", "briefing-YELLOW", "briefing-GREEN",
         "briefing-NONMED", "briefing-medical", "briefing-nonmedical", "briefing-ticket", "briefing-keys",
         "age-baby", "age-child", "age-adult", "age-elder", "age-pregnant", "age-at_risk",

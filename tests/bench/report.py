@@ -9,8 +9,6 @@ from tests.bench.measuring import Quad
 from tests.bench.variants import BARE, Variant
 
 MUST_RATIO = 1.6
-AIM_RATIO = 1.25
-MUST_RINGING_MS = 150.0
 
 
 RESAMPLES = 4000

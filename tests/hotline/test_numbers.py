@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotline.installation import read
-from hotline.numbers import CallerNumber, NumberKind, caller, hotline_for
+from hotline.numbers import CallerNumber, NumberKind, caller
 from hotline.settings import PROJECT
 
 with (Path(__file__).parent.parent / "data" / "phone_cases.csv").open(encoding="utf-8") as file:
@@ -24,15 +24,14 @@ def test_all_rows_are_here() -> None:
 
 @pytest.mark.parametrize("case", CALLED, ids=lambda case: case["input"])
 def test_a_called_number_finds_its_hotline(case: dict[str, str]) -> None:
-    expected = case["kind"].partition(":")[2] or "the trunk's"
-    assert hotline_for(case["input"], "the trunk's", ALIASES) == expected
+    digits = "".join(c for c in case["input"] if c.isdigit())
+    assert ALIASES.get(digits, "") == case["kind"].partition(":")[2]
 
 
 @pytest.mark.parametrize("case", CALLERS, ids=lambda case: case["input"])
 def test_a_caller_is_known_however_the_carrier_writes_the_number(case: dict[str, str]) -> None:
-    kind, _, area = case["kind"].partition(":")
-    expected = CallerNumber(NumberKind(kind), case["e164"], case["national"], area.rstrip("?"))
-    assert caller(case["input"]) == expected
+    kind = NumberKind(case["kind"].partition(":")[0])
+    assert caller(case["input"]) == CallerNumber(kind, case["e164"], case["national"])
 
 
 @pytest.mark.parametrize(
@@ -40,10 +39,6 @@ def test_a_caller_is_known_however_the_carrier_writes_the_number(case: dict[str,
 )
 def test_a_withheld_number_is_not_an_invalid_one(text: str) -> None:
     assert caller(text).kind == NumberKind.WITHHELD
-
-
-def test_an_unknown_called_number_is_the_trunks_hotline() -> None:
-    assert hotline_for("0999999999", "binhduong", ALIASES) == "binhduong"
 
 
 def test_the_same_person_is_one_number_in_every_writing() -> None:
@@ -58,4 +53,3 @@ def test_any_text_is_some_kind_of_caller(text: str) -> None:
     assert bool(found.e164) == (found.kind in (NumberKind.MOBILE, NumberKind.LANDLINE, NumberKind.FOREIGN))
     if found.e164:
         assert caller(found.e164) == found
-    assert hotline_for(text, "binhphuoc", ALIASES) in ("binhphuoc", "binhduong")

@@ -12,12 +12,10 @@ from hotline.transfers import (
     LIVE,
     PLACES,
     RINGS,
-    TRY_FOLLOWS,
     WISHES,
     Happening,
     Party,
     TransferState,
-    TryState,
     follows,
     state_seen,
 )
@@ -77,12 +75,6 @@ def test_after_the_end_nothing_follows_and_the_operator_reads_why() -> None:
     for state in set(TransferState) - LIVE:
         for happening in Happening:
             assert follows(state, happening) == ENDED
-
-
-def test_a_try_ends_once() -> None:
-    assert set(TRY_FOLLOWS) == set(TryState)
-    for state in set(TryState) - {TryState.RINGING, TryState.BRIEFING}:
-        assert TRY_FOLLOWS[state] == frozenset()
 
 
 @pytest.mark.parametrize("state", sorted(HAS_STATION | {TransferState.RINGING}))

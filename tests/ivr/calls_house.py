@@ -20,7 +20,7 @@ from sqlalchemy import Engine, select, update
 
 from asterisk_conf import Timing
 from hotline import commands, database, documents, people, station_files
-from hotline.calls import Call, Leg
+from hotline.calls import Call
 from hotline.document_kinds import HOLIDAYS
 from hotline.events import CallArrived, CallTriaged
 from hotline.installation import digits
@@ -267,10 +267,6 @@ class CallsHouse:
     def queued(self, number: str) -> bool:
         call = self.call_of(number)
         return call is not None and call.state in ("waiting", "ringing")
-
-    def legs_of(self, number: str) -> list[Leg]:
-        call = self.call_of(number)
-        return self.rows(Leg, Leg.call_id == call.id) if call else []
 
     def change_person(self, username: str, **values: object) -> None:
         """What an administrator saves at /people; returns when `calls` has taken it in."""

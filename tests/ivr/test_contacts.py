@@ -19,7 +19,7 @@ from ivr.desk import Desk, NotPossible
 from tests.ivr.fake_ari import FakeAri
 from tests.ivr.stage import Stage, _no_database, played, stage  # noqa: F401 - the fixture is used by its name
 
-A, B, C = "n1-1.1", "n1-1.2", "n1-1.3"
+A, B = "n1-1.1", "n1-1.2"
 
 
 async def talks(s: Stage, phone: str = "101", acuity: str = "ORANGE") -> tuple[Desk, str]:

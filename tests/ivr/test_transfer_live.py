@@ -103,7 +103,6 @@ def published(house: CallsHouse, **changes: Any) -> Iterator[None]:
 
 Heard = dict[str, set[str]]
 NAMES = {CALLER_HZ: "caller", OPERATOR_HZ: "operator", STATION_HZ: "station"}
-HZ = {name: hz for hz, name in NAMES.items()}
 MATRIX: dict[str, Heard] = {
     "private": {"caller": set(), "operator": {"station"}, "station": {"operator"}},
     "back": {"caller": {"operator"}, "operator": {"caller"}, "station": set()},

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hotline.acuity import Acuity
 from ivr.protocol import NO_INPUT, Means, Protocol, read
 from ivr.review import Scenario, read_scenarios
-from ivr.triage import Asking, Decision, answer, during_message, emergency, failsafe, start, walk
+from ivr.triage import Asking, Decision, answer, during_message, emergency, start, walk
 from tests.ivr.protocols import SMALL, covid, shipped, text_of
 
 RED, ORANGE, YELLOW, GREEN, NONMED = Acuity
@@ -59,14 +59,6 @@ def test_the_first_question_is_asked_in_vietnamese_with_all_its_keys_live() -> N
 )
 def test_triage_that_breaks_off_has_reached(keys: tuple[str, ...], reached: Acuity) -> None:
     assert asked(*keys).acuity_reached is reached
-
-
-def test_a_call_that_breaks_goes_on_at_the_higher_of_failsafe_and_reached() -> None:
-    assert failsafe(None) is ORANGE
-    assert failsafe(NONMED) is ORANGE
-    assert failsafe(RED) is RED
-    assert failsafe(GREEN, done=True) is GREEN
-    assert failsafe(None, done=True) is ORANGE
 
 
 def test_one_silence_repeats_the_question_and_the_second_goes_to_a_human() -> None:

@@ -16,7 +16,6 @@ from hotline.settings import PROJECT, settings
 from tests import ports
 
 PANEL = f"http://127.0.0.1:{ports.PANEL}"
-STREAM = f"http://127.0.0.1:{ports.LIVE}"
 UP_WITHIN_S = 60.0
 
 

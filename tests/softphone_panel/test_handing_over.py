@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -20,8 +19,6 @@ from hotline.settings import PROJECT
 from hotline.tickets import Ticket
 from tests.softphone_panel import rows
 from tests.softphone_panel.conftest import Client, SignedIn, hidden
-
-Talking = Callable[[], tuple[Client, str]]
 
 
 @pytest.fixture

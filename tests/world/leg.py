@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 
 from tests.world.dialog import Dialog
 from tests.world.messages import Message
-from tests.world.rtp import Ports, Sound, Stream
+from tests.world.rtp import Stream
 from tests.world.sdp import MIRRORED, MediaOffer, offer, read_offer
 
 POLL_S = 0.04
@@ -351,8 +351,3 @@ async def _quietly(work: Coroutine[None, None, None]) -> None:
         await work
     except NotInTime:
         return
-
-
-def new_stream(host: str, ports: Ports, tone_hz: int | None, sound: Sound) -> Stream:
-    """The sound of one leg."""
-    return Stream(host, ports, tone_hz, sound)

@@ -189,7 +189,6 @@ class Stream:
     def __init__(self, host: str, ports: Ports, tone_hz: int | None, sound: Sound = Sound.FULL) -> None:
         self.sound = sound
         self.received = Received()
-        self.sent_count = 0
         self._frames = tones.tone_frames(tone_hz) if tone_hz else (tones.SILENCE,)
         self._socket = ports.bind(host)
         self.host, self.port = self._socket.getsockname()
@@ -221,10 +220,6 @@ class Stream:
         self._muted = muted
         if self._to is not None and not muted:
             self._clock.add(self)
-
-    def change_tone(self, tone_hz: int | None) -> None:
-        """Another tone, or None for silence (frames that hold nothing)."""
-        self._frames, self._frame = (tones.tone_frames(tone_hz) if tone_hz else (tones.SILENCE,)), 0
 
     async def press(self, keys: str, key_ms: int = 100, gap_ms: int = 100) -> None:
         """Press keys one after another; returns when the last has been let go or the call ended."""
@@ -266,7 +261,6 @@ class Stream:
         header = RTP_HEADER.pack(0x80, payload, self._sequence, timestamp, self._ssrc)
         with contextlib.suppress(BlockingIOError, ConnectionError):
             self._socket.sendto(header + body, self._to)
-            self.sent_count += 1
 
     def latest_s(self, since_s: float) -> float:
         """The worst lateness of the beat since then."""

@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 
-DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 MIRRORED = {"sendonly": "recvonly", "recvonly": "sendonly", "sendrecv": "sendrecv", "inactive": "inactive"}
 ALAW_PAYLOAD = 8
 KEY_PAYLOAD = 101

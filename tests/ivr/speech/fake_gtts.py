@@ -8,11 +8,8 @@ import ssl
 import subprocess
 import threading
 from pathlib import Path
-from typing import Final
 
 import pytest
-
-MODES: Final = ("ok", "429", "empty", "no sound", "hang", "drip", "cut")
 
 
 class FakeGtts(socketserver.ThreadingTCPServer):

@@ -7,13 +7,10 @@ import pytest
 from ivr.area import Area, Asking, next_words
 from ivr.speech.prompts import (
     LANGUAGES,
-    TONES,
     BadPrompts,
     Prompt,
     prompts_of,
     read_texts,
-    say_digits,
-    say_minutes,
     say_position,
     sound_path,
     system_texts,
@@ -117,37 +114,12 @@ def test_a_place_before_the_first_is_refused() -> None:
         say_position(0)
 
 
-@pytest.mark.parametrize(
-    ("minutes", "pieces"),
-    [
-        (0.2, ("wait-about", "num-1", "minutes")),
-        (5, ("wait-about", "num-5", "minutes")),
-        (20.5, ("wait-about", "num-30", "minutes")),
-        (60, ("wait-about", "num-60", "minutes")),
-        (61, ("wait-over-hour",)),
-    ],
-)
-def test_a_wait_is_rounded_up_to_the_next_piece(minutes: float, pieces: tuple[str, ...]) -> None:
-    assert say_minutes(minutes) == pieces
-
-
-def test_a_telephone_number_is_said_in_groups() -> None:
-    spoken = " ".join(say_digits("0903 123 456")).replace("num-", "")
-    assert spoken == "0 9 0 3 pause 1 2 3 pause 4 5 6"
-    assert say_digits("1022") == ("num-1", "num-0", "num-2", "num-2")
-
-
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_piece_of_every_message_has_a_text(language: str) -> None:
     texts = {**system_texts(), **unit_texts({"689": "Thành phố Đồng Xoài"})}
     area = Area("33", "689", "Thành phố Đồng Xoài")
     asking = Asking((area,))
     messages = [say_position(place) for place in range(1, 30)]
-    messages += [say_minutes(minutes) for minutes in range(90)]
-    messages += [
-        say_digits("0123456789"),
-        next_words(asking)[1],
-        next_words(replace(asking, supposed=area))[1],
-    ]
-    for piece in {piece for message in messages for piece in message} - set(TONES):
+    messages += [next_words(asking)[1], next_words(replace(asking, supposed=area))[1]]
+    for piece in {piece for message in messages for piece in message} - {"pause"}:
         assert texts[piece][language]
