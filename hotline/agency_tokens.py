@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
@@ -11,17 +9,17 @@ import click
 from sqlalchemy import JSON, ForeignKey, String, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from hotline import tokens
 from hotline.agencies import AgencyRow
 from hotline.database import Base, Moment, reading, transaction
 from hotline.events import now
+from hotline.refusals import RequestRefused
 
 READ, REPORT = "orders:read", "orders:report"
 TICKETS, TICKETS_WRITE, TICKETS_PERSONS = "tickets:read", "tickets:write", "tickets:persons"
 """The last one alone shows numbers, names, fields and what was written down; each showing is entered on the ticket."""
 WEBHOOKS = "webhooks"
 SCOPES = (READ, REPORT, TICKETS, TICKETS_WRITE, TICKETS_PERSONS, WEBHOOKS)
-BYTES = 24
-LONGEST_TOKEN = 64
 LONGEST_NAME = 60
 USED_EVERY = timedelta(hours=1)
 """A token's last use is written down as often as this, not at each request."""
@@ -46,40 +44,32 @@ class AgencyToken(Base):
     """About: see USED_EVERY."""
 
 
-class TokenRefused(ValueError):  # noqa: N818 - exceptions are named by the fact
-    """What is wrong with what was asked, for people."""
-
-    def __init__(self, field: str, vi: str, en: str) -> None:
-        super().__init__(en)
-        self.field, self.vi, self.en = field, vi, en
-
-
 def make(
     session: Session, agency: str, name: str, scopes: Collection[str], at: datetime, by: str = COMMAND
 ) -> str:
-    """A new token in the caller's transaction; it is nowhere else afterwards. Raises TokenRefused."""
+    """A new token in the caller's transaction; it is nowhere else afterwards. Raises RequestRefused."""
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
-        raise TokenRefused(
-            "scopes", "Hãy chọn ít nhất một quyền trong danh sách.",
-            f"unknown scope {', '.join(unknown) or '(none)'}: use {' or '.join(SCOPES)}",
+        raise RequestRefused(
+            "Hãy chọn ít nhất một quyền trong danh sách.",
+            f"unknown scope {', '.join(unknown) or '(none)'}: use {' or '.join(SCOPES)}", "scopes",
         )  # fmt: skip
     row = session.get(AgencyRow, agency)
     if row is None or row.removed:
-        raise TokenRefused(
-            "agency", "Không có cơ quan này: hãy xem mã ở trang Tổ chức.",
-            f"there is no agency {agency!r}: see the organisation's page for the keys",
+        raise RequestRefused(
+            "Không có cơ quan này: hãy xem mã ở trang Tổ chức.",
+            f"there is no agency {agency!r}: see the organisation's page for the keys", "agency",
         )  # fmt: skip
     if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
-        raise TokenRefused(
-            "name",
+        raise RequestRefused(
             f"Hãy đặt tên hệ thống, nhiều nhất {LONGEST_NAME} ký tự.",
             f"name the system in at most {LONGEST_NAME} characters",
+            "name",
         )
-    token = secrets.token_urlsafe(BYTES)
+    token = tokens.drawn()
     session.add(
         AgencyToken(
-            token_hash=_hash(token),
+            token_hash=tokens.hashed(token),
             agency_key=agency,
             name=name.strip(),
             scopes=sorted(scopes),
@@ -92,13 +82,13 @@ def make(
 
 def find(session: Session, token: str) -> AgencyToken | None:
     """The token's row while it holds and its agency is active."""
-    if not 20 <= len(token) <= LONGEST_TOKEN:
+    if not tokens.may_be(token):
         return None
     return session.scalar(
         select(AgencyToken)
         .join(AgencyRow, AgencyRow.key == AgencyToken.agency_key)
         .where(
-            AgencyToken.token_hash == _hash(token), AgencyToken.ended_at.is_(None), AgencyRow.active,
+            AgencyToken.token_hash == tokens.hashed(token), AgencyToken.ended_at.is_(None), AgencyRow.active,
             ~AgencyRow.removed,
         )
     )  # fmt: skip
@@ -117,18 +107,14 @@ def used(session: Session, number: int, at: datetime) -> None:
     session.execute(update(AgencyToken).where(AgencyToken.id == number).values(used_at=at))
 
 
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 def main(words: list[str]) -> int:
     """`./run agency-token …`; the token is printed once."""
     if words[:1] == ["make"] and len(words) > 3:
         try:
             with transaction() as session:
                 token = make(session, words[1], words[2], words[3:], now())
-        except ValueError as fault:
-            click.echo(fault)
+        except RequestRefused as refused:
+            click.echo(refused.en)
             return 2
         click.echo(token)
         return 0

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hotline.categories import CategoryFaults, beside
-from hotline.installation import Installation
+from hotline.installation import Hotline, Installation
 from hotline.orders import Assignment, Order, OrderApproval
 from hotline.referrals import Referral, ReferralPart
 from hotline.tickets import Ticket
@@ -39,46 +39,36 @@ RESULTS: Mapping[str, str] = {
 def order(session: Session, one: Assignment, installation: Installation, file: Path, url: str) -> str:
     """An order to a team, with the link that answers it."""
     wanted = session.get_one(Order, one.order_id)
-    ticket = session.get(Ticket, wanted.ticket_id)
     hotline = installation.hotline(wanted.hotline)
-    label = f"{hotline.prefix}-{ticket.number if ticket is not None else '?'}/{wanted.number}"
+    label = f"{_label(session, hotline, wanted.ticket_id)}/{wanted.number}"
     unit = session.scalar(select(Unit.full_name).where(Unit.code == wanted.unit_code).limit(1)) or ""
     due = wanted.due_at.astimezone(VIETNAM)
     words = [
         f"1022 {hotline.tinh}: lệnh {LEVELS.get(wanted.acuity, '')} {label}, {_category(file, wanted.category)}",
         unit, f"hạn {due:%H:%M %d/%m}",
     ]  # fmt: skip
-    said = plain(", ".join(word for word in words if word))
-    tail = f". Nhan/tu choi: {url}"
-    return said[: GSM_CHARACTERS - len(tail)] + tail
+    return _with_link(", ".join(word for word in words if word), "Nhan/tu choi", url)
 
 
 def approval(session: Session, one: OrderApproval, installation: Installation, url: str) -> str:
     """An order that waits for the committee's word: by when, and where it is said; only who signs in there says it."""
     wanted = session.get_one(Order, one.order_id)
-    ticket = session.get(Ticket, wanted.ticket_id)
     hotline = installation.hotline(wanted.hotline)
-    label = f"{hotline.prefix}-{ticket.number if ticket is not None else '?'}/{wanted.number}"
+    label = f"{_label(session, hotline, wanted.ticket_id)}/{wanted.number}"
     due = one.due_at.astimezone(VIETNAM)
-    said = plain(
-        f"1022 {hotline.tinh}: lệnh {LEVELS.get(wanted.acuity, '')} {label} xin Ban Chỉ đạo duyệt trước {due:%H:%M %d/%m}"
-    )
-    tail = f". Duyet: {url}"
-    return said[: GSM_CHARACTERS - len(tail)] + tail
+    level = LEVELS.get(wanted.acuity, "")
+    words = f"1022 {hotline.tinh}: lệnh {level} {label} xin Ban Chỉ đạo duyệt trước {due:%H:%M %d/%m}"
+    return _with_link(words, "Duyet", url)
 
 
 def referral(session: Session, one: ReferralPart, installation: Installation, url: str) -> str:
     """A question to an agency: only that there is one, by when, and the link that answers it."""
     asked = session.get_one(Referral, one.referral_id)
-    ticket = session.get(Ticket, asked.ticket_id)
     hotline = installation.hotline(asked.hotline)
-    label = f"{hotline.prefix}-{ticket.number if ticket is not None else '?'}"
+    label = _label(session, hotline, asked.ticket_id)
     due = one.due_at.astimezone(VIETNAM)
-    said = plain(
-        f"1022 {hotline.tinh}: câu hỏi của người dân, phiếu {label}, trả lời trước {due:%H:%M %d/%m}"
-    )
-    tail = f". Tra loi: {url}"
-    return said[: GSM_CHARACTERS - len(tail)] + tail
+    words = f"1022 {hotline.tinh}: câu hỏi của người dân, phiếu {label}, trả lời trước {due:%H:%M %d/%m}"
+    return _with_link(words, "Tra loi", url)
 
 
 def result(ticket: Ticket, key: str, installation: Installation, reference: str, url: str) -> str:
@@ -90,6 +80,17 @@ def result(ticket: Ticket, key: str, installation: Installation, reference: str,
         f"Nếu chưa xong, xin gọi lại 1022. Tra cứu: {url}, mã {reference}"
     )
     return plain(words)[:GSM_CHARACTERS]
+
+
+def _label(session: Session, hotline: Hotline, ticket_id: str) -> str:
+    ticket = session.get(Ticket, ticket_id)
+    return f"{hotline.prefix}-{ticket.number if ticket is not None else '?'}"
+
+
+def _with_link(words: str, what_for: str, url: str) -> str:
+    """The words give way to the link: half an address opens nothing."""
+    tail = f". {what_for}: {url}"
+    return plain(words)[: GSM_CHARACTERS - len(tail)] + tail
 
 
 def _category(file: Path, key: str) -> str:

@@ -11,18 +11,8 @@ from hotline import events as e
 from hotline.acuity import Acuity
 from hotline.facts import apply
 from hotline.operators import Role
-from hotline.order_parts import (
-    end_all,
-    held,
-    team_of,
-)
-from hotline.order_refusals import (
-    REASON,
-    By,
-    OrderRefused,
-    said_at,
-    written,
-)
+from hotline.order_parts import end_all, held, team_of
+from hotline.order_refusals import REASON, By
 from hotline.order_times import kept
 from hotline.orders import (
     BY_CLOCK,
@@ -35,6 +25,7 @@ from hotline.orders import (
     OrderState,
 )
 from hotline.organisation import Agency, Organisation
+from hotline.refusals import RequestRefused, said_at, written
 
 A, H = AssignmentState, Happening
 
@@ -48,38 +39,38 @@ def decide(
     at: datetime,
     organisation: Organisation,
 ) -> None:
-    """The committee's word. Raises OrderRefused."""
+    """The committee's word. Raises RequestRefused."""
     asked = session.get(OrderApproval, approval_id)
     if asked is None:
-        raise OrderRefused("Không có yêu cầu duyệt này.", "There is no such request.")
+        raise RequestRefused("Không có yêu cầu duyệt này.", "There is no such request.")
     order = held(session, asked.order_id)
     session.refresh(asked)
     if order.state == OrderState.RECALLED:
-        raise OrderRefused(
+        raise RequestRefused(
             "Lệnh này đã được thu hồi, không duyệt được nữa.",
             "This order was recalled: it cannot be decided any more.",
         )
     if asked.state == ApprovalState.CLIMBED:
-        raise OrderRefused(
+        raise RequestRefused(
             "Yêu cầu này quá hạn và đã chuyển lên cấp trên.",
             "This request was not answered in time and went up.",
         )
     if asked.state != ApprovalState.ASKED or order.state != OrderState.AWAITING_APPROVAL:
-        raise OrderRefused(
+        raise RequestRefused(
             f"Yêu cầu này đã được {asked.decided_by} quyết định.",
             f"{asked.decided_by} has decided this already.",
         )
     if asked.asked_by == by.username or order.issued_by == by.username:
-        raise OrderRefused(
+        raise RequestRefused(
             "Người duyệt phải là người khác với người ra lệnh.", "Whoever approves must be another person."
         )
     if not may_decide(organisation, by, asked.centre, at):
-        raise OrderRefused(
+        raise RequestRefused(
             "Tài khoản của bạn không thuộc Ban Chỉ đạo được hỏi.",
             "You do not belong to the committee that was asked.",
         )
     if approves and order.due_at <= at:
-        raise OrderRefused(
+        raise RequestRefused(
             f"Hạn của lệnh ({said_at(order.due_at)}) đã qua trước khi duyệt: hãy từ chối để người ra lệnh đặt hạn mới.",
             f"The order's deadline ({said_at(order.due_at)}) has passed: refuse it, so that a new one is set.",
         )

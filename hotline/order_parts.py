@@ -10,11 +10,7 @@ from sqlalchemy.orm import Session
 
 from hotline import events as e
 from hotline.facts import apply
-from hotline.order_refusals import (
-    NOTHING_SAID,
-    OrderRefused,
-    Said,
-)
+from hotline.order_refusals import NOTHING_SAID, Said
 from hotline.orders import (
     BY_CLOCK,
     LIVE,
@@ -27,17 +23,18 @@ from hotline.orders import (
     Team,
 )
 from hotline.organisation import Agency, Organisation
+from hotline.refusals import RequestRefused
 
 A, H = AssignmentState, Happening
 
 
 def held(session: Session, order_id: str) -> Order:
-    """The order, held until the transaction ends: whoever acts on it acts in turn. Raises OrderRefused."""
+    """The order, held until the transaction ends: whoever acts on it acts in turn. Raises RequestRefused."""
     order = session.scalar(
         select(Order).where(Order.id == order_id).with_for_update().execution_options(populate_existing=True)
     )
     if order is None:
-        raise OrderRefused("Không có lệnh này.", "There is no such order.")
+        raise RequestRefused("Không có lệnh này.", "There is no such order.")
     return order
 
 

@@ -25,20 +25,16 @@ from hotline.order_parts import (
     team_of,
 )
 from hotline.order_refusals import (
-    FURTHEST,
     LONGEST,
     NOTHING_SAID,
     OPEN,
     REASON,
     By,
-    OrderRefused,
     Said,
     Wanted,
     agencies_asked,
     check_due,
     check_open,
-    check_unit,
-    written,
 )
 from hotline.orders import (
     BY_CLOCK,
@@ -55,13 +51,14 @@ from hotline.orders import (
     needs_approval,
 )
 from hotline.organisation import Organisation
+from hotline.refusals import RequestRefused, check_unit, written
 from hotline.tickets import Ticket, TicketState
 from hotline.transfers import Refusal
 
 A, H = AssignmentState, Happening
 __all__ = [
-    "FURTHEST", "OPEN", "By", "OrderRefused", "Said", "Wanted", "act", "answer_is_due", "approval_is_due", "check_unit",
-    "decide", "give", "held", "issue", "may_decide", "order_is_due", "recall", "team_of", "written",
+    "OPEN", "By", "Said", "Wanted", "act", "answer_is_due", "approval_is_due", "decide", "give", "held", "issue",
+    "may_decide", "order_is_due", "recall", "team_of",
 ]  # fmt: skip
 """The whole of it, whichever part does it."""
 
@@ -74,23 +71,23 @@ def issue(
     organisation: Organisation,
     categories: Collection[str],
 ) -> str:
-    """Write an order, and send it or ask the committee; its id. Raises OrderRefused, and then nothing is written."""
+    """Write an order, and send it or ask the committee; its id. Raises RequestRefused, and then nothing is written."""
     ticket = session.scalar(select(Ticket).where(Ticket.id == wanted.ticket_id).with_for_update())
     if ticket is None or ticket.state == TicketState.CLOSED:
-        raise OrderRefused(
+        raise RequestRefused(
             "Phiếu này đã đóng: hãy mở lại phiếu rồi ra lệnh.",
             "This ticket is closed: reopen it, then order.",
         )
     what = written(wanted.what, "what", "Nội dung lệnh", "What is to be done", LONGEST)
     if wanted.category not in categories:
-        raise OrderRefused(
+        raise RequestRefused(
             "Ô “Loại việc”: hãy chọn một loại trong danh sách.",
             "Category: choose one from the list.",
             "category",
         )
     acuity = wanted.acuity or ticket.acuity
     if acuity not in Acuity.__members__:
-        raise OrderRefused("Ô “Mức”: hãy chọn một mức.", "Level: choose one.", "acuity")
+        raise RequestRefused("Ô “Mức”: hãy chọn một mức.", "Level: choose one.", "acuity")
     check_due(wanted.due_at, at)
     unit_code = wanted.unit_code or ticket.unit_code
     check_unit(session, unit_code, organisation.day(at))
@@ -126,7 +123,7 @@ def issue(
 
 
 def recall(session: Session, order_id: str, by: By, reason: str, at: datetime) -> None:
-    """Nobody is to go any more. Raises OrderRefused."""
+    """Nobody is to go any more. Raises RequestRefused."""
     order = held(session, order_id)
     check_open(order)
     why = written(reason, "reason", "Lý do thu hồi", "Why it is recalled", REASON)
@@ -153,19 +150,19 @@ def give(
     organisation: Organisation,
     instead_of: str = "",
 ) -> str:
-    """One more team, or another in place of one; the new assignment's id. Raises OrderRefused."""
+    """One more team, or another in place of one; the new assignment's id. Raises RequestRefused."""
     order = held(session, order_id)
     check_open(order)
     (agency,) = agencies_asked(organisation, order.hotline, (team,), at)
     parts = parts_of(session, order_id)
     if any(one.team == team and one.state in LIVE for one in parts):
-        raise OrderRefused(
+        raise RequestRefused(
             f"{agency.name} đang có lệnh này rồi: hãy chọn đội khác.",
             f"{agency.name} has this order already: choose another team.",
             "team",
         )
     if needs_approval(by.role, frozenset({agency.level}), by.authority) and not order.approved_by:
-        raise OrderRefused(
+        raise RequestRefused(
             f"{agency.name} vượt thẩm quyền của bạn: hãy ra lệnh mới và xin Ban Chỉ đạo duyệt.",
             f"{agency.name} is beyond your authority: issue a new order and ask the committee.",
             "team",
@@ -174,7 +171,7 @@ def give(
     if instead_of:
         before = next((one for one in parts if one.id == instead_of), None)
         if before is None:
-            raise OrderRefused("Không có phần việc này.", "There is no such assignment.")
+            raise RequestRefused("Không có phần việc này.", "There is no such assignment.")
         if before.state in LIVE:
             moved(session, before, A.REPLACED, H.REPLACE, by.username, Means.PANEL, at, Said(why))
     return make(
@@ -200,17 +197,17 @@ def act(
     organisation: Organisation,
     said: Said = NOTHING_SAID,
 ) -> AssignmentState:
-    """What a team (or, for how it ended, the issuer) says about its part; the state that follows. Raises OrderRefused."""
+    """What a team (or, for how it ended, the issuer) says about its part; the state that follows. Raises RequestRefused."""
     one = session.get(Assignment, assignment_id)
     if one is None:
-        raise OrderRefused("Không có lệnh này.", "There is no such order.")
+        raise RequestRefused("Không có lệnh này.", "There is no such order.")
     order = held(session, one.order_id)
     session.refresh(one)
     to = follows(
         A(one.state), happening, actor, above_has_it=above_has_it(parts_of(session, order.id), assignment_id)
     )
     if isinstance(to, Refusal):
-        raise OrderRefused(to.vi, to.en)
+        raise RequestRefused(to.vi, to.en)
     if happening is H.FAIL or (happening is H.FINISH and actor is Actor.ISSUER):
         said = replace(said, note=written(said.note, "note", "Ghi chú", "Note", LONGEST))
     before = A(one.state)

@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from hotline import events as e
 from hotline.facts import apply
 from hotline.folding import folded
-from hotline.ordering import FURTHEST, OrderRefused, check_unit, written
 from hotline.organisation import Agency, Organisation
 from hotline.referrals import (
     FOLLOWS,
@@ -30,9 +29,9 @@ from hotline.referrals import (
     assembled,
     settled,
 )
+from hotline.refusals import FURTHEST, RequestRefused, check_unit, listed, said_at, written
 from hotline.tickets import Ticket, TicketState
 from hotline.transfers import Refusal
-from hotline.units import VIETNAM
 
 AT_MOST = 10
 """Agencies asked at once."""
@@ -63,23 +62,23 @@ def refer(
     organisation: Organisation,
     categories: Collection[str],
 ) -> str:
-    """Ask the agencies; the referral's id. Raises OrderRefused, and then nothing is written."""
+    """Ask the agencies; the referral's id. Raises RequestRefused, and then nothing is written."""
     day = organisation.day(at)
     ticket = session.scalar(select(Ticket).where(Ticket.id == wanted.ticket_id).with_for_update())
     if ticket is None or ticket.state == TicketState.CLOSED:
-        raise OrderRefused(
+        raise RequestRefused(
             "Phiếu này đã đóng: hãy mở lại phiếu rồi chuyển.",
             "This ticket is closed: reopen it, then forward it.",
         )
     question = written(wanted.question, "question", "Câu hỏi cho đơn vị", "Question", QUESTION)
     if wanted.category not in categories:
-        raise OrderRefused(
+        raise RequestRefused(
             "Ô “Lĩnh vực”: hãy chọn một lĩnh vực trong danh sách.",
             "Category: choose one of the list.",
             "category",
         )
     if wanted.ground not in GROUNDS:
-        raise OrderRefused(
+        raise RequestRefused(
             "Ô “Căn cứ chuyển thông tin”: hãy chọn trong danh sách.",
             "Ground: choose one of the list.",
             "ground",
@@ -89,9 +88,9 @@ def refer(
     check_unit(session, unit_code, day)
     asked = [_agency(organisation, ticket.hotline, key, day) for key in dict.fromkeys(wanted.agencies) if key]
     if not asked:
-        raise OrderRefused("Hãy chọn ít nhất một đơn vị.", "Choose at least one agency.", "agency")
+        raise RequestRefused("Hãy chọn ít nhất một đơn vị.", "Choose at least one agency.", "agency")
     if len(asked) > AT_MOST:
-        raise OrderRefused(
+        raise RequestRefused(
             f"Một câu hỏi gửi nhiều nhất {AT_MOST} đơn vị.",
             f"One question goes to {AT_MOST} agencies at most.",
             "agency",
@@ -125,12 +124,12 @@ def ask_also(
     organisation: Organisation,
     due_at: datetime,
 ) -> str:
-    """One more agency for the same question; its part's id. Raises OrderRefused."""
+    """One more agency for the same question; its part's id. Raises RequestRefused."""
     row = held(session, referral_id)
     _step(row, Step.ASK)
     agency = _agency(organisation, row.hotline, key, organisation.day(at))
     if any(one.agency == key and one.state in WAITED_FOR for one in parts_of(session, referral_id)):
-        raise OrderRefused(
+        raise RequestRefused(
             f"{agency.name} đang có câu hỏi này rồi: hãy chọn đơn vị khác.",
             f"{agency.name} has this question already: choose another.",
             "agency",
@@ -151,17 +150,17 @@ def act(
     organisation: Organisation,
     said: str = "",
 ) -> PartState:
-    """What an agency says to its part; the state that follows. Raises OrderRefused, and then nothing is written."""
+    """What an agency says to its part; the state that follows. Raises RequestRefused, and then nothing is written."""
     one = session.get(ReferralPart, part_id)
     if one is None or happening not in (Happening.ANSWER, Happening.NOT_OURS, Happening.REFUSE):
-        raise OrderRefused("Không có câu hỏi này.", "There is no such question.")
+        raise RequestRefused("Không có câu hỏi này.", "There is no such question.")
     row = held(session, one.referral_id)
     session.refresh(one)
     if row.state not in OPEN:
         told = WHOLE_FOLLOWS[ReferralState(row.state)][Step.TELL]
         assert isinstance(told, Refusal)  # noqa: S101 - nothing follows what is over
         if one.state in WAITED_FOR:
-            raise OrderRefused(told.vi, told.en)
+            raise RequestRefused(told.vi, told.en)
     to = _follows(one, happening)
     names = {
         Happening.ANSWER: ("Câu trả lời", "Answer", ANSWER),
@@ -182,19 +181,19 @@ def act(
 def contradict(
     session: Session, referral_id: str, reason: str, by: str, at: datetime, organisation: Organisation
 ) -> str:
-    """The operator finds that answers contradict each other: the level above is asked; its name. Raises OrderRefused."""
+    """The operator finds that answers contradict each other: the level above is asked; its name. Raises RequestRefused."""
     row = held(session, referral_id)
     _step(row, Step.CONTRADICT)
     answered = [one for one in parts_of(session, referral_id) if one.state == PartState.ANSWERED]
     if len(answered) < 2:
-        raise OrderRefused(
+        raise RequestRefused(
             "Chưa có hai câu trả lời để so: hãy chờ các đơn vị trả lời.",
             "There are no two answers to compare yet: wait for the agencies.",
         )
     why = written(reason, "reason", "Trái nhau ở điểm nào", "What they contradict each other in", REASON)
     above = _above(session, row, answered, at, organisation)
     if above is None:
-        raise OrderRefused(
+        raise RequestRefused(
             "Không còn cấp trên nào chưa được hỏi: hãy báo lãnh đạo, rồi chọn đơn vị hỏi thêm.",
             "Nobody above is left to ask: tell the leaders, then choose whom to ask besides.",
         )
@@ -204,7 +203,7 @@ def contradict(
 
 
 def recall(session: Session, referral_id: str, reason: str, by: str, at: datetime) -> None:
-    """Nobody has to answer any more. Raises OrderRefused."""
+    """Nobody has to answer any more. Raises RequestRefused."""
     row = held(session, referral_id)
     _step(row, Step.RECALL)
     why = written(reason, "reason", "Lý do thu hồi", "Why it is recalled", REASON)
@@ -215,10 +214,10 @@ def recall(session: Session, referral_id: str, reason: str, by: str, at: datetim
 
 
 def recall_part(session: Session, part_id: str, by: str, at: datetime) -> None:
-    """One agency has to answer no more; the others' answers are enough. Raises OrderRefused."""
+    """One agency has to answer no more; the others' answers are enough. Raises RequestRefused."""
     one = session.get(ReferralPart, part_id)
     if one is None:
-        raise OrderRefused("Không có câu hỏi này.", "There is no such question.")
+        raise RequestRefused("Không có câu hỏi này.", "There is no such question.")
     row = held(session, one.referral_id)
     session.refresh(one)
     _step(row, Step.RECALL)
@@ -227,13 +226,13 @@ def recall_part(session: Session, part_id: str, by: str, at: datetime) -> None:
 
 
 def keep(session: Session, referral_id: str, text: str, seen: int, by: str, at: datetime) -> None:
-    """The assembled text as an operator has written it; somebody else's later one is never lost. Raises OrderRefused."""
+    """The assembled text as an operator has written it; somebody else's later one is never lost. Raises RequestRefused."""
     row = held(session, referral_id)
     if row.state not in OPEN:
         _step(row, Step.TELL)
     plain = written(text, "text", "Câu trả lời cho người dân", "Answer to the citizen", ANSWER)
     if seen != row.version:
-        raise OrderRefused(
+        raise RequestRefused(
             f"{row.assembled_by} vừa sửa câu trả lời này: hãy tải lại trang, so rồi sửa tiếp.",
             f"{row.assembled_by} has just changed this answer: reload, compare, then go on.",
             "text",
@@ -249,11 +248,11 @@ def keep(session: Session, referral_id: str, text: str, seen: int, by: str, at: 
 
 
 def told(session: Session, referral_id: str, by: str, at: datetime) -> Referral:
-    """The citizen is told: the row, which has the text. Raises OrderRefused while somebody is waited for, or without a text."""
+    """The citizen is told: the row, which has the text. Raises RequestRefused while somebody is waited for, or without a text."""
     row = held(session, referral_id)
     _step(row, Step.TELL)
     if not row.assembled:
-        raise OrderRefused(
+        raise RequestRefused(
             "Chưa có câu trả lời cho người dân: hãy soạn và lưu trước.",
             "There is no answer for the citizen yet: write and keep one first.",
             "text",
@@ -295,7 +294,7 @@ def answer_is_due(session: Session, part_id: str, at: datetime, organisation: Or
 
 
 def held(session: Session, referral_id: str) -> Referral:
-    """The referral, held until the transaction ends: whoever acts on it acts in turn. Raises OrderRefused."""
+    """The referral, held until the transaction ends: whoever acts on it acts in turn. Raises RequestRefused."""
     row = session.scalar(
         select(Referral)
         .where(Referral.id == referral_id)
@@ -303,7 +302,7 @@ def held(session: Session, referral_id: str) -> Referral:
         .execution_options(populate_existing=True)
     )
     if row is None:
-        raise OrderRefused("Không có câu hỏi này.", "There is no such question.")
+        raise RequestRefused("Không có câu hỏi này.", "There is no such question.")
     return row
 
 
@@ -321,14 +320,14 @@ def beginning(row: Referral, parts: Sequence[ReferralPart]) -> str:
 def _step(row: Referral, step: Step) -> ReferralState:
     to = WHOLE_FOLLOWS[ReferralState(row.state)][step]
     if isinstance(to, Refusal):
-        raise OrderRefused(to.vi, to.en)
+        raise RequestRefused(to.vi, to.en)
     return to
 
 
 def _follows(one: ReferralPart, happening: Happening) -> PartState:
     to = FOLLOWS[PartState(one.state)][happening]
     if isinstance(to, Refusal):
-        raise OrderRefused(to.vi, to.en)
+        raise RequestRefused(to.vi, to.en)
     return to
 
 
@@ -424,15 +423,9 @@ def _plan(
 
 
 def _agency(organisation: Organisation, hotline: str, key: str, day: date) -> Agency:
-    found = organisation.agency(key)
-    if found is None or found.hotline != hotline:
-        raise OrderRefused(
-            f"Không có đơn vị “{key[:48]}” trong danh sách: hãy chọn đơn vị khác.",
-            f"There is no “{key[:48]}” in the list: choose another.",
-            "agency",
-        )
+    found = listed(organisation, hotline, key, "agency")
     if not found.stands(day):
-        raise OrderRefused(
+        raise RequestRefused(
             f"{found.name} không còn nhận việc từ ngày {day:%d/%m/%Y}: hãy chọn đơn vị khác.",
             f"{found.name} takes no questions on {day:%d/%m/%Y} any more: choose another.",
             "agency",
@@ -442,16 +435,12 @@ def _agency(organisation: Organisation, hotline: str, key: str, day: date) -> Ag
 
 def _check_due(due_at: datetime, at: datetime) -> None:
     if due_at < at + SHORTEST_TIME:
-        raise OrderRefused(
-            f"Ô “Hạn trả lời”: {_said(due_at)} đã qua hoặc quá gấp, hãy chọn sau {_said(at + SHORTEST_TIME)}.",
-            f"Answer by: {_said(due_at)} has passed or is too soon, choose a time after {_said(at + SHORTEST_TIME)}.",
+        raise RequestRefused(
+            f"Ô “Hạn trả lời”: {said_at(due_at)} đã qua hoặc quá gấp, hãy chọn sau {said_at(at + SHORTEST_TIME)}.",
+            f"Answer by: {said_at(due_at)} has passed or is too soon, choose a time after {said_at(at + SHORTEST_TIME)}.",
             "due_at",
         )
     if due_at > at + FURTHEST:
-        raise OrderRefused(
+        raise RequestRefused(
             "Ô “Hạn trả lời”: hãy chọn trong vòng 30 ngày.", "Answer by: choose one within 30 days.", "due_at"
         )
-
-
-def _said(at: datetime) -> str:
-    return f"{at.astimezone(VIETNAM):%H:%M %d/%m/%Y}"

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from hotline.agencies import AgencyRow
 from hotline.database import Base, Moment
+from hotline.refusals import RequestRefused
 from hotline.secrets import secret
 
 LONGEST_URL = 500
@@ -96,14 +97,6 @@ class WebhookDelivery(Base):
     """What the last try met."""
 
 
-class WebhookRefused(Exception):  # noqa: N818 - exceptions are named by the fact
-    """What is wrong with what was asked, for people."""
-
-    def __init__(self, field: str, vi: str, en: str) -> None:
-        super().__init__(en)
-        self.field, self.vi, self.en = field, vi, en
-
-
 Networks = Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
 _TUNNELS = tuple(
     ipaddress.ip_network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
@@ -128,7 +121,7 @@ def may_reach(address: str, allowed: Networks) -> bool:
 
 
 def judged_url(url: str, allowed: Networks) -> str:
-    """The address as it is kept. Raises WebhookRefused; names are resolved, and judged again, when something is sent."""
+    """The address as it is kept. Raises RequestRefused; names are resolved, and judged again, when something is sent."""
     try:
         parts = urlsplit(url.strip())
         host, _ = parts.hostname or "", parts.port
@@ -141,16 +134,16 @@ def judged_url(url: str, allowed: Networks) -> str:
         or not url.isascii()
         or not url.isprintable()
     ):
-        raise WebhookRefused(
-            "url",
+        raise RequestRefused(
             f"Địa chỉ phải bắt đầu bằng https:// và có nhiều nhất {LONGEST_URL} ký tự.",
             f"The address must begin with https:// and have at most {LONGEST_URL} characters.",
+            "url",
         )
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise WebhookRefused(
-            "url",
+        raise RequestRefused(
             "Địa chỉ không được chứa tên đăng nhập, mật khẩu hay dấu #.",
             "The address must not have a user name, a password or a #.",
+            "url",
         )
     try:
         reachable = may_reach(host, allowed)
@@ -158,10 +151,10 @@ def judged_url(url: str, allowed: Networks) -> str:
         local = host == "localhost" or host.endswith(".localhost")
         reachable = not local or may_reach("127.0.0.1", allowed)
     if not reachable:
-        raise WebhookRefused(
-            "url",
+        raise RequestRefused(
             "Địa chỉ này ở mạng nội bộ: quản trị hệ thống phải cho phép mạng đó trước.",
             "This address is in a private network, which the installation does not allow.",
+            "url",
         )
     return url.strip()
 
@@ -169,23 +162,23 @@ def judged_url(url: str, allowed: Networks) -> str:
 def register(
     session: Session, agency: str, url: str, events: Collection[str], by: str, at: datetime, allowed: Networks
 ) -> AgencyWebhook:
-    """A new webhook in the caller's transaction. Raises WebhookRefused."""
+    """A new webhook in the caller's transaction. Raises RequestRefused."""
     row = session.get(AgencyRow, agency)
     if row is None or row.removed or not row.active:
-        raise WebhookRefused("agency", f"Không có cơ quan “{agency}”.", f"There is no agency {agency!r}.")
+        raise RequestRefused(f"Không có cơ quan “{agency}”.", f"There is no agency {agency!r}.", "agency")
     chosen = sorted(set(events))
     if not chosen or set(chosen) - set(Told):
         words = ", ".join(Told)
-        raise WebhookRefused(
-            "events", f"Hãy chọn ít nhất một sự kiện: {words}.", f"Choose at least one event of {words}."
+        raise RequestRefused(
+            f"Hãy chọn ít nhất một sự kiện: {words}.", f"Choose at least one event of {words}.", "events"
         )
     address = judged_url(url, allowed)
     active = select(func.count()).where(AgencyWebhook.agency_key == agency, AgencyWebhook.ended_at.is_(None))
     if (session.scalar(active) or 0) >= MOST_OF_AGENCY:
-        raise WebhookRefused(
-            "agency",
+        raise RequestRefused(
             f"Cơ quan này đã có {MOST_OF_AGENCY} webhook: hãy bỏ một cái trước.",
             f"This agency has {MOST_OF_AGENCY} webhooks: end one first.",
+            "agency",
         )
     made = AgencyWebhook(
         agency_key=agency,

@@ -13,10 +13,10 @@ from hotline import order_tries, ordering
 from hotline.database import transaction
 from hotline.facts import apply
 from hotline.order_tries import Due
-from hotline.ordering import OrderRefused
 from hotline.orders import Actor, AssignmentState, Happening, Means, TryState
 from hotline.organisation import Organisation
 from hotline.recordings import relative_path
+from hotline.refusals import RequestRefused
 from ivr.ari import AriError, AriEvent
 from ivr.desk import Desk
 from ivr.floor import Floor
@@ -340,7 +340,7 @@ def accept(due: Due, dial_id: str) -> AssignmentState | None:
                 at,
                 Organisation(),
             )
-        except OrderRefused:
+        except RequestRefused:
             stands = order_tries.answered_otherwise(session, [due.assignment_id])
             return stands.get(due.assignment_id, AssignmentState.RECALLED)
         apply(session, order_tries.tried(due, dial_id, T.ACCEPTED, at), "calls")

@@ -6,6 +6,7 @@ Tickets are `agency_tickets`, webhooks `agency_webhooks`, the OpenAPI document `
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -20,8 +21,9 @@ from hotline.agencies import organisation
 from hotline.agency_tokens import READ, REPORT, USED_EVERY, AgencyToken
 from hotline.database import reading, transaction
 from hotline.events import now
-from hotline.ordering import OrderRefused, Said
+from hotline.ordering import Said
 from hotline.orders import LIVE, Actor, Assignment, AssignmentState, Happening, Means, Order
+from hotline.refusals import RequestRefused
 from softphone_panel.limits import limiter
 
 PREFIX = "/api/v1"
@@ -133,6 +135,14 @@ def given_text(given: dict[str, Any], name: str, most: int, *, needed: bool = Fa
     return str(text).strip()
 
 
+def given_choice(given: dict[str, Any], name: str, choices: Collection[str]) -> str:
+    """One of the words that there are. Raises NotAllowed."""
+    chosen = given.get(name)
+    if not isinstance(chosen, str) or chosen not in choices:
+        raise NotAllowed(422, f"{name} must be one of {', '.join(choices)}.")
+    return chosen
+
+
 def _is_text(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
@@ -192,14 +202,12 @@ def report(part_id: str) -> Response:
         token = authorised(session, REPORT)
         _, part = _own(session, token, part_id)
         given = given_json()
-        what, note = given.get("report"), given_text(given, "note", LONGEST_NOTE)
-        if what not in REPORTS:
-            raise NotAllowed(422, f"report must be one of {', '.join(REPORTS)}.")
+        note, what = given_text(given, "note", LONGEST_NOTE), given_choice(given, "report", REPORTS)
         try:
             ordering.act(
                 session, part.id, Happening(what), Actor.TEAM, token.name, Means.API, now(), organisation(session), Said(note),
             )  # fmt: skip
-        except OrderRefused as refused:
+        except RequestRefused as refused:
             raise NotAllowed(409, refused.en) from refused
         session.flush()
         session.expire_all()

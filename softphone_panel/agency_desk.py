@@ -13,11 +13,11 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from hotline import agencies, referral_links, referring
+from hotline import agencies, referring, tokens
 from hotline.database import reading, transaction
 from hotline.events import now
-from hotline.ordering import OrderRefused
 from hotline.referrals import FOLLOWS, WAITED_FOR, Happening, PartState, Referral, ReferralLink, ReferralPart
+from hotline.refusals import RequestRefused
 from hotline.tickets import Ticket
 from softphone_panel import desk, matter_words, referral_words, team_desk, ticket_changes, unit_search
 from softphone_panel.faults import InputFault
@@ -99,14 +99,14 @@ def link_say(token: str) -> AnyResponse:
     """The answer by the message's link, which then is spent."""
     with transaction() as session:
         found, one = _opened(session, token)
-        if not referral_links.spend(session, found, now()):
+        if not tokens.spend(session, found, now()):
             raise InputFault("part", say("Liên kết này đã dùng rồi: mỗi liên kết chỉ trả lời một lần."), 409)
         _say(session, one, say("{team} (liên kết)", team=one.agency_name), "link")
     return redirect(url_for("agency_desk.link", token=token), 303)
 
 
 def _opened(session: Session, token: str) -> tuple[ReferralLink, ReferralPart]:
-    found = referral_links.find(session, token, now())
+    found = tokens.find(session, ReferralLink, token, now())
     if found is None:
         raise InputFault(
             "part",
@@ -132,7 +132,7 @@ def _say(session: Session, one: ReferralPart, by: str, means: str) -> None:
             desk.organisation(session),
             request.form.get("said", ""),
         )
-    except OrderRefused as told:
+    except RequestRefused as told:
         raise InputFault(told.name or "part", told.said(language()), 409) from told
 
 

@@ -29,6 +29,7 @@ from softphone_panel.agency_api import (
     NotAllowed,
     authorised,
     flag,
+    given_choice,
     given_json,
     given_text,
     guessed,
@@ -116,16 +117,14 @@ def ticket_report(ticket_id: str) -> Response:
         token = authorised(session, TICKETS_WRITE)
         found, clock = _own(session, token, ticket_id)
         given = given_json()
-        what = given.get("report")
-        if what not in REPORTS:
-            raise NotAllowed(422, f"report must be one of {', '.join(REPORTS)}.")
+        what = given_choice(given, "report", REPORTS)
         text = given_text(given, "text", LONGEST_TEXT, needed=what == "done")
         locked = ticket_changes.locked(session, found.id) or found
         _check_open(locked)
         if what == "accept":
             _accept(session, locked, token, text)
         else:
-            _done(session, locked, token, text, given.get("result"))
+            _done(session, locked, token, text, given_choice(given, "result", RESULTS))
         session.flush()
         return jsonify(_plain(locked, clock, now()))
 
@@ -139,9 +138,7 @@ def _accept(session: Session, ticket: Ticket, token: AgencyToken, text: str) -> 
     ticket_changes.add_entry(session, ticket, "state", token.name, text, body)
 
 
-def _done(session: Session, ticket: Ticket, token: AgencyToken, text: str, result: Any) -> None:
-    if not isinstance(result, str) or result not in RESULTS:
-        raise NotAllowed(422, f"result must be one of {', '.join(RESULTS)}.")
+def _done(session: Session, ticket: Ticket, token: AgencyToken, text: str, result: str) -> None:
     owed = (Recall.ticket_id == ticket.id, Recall.why.in_(TELLS_RESULT), Recall.state.in_(OWED))
     if session.scalar(select(Recall.id).where(*owed).limit(1)) is not None:
         raise NotAllowed(409, "A result of this ticket is being told to the citizen already.")

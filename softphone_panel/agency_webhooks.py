@@ -12,8 +12,9 @@ from hotline import webhooks as told
 from hotline.agency_tokens import WEBHOOKS, AgencyToken
 from hotline.database import reading, transaction
 from hotline.events import now
+from hotline.refusals import RequestRefused
 from hotline.settings import settings
-from hotline.webhooks import LONGEST_URL, AgencyWebhook, Networks, WebhookRefused
+from hotline.webhooks import LONGEST_URL, AgencyWebhook, Networks
 from softphone_panel.agency_api import (
     NotAllowed,
     authorised,
@@ -60,7 +61,7 @@ def add_webhook() -> tuple[Response, int]:
             raise NotAllowed(422, "events must be a list of names.")
         try:
             made = told.register(session, token.agency_key, url, events, token.name, now(), allowed())
-        except WebhookRefused as refused:
+        except RequestRefused as refused:
             raise NotAllowed(422, refused.en) from refused
         return jsonify({**_plain(made), "secret": told.secret_of(made, settings().var)}), 201
 

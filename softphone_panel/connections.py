@@ -12,9 +12,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from hotline import agency_tokens, webhooks
 from hotline.agencies import AgencyRow
-from hotline.agency_tokens import LONGEST_NAME, SCOPES, AgencyToken, TokenRefused
+from hotline.agency_tokens import LONGEST_NAME, SCOPES, AgencyToken
 from hotline.database import reading, transaction
 from hotline.events import now
+from hotline.refusals import RequestRefused
 from hotline.settings import settings
 from hotline.webhooks import (
     LONGEST_URL,
@@ -23,7 +24,6 @@ from hotline.webhooks import (
     DeliveryState,
     Told,
     WebhookDelivery,
-    WebhookRefused,
 )
 from softphone_panel import agency_webhooks, fault_words, shown
 from softphone_panel.faults import InputFault
@@ -81,10 +81,6 @@ def _refused(form: str, field: str, sentence: str) -> tuple[str, int]:
         return _page(session, typed, {f"{form}-{field}": sentence}), 422
 
 
-def _words(refused: TokenRefused | WebhookRefused) -> str:
-    return refused.en if language() == "en" else refused.vi
-
-
 @room.post("/tokens")
 def make_token() -> str | tuple[str, int]:
     """A new token stands on the answer and nowhere else."""
@@ -96,8 +92,8 @@ def make_token() -> str | tuple[str, int]:
             made = agency_tokens.make(
                 session, agency, form.get("name", ""), scopes, now(), current_user.username
             )
-    except TokenRefused as refused:
-        return _refused("token", refused.field, _words(refused))
+    except RequestRefused as refused:
+        return _refused("token", refused.name, refused.said(language()))
     return render_template("connection_secret.html", secret=made, kind="token", agency=_name(agency))
 
 
@@ -121,8 +117,8 @@ def add_webhook() -> str | tuple[str, int]:
             url, allowed = form.get("url", ""), agency_webhooks.allowed()
             made = webhooks.register(session, agency, url, events, current_user.username, now(), allowed)
             secret = webhooks.secret_of(made, settings().var)
-    except WebhookRefused as refused:
-        return _refused("webhook", refused.field, _words(refused))
+    except RequestRefused as refused:
+        return _refused("webhook", refused.name, refused.said(language()))
     return render_template("connection_secret.html", secret=secret, kind="webhook", agency=_name(agency))
 
 

@@ -19,7 +19,6 @@ from hotline.acuity import Acuity
 from hotline.clocks import category_of
 from hotline.database import reading, transaction
 from hotline.events import now
-from hotline.ordering import OrderRefused
 from hotline.referrals import (
     ANSWER_WITHIN,
     GROUNDS,
@@ -33,6 +32,7 @@ from hotline.referrals import (
     Step,
 )
 from hotline.referring import Wanted
+from hotline.refusals import RequestRefused
 from hotline.tickets import Ticket, TicketState
 from softphone_panel import (
     claiming,
@@ -196,7 +196,7 @@ def refer(ticket_id: str) -> tuple[str, int] | AnyResponse:
                 desk.organisation(session),
                 tuple(matter_words.known()),
             )
-    except OrderRefused as refused:
+    except RequestRefused as refused:
         with reading() as session:
             faults = {refused.name or "referral": refused.said(language())}
             return render_template("referral_new.html", **_new(session, ticket_id, form, faults)), 422
@@ -285,7 +285,7 @@ def act(referral_id: str) -> tuple[str, int] | AnyResponse:
             ticket = tickets.held_ticket(session, row.ticket_id)
             fresh = ticket_changes.once(session, desk.click(request.form.get("click_id", "")))
             said = do(session, row, ticket) if fresh else ""
-    except OrderRefused as refused:
+    except RequestRefused as refused:
         faults = {refused.name or "referral": refused.said(language())}
         with reading() as session:
             return render_template(
@@ -316,7 +316,7 @@ def _tell(session: Session, row: Referral, ticket: Ticket) -> str:
         raise InputFault("act", say("Phiếu đã đóng: hãy mở lại phiếu trước."), 409)
     how = request.form.get("how", "")
     if how not in shown.TOLD:
-        raise OrderRefused(
+        raise RequestRefused(
             "Ô “Báo người dân”: hãy chọn cách báo kết quả.", "Tell the citizen: choose how.", "how"
         )
     _keep(session, row, ticket)
@@ -352,7 +352,7 @@ def _recall(session: Session, row: Referral, ticket: Ticket) -> str:
 def _recall_part(session: Session, row: Referral, ticket: Ticket) -> str:
     part = session.get(ReferralPart, request.form.get("part", "")[:88])
     if part is None or part.referral_id != row.id:
-        raise OrderRefused("Không có câu hỏi này.", "There is no such question.")
+        raise RequestRefused("Không có câu hỏi này.", "There is no such question.")
     referring.recall_part(session, part.id, current_user.username, now())
     return say("Đã thu hồi phần của {name}.", name=part.agency_name)
 

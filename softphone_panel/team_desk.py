@@ -16,10 +16,10 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from hotline import agencies, order_links, ordering, pictures, privacy, ticket_fields
+from hotline import agencies, order_links, ordering, pictures, privacy, ticket_fields, tokens
 from hotline.database import reading, transaction
 from hotline.events import now
-from hotline.ordering import OrderRefused, Said
+from hotline.ordering import Said
 from hotline.orders import (
     FOLLOWS,
     LIVE,
@@ -33,6 +33,7 @@ from hotline.orders import (
     OrderLink,
     OrderPhoto,
 )
+from hotline.refusals import RequestRefused
 from hotline.settings import settings
 from hotline.stations import StationRow
 from hotline.tickets import Ticket, TicketEntry
@@ -181,7 +182,7 @@ def link_report(token: str) -> AnyResponse:
         if found.kind == order_links.ANSWER:
             if request.form.get("happening") not in (Happening.ACCEPT, Happening.DECLINE):
                 raise InputFault("happening", say("Liên kết này chỉ để nhận hoặc từ chối lệnh."), 409)
-            if not order_links.spend(session, found, at):
+            if not tokens.spend(session, found, at):
                 raise InputFault(
                     "order", say("Liên kết này đã dùng rồi: mỗi liên kết chỉ trả lời một lần."), 409
                 )
@@ -195,7 +196,7 @@ def link_report(token: str) -> AnyResponse:
 
 
 def _opened(session: Session, token: str) -> tuple[OrderLink, Assignment, Order]:
-    found = order_links.find(session, token, now())
+    found = tokens.find(session, OrderLink, token, now())
     if found is None:
         raise InputFault(
             "order",
@@ -293,7 +294,7 @@ def _report(session: Session, one: Assignment, by: str, means: Means) -> None:
     try:
         organisation = desk.organisation(session)
         ordering.act(session, one.id, happening, Actor.TEAM, by, means, now(), organisation, said)
-    except OrderRefused as told:
+    except RequestRefused as told:
         raise InputFault(told.name or "order", told.said(language()), 409) from told
     if picture is not None:
         _keep(session, one, by, *picture)

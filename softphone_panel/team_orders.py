@@ -21,7 +21,7 @@ from hotline.categories import CategoryFaults, beside
 from hotline.database import reading, transaction
 from hotline.events import now
 from hotline.operators import Role
-from hotline.ordering import By, OrderRefused, Said, Wanted
+from hotline.ordering import By, Said, Wanted
 from hotline.orders import (
     BY_CLOCK,
     LIVE,
@@ -39,6 +39,7 @@ from hotline.orders import (
     needs_approval,
 )
 from hotline.organisation import Agency, Organisation
+from hotline.refusals import RequestRefused
 from hotline.settings import settings
 from hotline.text_messages import TextMessage
 from hotline.tickets import Ticket, TicketState
@@ -381,7 +382,7 @@ def _do(work: Callable[[Session, Organisation], None]) -> None:
         with transaction() as session:
             if ticket_changes.once(session, desk.click(request.form.get("click_id", ""))):
                 work(session, desk.organisation(session))
-    except OrderRefused as refused:
+    except RequestRefused as refused:
         raise InputFault(refused.name or "order", refused.said(language()), 409) from refused
 
 
@@ -500,7 +501,7 @@ def issue(ticket_id: str) -> tuple[str, int] | AnyResponse:
             if form.get("over") != "1":
                 _check_load(session, organisation, wanted)
             order_id = ordering.issue(session, wanted, by(), now(), organisation, tuple(_categories()))
-    except OrderRefused as refused:
+    except RequestRefused as refused:
         with reading() as session:
             faults = {refused.name or "order": refused.said(language())}
             page = render_template(
@@ -512,7 +513,7 @@ def issue(ticket_id: str) -> tuple[str, int] | AnyResponse:
 
 
 def _check_load(session: Session, organisation: Organisation, wanted: Wanted) -> None:
-    """Whoever orders from a team that has its hands full is told so, and whom to ask instead. Raises OrderRefused."""
+    """Whoever orders from a team that has its hands full is told so, and whom to ask instead. Raises RequestRefused."""
     asked = [a for key in wanted.teams if (a := organisation.agency(key)) is not None]
     ticket = session.get_one(Ticket, wanted.ticket_id)
     near = organisation.responsible(
@@ -527,7 +528,7 @@ def _check_load(session: Session, organisation: Organisation, wanted: Wanted) ->
     told = {"team": full[0].name, "orders": load.orders, "capacity": load.capacity}
     instead_vi = f"hãy chọn {free.name}, hoặc" if free is not None else "hãy chọn đội khác, hoặc"
     instead_en = f"choose {free.name}, or" if free is not None else "choose another team, or"
-    raise OrderRefused(
+    raise RequestRefused(
         "{team} đang có {orders} lệnh, làm được {capacity} lệnh cùng lúc: {instead} đánh dấu “Vẫn giao”.".format(
             **told, instead=instead_vi
         ),
@@ -539,13 +540,13 @@ def _check_load(session: Session, organisation: Organisation, wanted: Wanted) ->
 
 
 def moment(text: str) -> datetime:
-    """What a browser's field, or a person without one, wrote; OrderRefused when it is no time."""
+    """What a browser's field, or a person without one, wrote; RequestRefused when it is no time."""
     for form in (WRITTEN, "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%H:%M %d/%m/%Y", "%d/%m/%Y %H:%M"):
         try:
             return datetime.strptime(text.strip(), form).replace(tzinfo=VIETNAM)
         except ValueError:
             continue
-    raise OrderRefused(
+    raise RequestRefused(
         "Ô “Hạn”: hãy viết giờ và ngày, ví dụ 14:30 25/11/2026.",
         "Deadline: write a time and a day, for example 14:30 25/11/2026.",
         "due_at",

@@ -19,7 +19,7 @@ from hotline.database import make_engine, reading, transaction
 from hotline.installation import read as read_installation
 from hotline.ledger import LedgerEntry, verify
 from hotline.order_times import TIMES
-from hotline.ordering import By, OrderRefused, Wanted
+from hotline.ordering import By, Wanted
 from hotline.orders import (
     FOLLOWS,
     LIVE,
@@ -37,6 +37,7 @@ from hotline.orders import (
     follows,
 )
 from hotline.record import apply
+from hotline.refusals import RequestRefused
 from hotline.settings import PROJECT
 from hotline.text_messages import TextMessage
 from hotline.tickets import TicketEntry
@@ -178,7 +179,7 @@ def test_a_late_yes_after_the_level_above_s_is_told_so(scene: Scene) -> None:
     order = scene.issue("xa")
     scene.later(minutes=4)
     scene.act(f"{order}.2", H.ACCEPT)
-    with pytest.raises(OrderRefused, match="cấp trên"):
+    with pytest.raises(RequestRefused, match="cấp trên"):
         scene.act(f"{order}.1", H.ACCEPT)
     assert scene.states(order) == {"xa": "unanswered", "huyen": "accepted"}
 
@@ -196,7 +197,7 @@ def test_two_who_say_yes_at_once_are_one_yes_and_one_sentence(on_both: Scene) ->
                 scene.act(f"{order}.1", H.ACCEPT, by=means, means=means)
                 said.append(f"{means} accepted")
                 return
-            except OrderRefused as refused:
+            except RequestRefused as refused:
                 said.append(refused.vi)
                 return
             except Exception as error:
@@ -340,7 +341,7 @@ def test_an_unanswered_approval_climbs_and_then_the_lower_committee_is_told(scen
     scene.later(minutes=4)
     states = {one.centre: one.state for one in scene.rows(OrderApproval)}
     assert states == {"huyen": "climbed", "tinh": "asked"}
-    with pytest.raises(OrderRefused, match="cấp trên"):
+    with pytest.raises(RequestRefused, match="cấp trên"):
         scene.decide(asked.id, DISTRICT_LEADER)
     scene.later(minutes=30)
     assert {one.centre: one.state for one in scene.rows(OrderApproval)} == states, "at the top it stays open"
@@ -363,7 +364,7 @@ def test_who_may_not_approve_reads_why(scene: Scene, by: By, sentence: str) -> N
         scene.recall(asked.order_id)
         scene.issue("huyen", reason="cần xe cấp huyện")
         asked = scene.rows(OrderApproval)[-1]
-    with pytest.raises(OrderRefused, match=sentence):
+    with pytest.raises(RequestRefused, match=sentence):
         scene.decide(asked.id, by)
 
 
@@ -372,7 +373,7 @@ def test_an_approval_after_the_recall_is_refused_and_nothing_is_sent(scene: Scen
     (asked,) = scene.rows(OrderApproval)
     scene.recall(order)
     before = len(scene.entries())
-    with pytest.raises(OrderRefused, match="đã được thu hồi"):
+    with pytest.raises(RequestRefused, match="đã được thu hồi"):
         scene.decide(asked.id, PROVINCE_LEADER)
     assert scene.states(order) == {"huyen": "recalled"}
     assert len(scene.entries()) == before
@@ -381,7 +382,7 @@ def test_an_approval_after_the_recall_is_refused_and_nothing_is_sent(scene: Scen
 def test_a_refused_order_is_sent_to_nobody(scene: Scene) -> None:
     order = scene.issue("huyen", reason="xã không đủ xe")
     (asked,) = scene.rows(OrderApproval)
-    with pytest.raises(OrderRefused, match="Lý do từ chối"):
+    with pytest.raises(RequestRefused, match="Lý do từ chối"):
         scene.decide(asked.id, PROVINCE_LEADER, approves=False)
     scene.decide(asked.id, PROVINCE_LEADER, approves=False, said="dùng xe của xã bên")
     assert (scene.order(order).state, scene.states(order)) == ("refused", {"huyen": "recalled"})
@@ -396,9 +397,9 @@ def test_a_recalled_order_calls_every_team_off_and_says_so_to_who_accepts_then(s
     scene.recall(order)
     assert set(scene.states(order).values()) == {"recalled"}
     for part in (f"{order}.1", f"{order}.2"):
-        with pytest.raises(OrderRefused, match="đã được thu hồi"):
+        with pytest.raises(RequestRefused, match="đã được thu hồi"):
             scene.act(part, H.ACCEPT)
-    with pytest.raises(OrderRefused, match="đã được thu hồi"):
+    with pytest.raises(RequestRefused, match="đã được thu hồi"):
         scene.recall(order)
 
 
@@ -440,7 +441,7 @@ def test_a_wrong_order_is_one_clear_sentence_and_nothing_half_written(
     if isinstance(due_in, timedelta):
         values["due_at"] = scene.at + due_in
     teams = values.pop("teams", ("xa",))
-    with pytest.raises(OrderRefused, match=sentence) as refused:
+    with pytest.raises(RequestRefused, match=sentence) as refused:
         scene.issue(*teams, **values)
     assert refused.value.en
     for kind in (Order, Assignment, OrderApproval, OrderStep, TextMessage):

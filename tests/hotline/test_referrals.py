@@ -13,7 +13,6 @@ from hotline import agencies, due_work, referring
 from hotline.database import reading, transaction
 from hotline.deadlines import Deadline, Worker
 from hotline.ledger import LedgerEntry
-from hotline.ordering import OrderRefused
 from hotline.organisation import ALL, Agency, Responsibility
 from hotline.record import apply
 from hotline.referrals import (
@@ -29,6 +28,7 @@ from hotline.referrals import (
     assembled,
 )
 from hotline.referring import Wanted
+from hotline.refusals import RequestRefused
 from hotline.text_messages import TextMessage
 from hotline.tickets import Ticket, TicketEntry
 from hotline.units import Unit
@@ -176,7 +176,7 @@ def test_two_answers_that_contradict_go_up_and_the_one_above_decides_alone(scene
         )
     assert name == "Cơ quan huyen"
     assert scene.whole(one).state == R.DISPUTED
-    with pytest.raises(OrderRefused, match="trái nhau"), transaction(scene.engine) as session:
+    with pytest.raises(RequestRefused, match="trái nhau"), transaction(scene.engine) as session:
         referring.told(session, one, "lan", scene.at)
     scene.say(f"{one}.3", H.ANSWER, "Được hỗ trợ, theo khoản 2.")
     assert scene.whole(one).state == R.ANSWERED
@@ -227,7 +227,7 @@ def test_recalled_nobody_answers_any_more_and_one_part_alone_can_be_recalled(sce
     with transaction(scene.engine) as session:
         referring.recall(session, one, "người dân tự hỏi được rồi", "lan", scene.at)
     for number in (1, 2):
-        with pytest.raises(OrderRefused):
+        with pytest.raises(RequestRefused):
             scene.say(f"{one}.{number}", H.ANSWER)
     assert scene.whole(one).state == R.RECALLED
 
@@ -237,7 +237,7 @@ def test_an_answer_after_recall_is_refused_in_a_sentence_and_writes_nothing(scen
     with transaction(scene.engine) as session:
         referring.recall(session, one, "nhầm đơn vị rồi", "lan", scene.at)
     before = scene.kinds()
-    with pytest.raises(OrderRefused, match="đã được thu hồi"):
+    with pytest.raises(RequestRefused, match="đã được thu hồi"):
         scene.say(f"{one}.1", H.ANSWER)
     assert scene.kinds() == before
 
@@ -255,7 +255,7 @@ def test_an_answer_after_recall_is_refused_in_a_sentence_and_writes_nothing(scen
 def test_bad_input_is_a_sentence_and_nothing_is_written(
     scene: Scene, wrong: dict[str, Any], sentence: str
 ) -> None:
-    with pytest.raises(OrderRefused, match=sentence):
+    with pytest.raises(RequestRefused, match=sentence):
         scene.refer(**({"agencies": ("xa",)} | wrong))
     with reading(scene.engine) as session:
         assert not session.scalars(select(Referral)).all() and not session.scalars(select(ReferralPart)).all()
@@ -273,7 +273,7 @@ def test_of_two_answers_at_once_the_first_stands_and_the_other_is_told(scene: Sc
                 scene.say(f"{one}.1", H.ANSWER, f"Trả lời số {number}.", f"cán bộ {number}")
                 told.append(f"cán bộ {number}")
                 return
-            except OrderRefused as refused:
+            except RequestRefused as refused:
                 assert "trả lời trước được giữ nguyên" in refused.vi
                 told.append("")
                 return
@@ -298,6 +298,6 @@ def test_two_who_edit_the_assembled_text_lose_nothing(scene: Scene) -> None:
     scene.say(f"{one}.1", H.ANSWER)
     with transaction(scene.engine) as session:
         referring.keep(session, one, "Câu trả lời của Lan.", 1, "lan", scene.at)
-    with pytest.raises(OrderRefused, match="lan vừa sửa"), transaction(scene.engine) as session:
+    with pytest.raises(RequestRefused, match="lan vừa sửa"), transaction(scene.engine) as session:
         referring.keep(session, one, "Câu trả lời của Minh.", 1, "minh", scene.at)
     assert scene.whole(one).assembled == "Câu trả lời của Lan."

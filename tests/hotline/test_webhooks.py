@@ -18,10 +18,11 @@ from hotline.clocks import Clocks
 from hotline.database import reading, transaction
 from hotline.installation import read
 from hotline.orders import Happening
+from hotline.refusals import RequestRefused
 from hotline.settings import PROJECT
 from hotline.tickets import TicketEntry
 from hotline.webhook_sender import WebhookSender
-from hotline.webhooks import AgencyWebhook, DeliveryState, Told, WebhookDelivery, WebhookRefused
+from hotline.webhooks import AgencyWebhook, DeliveryState, Told, WebhookDelivery
 from softphone_panel import agency_document
 from tests.hotline.order_scene import START, Scene
 from tests.hotline.webhook_receiver import Receiver, receiver
@@ -38,7 +39,7 @@ REFUSED = (
 
 def test_an_address_that_is_no_public_https_one_is_refused_in_a_sentence() -> None:
     for url in REFUSED:
-        with pytest.raises(WebhookRefused) as refused:
+        with pytest.raises(RequestRefused) as refused:
             webhooks.judged_url(url, ())
         assert refused.value.vi.endswith(".") and refused.value.en.endswith("."), url
     assert (

@@ -25,7 +25,7 @@ from hotline.events import now
 from hotline.facts import apply, apply_all
 from hotline.merging import MERGED, MergeRefused, TicketMerge
 from hotline.order_facts import ANSWER, APPROVAL, DUE
-from hotline.ordering import OrderRefused, Said
+from hotline.ordering import Said
 from hotline.orders import (
     FOLLOWS,
     LIVE,
@@ -44,6 +44,7 @@ from hotline.referral_facts import DUE as REFERRAL_DUE
 from hotline.referrals import OPEN as REFERRAL_OPEN
 from hotline.referrals import WAITED_FOR, Referral, ReferralPart
 from hotline.referrals import Happening as Answered
+from hotline.refusals import RequestRefused
 from hotline.tickets import Ticket, TicketEntry
 from softphone_panel import shown
 from tests.softphone_panel.conftest import A_WORKING_MORNING, Client, SignedIn
@@ -164,7 +165,7 @@ class History:
                     house,
                     Said("hết xăng giữa đường"),
                 )
-        except OrderRefused:
+        except RequestRefused:
             return False
         return True
 
@@ -189,7 +190,7 @@ class History:
             with transaction() as session:
                 house = agencies.organisation(session)
                 referring.act(session, part, happening, "đơn vị", "link", now(), house, said)
-        except OrderRefused:
+        except RequestRefused:
             return False
         return True
 

@@ -14,7 +14,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
-from hotline import agencies, order_links, ordering, pictures
+from hotline import agencies, order_links, ordering, pictures, tokens
 from hotline.agencies import AgencyRow
 from hotline.database import engine, reading, transaction
 from hotline.events import now
@@ -509,10 +509,10 @@ def test_links_expire_after_the_order_s_deadline(ticket: str) -> None:
     with transaction() as session:
         at = now()
         token = order_links.make(session, f"{order_id}.1", order_links.WORK, at)
-        link = order_links.find(session, token, at)
+        link = tokens.find(session, OrderLink, token, at)
         assert link is not None
         assert link.expires_at - at < timedelta(hours=13)
-        assert order_links.find(session, token, at + timedelta(hours=13)) is None
+        assert tokens.find(session, OrderLink, token, at + timedelta(hours=13)) is None
 
 
 def test_homes_are_named_for_every_role() -> None:
