@@ -320,9 +320,15 @@
     }
     mark();
   }
+  let handingOver = document.querySelector("#transfer .goes-on") !== null;
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target?.id === "caller") follow();
     if (event.detail.target?.id === "work") { begin(); follow(); }
+    if (event.detail.target?.id === "transfer") {   // who began below the script goes on at the script: the hand-over stays in sight
+      const goesOn = event.detail.target.querySelector(".goes-on") !== null;
+      if (goesOn && !handingOver && matchMedia("(min-width: 1101px)").matches) document.getElementById("work").scrollIntoView();
+      handingOver = goesOn;
+    }
     if (event.detail.target?.id === "unit-found") {   // nothing is chosen before somebody chooses
       for (const radio of event.detail.target.querySelectorAll("input")) radio.checked = false;
     }
