@@ -110,7 +110,7 @@ def _pages() -> dict[str, str]:
         "stations": "/stations",
         "organisation": "/organisation/binhphuoc",
         "agency": "/organisation/binhphuoc/agency/bp-chi-huy-688",
-        "organisation-files": "/organisation/binhphuoc/files",
+        "organisation-files": "/organisation/binhphuoc/import",
         "campaigns": "/campaign",
         "campaign": "/campaign/disaster",
         "connections": "/connections",

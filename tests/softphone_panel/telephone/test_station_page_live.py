@@ -58,6 +58,8 @@ def test_a_station_at_its_page_reads_the_card_accepts_by_the_key_1_and_has_the_c
             await station.is_in("talking")
             await expect(page.locator("#transfer-merge")).to_be_enabled(timeout=20_000)
             log.info("ask_to_accept_s %.2f", time.monotonic() - asked_s)
+            for in_sight in (".transfer.goes-on", "#script-state"):
+                await expect(page.locator(in_sight)).to_be_in_viewport()
             await expect(station.page.locator(".taken .number")).to_have_text(number)
             assert await station.violations() == []
             assert abs(await station.hears_hz() - OPERATOR_HZ) < 20
