@@ -20,8 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from agi_scripts.readers import NotInTime, Readers
 from agi_scripts.session import CallerHungUp, Session
 from agi_scripts.ticket_status import STATUS_KEY, tell_status
+from hotline import categories, merging, numbers
 from hotline import events as e
-from hotline import merging, numbers
 from hotline.acuity import Acuity, higher
 from hotline.calls import Call, EndReason
 from hotline.database import Prepared, make_engine
@@ -326,7 +326,18 @@ def _triaged(caller: _Caller, at: Asking | Decision | None, acuity: Acuity) -> e
         protocol_digest=caller.protocol.digest,
         is_repeat=decided is not None and decided.repeat,
         continues=caller.continues.ticket if caller.continues else "",
+        category=_category(caller, decided) if decided and not acuity.urgent else "",
     )
+
+
+def _category(caller: _Caller, decided: Decision) -> str:
+    """What the ticket is about, as the caller's answers say; empty where they do not, or the file cannot be used."""
+    try:
+        known = categories.beside(caller.house.given.installation)
+    except (categories.CategoryFaults, OSError) as fault:
+        _log.warning("the categories cannot be read", reason=str(fault))
+        return ""
+    return categories.of_topics(known, decided.topic, decided.branch)
 
 
 def _path(steps: tuple[Step, ...], times: list[datetime]) -> tuple[dict[str, Any], ...]:

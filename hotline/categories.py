@@ -54,6 +54,8 @@ class Category:
     branch: str
     """medical or services."""
     fields: tuple[CategoryField, ...] = ()
+    topics: tuple[str, ...] = ()
+    """What the machine's questions call it: an answer's topic, or a branch of a protocol."""
 
     def word(self, language: str) -> str:
         return self.en if language == "en" else self.vi
@@ -87,9 +89,18 @@ def read(path: Path) -> dict[str, Category]:
         key: _category(path.name, key, table, faults)
         for key, table in (tables.items() if isinstance(tables, dict) else ())
     }
+    topics = [topic for one in found.values() for topic in one.topics]
+    for again in {topic for topic in topics if topics.count(topic) > 1}:
+        faults.append(Fault("", f"{path.name}: two categories have the topic {again!r}: leave it in one."))
     if faults:
         raise CategoryFaults([str(fault) for fault in faults])
     return found
+
+
+def of_topics(known: Mapping[str, Category], *topics: str | None) -> str:
+    """The category of the first of these topics that one has; empty when none has."""
+    whose = {topic: one.key for one in known.values() for topic in one.topics}
+    return next((whose[topic] for topic in topics if topic in whose), "")
 
 
 def _category(file: str, key: str, raw: Any, faults: list[Fault]) -> Category:
@@ -104,8 +115,9 @@ def _category(file: str, key: str, raw: Any, faults: list[Fault]) -> Category:
     keys = [one.key for one in fields]
     for again in {k for k in keys if keys.count(k) > 1}:
         table.wrong("fields", "", f": two fields have the key {again!r}.")
+    topics = table.texts("topics")
     table.rest()
-    return Category(key, vi, en, branch, fields)
+    return Category(key, vi, en, branch, fields, topics)
 
 
 def _field(where: str, raw: dict[str, Any], faults: list[Fault]) -> CategoryField:

@@ -58,6 +58,8 @@ class CallTriaged(Event):
     is_repeat: bool = False
     continues: str = ""
     """The open ticket that a redial within minutes goes on with; its number's owed recalls are cancelled."""
+    category: str = ""
+    """Of the topic they chose (hotline.categories); a person's choice stays."""
 
 
 @dataclass(frozen=True, kw_only=True)

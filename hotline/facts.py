@@ -72,6 +72,7 @@ def _call_triaged(book: Book, event: e.CallTriaged) -> Row:
         ticket.path, ticket.is_repeat = list(event.path), event.is_repeat
         ticket.protocol_id, ticket.protocol_version = event.protocol_id, event.protocol_version
         ticket.protocol_digest = event.protocol_digest
+        ticket.category = ticket.category or event.category
         ticket.version += 1
         if event.continues:
             go_on_with(book.rows, ticket, event.continues, event.at)

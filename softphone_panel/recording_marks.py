@@ -108,7 +108,6 @@ def events_of(
     session: Session, recording: Recording | LegRecording, began_at: datetime, kinds: tuple[str, ...]
 ) -> list[Mark]:
     """The ticket's entries of these kinds that fall into the recording, which begins at `began_at`."""
-    people = ticket_view.people_names(session)
     names = {row.id: row.full_name for row in session.execute(select(Operator.id, Operator.full_name))}
     found = []
     for entry in session.scalars(
@@ -118,7 +117,7 @@ def events_of(
     ):
         at_s = (entry.at - began_at).total_seconds()
         if -1 <= at_s <= recording.length_s + 1:
-            text = sentences.of(entry, names, people)
+            text = sentences.of(entry, names)
             found.append(Mark(_inside(at_s, recording), MARKED[entry.kind], text, entry.kind))
     return found
 

@@ -404,9 +404,12 @@ def _clock_warned(body: Body, names: Names) -> str:
 
 
 def _clock_escalated(body: Body, names: Names) -> str:
-    kind, _, key = str(body.get("to") or "").partition(":")
-    whom = shown.word(shown.ROLES, key) if kind == "role" else key
-    return say("Quá hạn bước “{stage}”: báo lên {whom}.", stage=_stage(body), whom=whom)
+    return say("Quá hạn bước “{stage}”: báo lên {whom}.", stage=_stage(body), whom=_whom(body, "to"))
+
+
+def _whom(body: Body, named: str) -> str:
+    kind, _, key = str(body.get(named) or "").partition(":")
+    return str(body.get("whom") or (shown.word(shown.ROLES, key) if kind == "role" else key))
 
 
 def _clock_paused(body: Body, names: Names) -> str:
@@ -459,8 +462,7 @@ def _assigned(body: Body, names: Names) -> str:
 
 
 def _reopened(body: Body, names: Names) -> str:
-    kind, _, key = str(body.get("owner") or "").partition(":")
-    return say("Mở lại phiếu, giao lên {whom}.", whom=shown.word(shown.ROLES, key) if kind == "role" else key)
+    return say("Mở lại phiếu, giao lên {whom}.", whom=_whom(body, "owner"))
 
 
 def _order_issued(body: Body, names: Names) -> str:
@@ -586,9 +588,15 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
 }
 
 
-def of(entry: TicketEntry, names: Names, people: Mapping[str, str]) -> str:
-    """The entry's sentence; what a person wrote follows it."""
-    del people
+OWNERS = {"reopened": "owner", "clock_escalated": "to"}
+"""Kinds whose body names an owner, and under which name."""
+
+
+def of(entry: TicketEntry, names: Names, owners: Mapping[str, str] | None = None) -> str:
+    """The entry's sentence; what a person wrote follows it. `owners` are the names of a ticket's owners by their keys."""
     made = SENTENCES.get(entry.kind)
-    said = made(entry.body or {}, names) if made else entry.kind
+    body = entry.body or {}
+    if owners and entry.kind in OWNERS:
+        body = {**body, "whom": owners.get(str(body.get(OWNERS[entry.kind])))}
+    said = made(body, names) if made else entry.kind
     return " ".join(part for part in (said, entry.text) if part)

@@ -221,15 +221,19 @@ def people_names(session: Session) -> dict[str, str]:
 
 def timeline(session: Session, ticket_id: str) -> tuple[Line, ...]:
     """The entries in order, each a sentence."""
+    from softphone_panel.ticket_clock import whose  # which shows tickets by this module
+
     people = people_names(session)
     phones = {row.id: row.full_name for row in session.execute(select(Operator.id, Operator.full_name))}
     entries = session.scalars(
         select(TicketEntry)
         .where(TicketEntry.ticket_id == ticket_id, TicketEntry.kind != VIEWED)
         .order_by(TicketEntry.at, TicketEntry.id)
-    )
+    ).all()
+    named = {str(e.body.get(sentences.OWNERS[e.kind])) for e in entries if e.kind in sentences.OWNERS}
+    owners = whose(session, named) if named else {}
     return tuple(
-        Line(entry.at, sentences.actor(entry.actor, people), sentences.of(entry, phones, people), entry.kind)
+        Line(entry.at, sentences.actor(entry.actor, people), sentences.of(entry, phones, owners), entry.kind)
         for entry in entries
     )
 

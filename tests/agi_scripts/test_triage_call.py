@@ -59,6 +59,17 @@ def test_a_decision_reaches_the_dialplan_and_the_ticket(running: Running) -> Non
     assert running.recall() is None
 
 
+@pytest.mark.parametrize(
+    ("keys", "category"),
+    [(("4", "2"), "relief"), (("4", "0"), ""), (("2", "2", "2", "3", "3", "3"), "suspected_case"), (("2", "2", "1"), "")],
+)  # fmt: skip
+def test_what_the_caller_chose_is_what_the_ticket_is_about_unless_it_is_urgent(
+    running: Running, keys: tuple[str, ...], category: str
+) -> None:
+    running.meet(*keys, None, None)
+    assert running.ticket().category == category
+
+
 def test_the_level_reached_is_set_at_the_key_before_the_next_prompt(running: Running) -> None:
     call = running.meet("2", "2", "1")
     order = [line for line in call.commands if "ACUITY_REACHED" in line or line.startswith("GET DATA")]

@@ -122,6 +122,21 @@ def test_a_decision_that_comes_late_does_not_undo_key_1(database: Engine, writer
         assert (call.acuity, session.get_one(Ticket, call.ticket_id).acuity) == ("RED", "RED")
 
 
+def test_what_the_caller_chose_is_the_tickets_category_until_a_person_chooses_another(
+    database: Engine, writer: Writer
+) -> None:
+    record = writer()
+    record.write(triaged(1, "NONMED", category="relief"))
+    record.write(arrived(2))
+    with transaction(database) as session:
+        first, second = (session.get_one(Ticket, f"t-{call_id(n)}") for n in (1, 2))
+        assert (first.category, second.category) == ("relief", "")
+        second.category = "policy"
+    record.write(triaged(2, "NONMED", category="relief"))
+    with reading(database) as session:
+        assert session.get_one(Ticket, f"t-{call_id(2)}").category == "policy"
+
+
 @pytest.mark.parametrize(
     "number",
     ["+84912345678\x00'; drop table call; --", "\ud800broken", "9" * 5000, 'quo"te\nline'],

@@ -19,7 +19,7 @@ from hotline.recalls import TELL, Recall, RecallState, Tried
 from hotline.settings import settings
 from hotline.text_messages import TextMessage
 from hotline.tickets import Ticket, TicketState
-from softphone_panel import telling
+from softphone_panel import sentences, telling
 from tests.softphone_panel.conftest import Client, SignedIn
 from tests.softphone_panel.test_ticket_clock import act
 from tests.softphone_panel.test_tickets import entries, ticket
@@ -163,6 +163,10 @@ def test_not_solved_opens_the_ticket_one_level_higher(task: str, signed_in: Sign
     assert opened.body["owner"] == "role:supervisor"
     page = signed_in("truongca").get(f"/tickets/{task}").text
     assert "người dân nói chưa xong" in page and "mới giao được một nửa" in page
+    assert "giao lên Trưởng ca" in page
+    opened.body = {"owner": "agency:bp-chi-huy-689"}
+    said = sentences.of(opened, {}, {"agency:bp-chi-huy-689": "Trung tâm chỉ huy"})
+    assert said == "Mở lại phiếu, giao lên Trung tâm chỉ huy."
 
 
 def test_who_wants_to_talk_leaves_the_ticket_open_with_what_they_said(task: str, signed_in: SignedIn) -> None:
