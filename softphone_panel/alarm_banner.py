@@ -22,9 +22,9 @@ from softphone_panel import (
     ticket_changes,
     ticket_clock,
     ticket_view,
-    tickets,
 )
 from softphone_panel.faults import InputFault
+from softphone_panel.ticket_access import held_ticket
 from softphone_panel.words import clock, say
 
 room = Blueprint("alarm_banner", __name__)
@@ -47,7 +47,7 @@ def handle() -> Response:
     if not 0 < len(key) <= KEY_CHARACTERS:
         raise InputFault("key", say("Trang đã cũ: hãy tải lại trang rồi bấm lại."), 400)
     with transaction() as session:
-        ticket = tickets.held_ticket(session, ticket_id)
+        ticket = held_ticket(session, ticket_id)
         if key not in clock_alarms.handled(session, [ticket.id]):
             ticket_changes.add_entry(
                 session, ticket, clock_alarms.HANDLED, current_user.username, "", {"key": key}

@@ -18,7 +18,7 @@ from hotline.events import now
 from hotline.operators import Operator
 from hotline.recalls import LATER, OWED, TELL, Recall, RecallState, ranked
 from hotline.tickets import Ticket
-from softphone_panel import desk, shown, spoken_messages, ticket_changes, ticket_view, tickets, wrapping_up
+from softphone_panel import desk, shown, spoken_messages, ticket_changes, ticket_view, wrapping_up
 from softphone_panel.faults import InputFault
 from softphone_panel.recalls import NOTE_CHARACTERS, nobody_to_ring
 from softphone_panel.words import say
@@ -80,7 +80,7 @@ def _tasks(session: Session) -> dict[str, Any]:
             if recall.number
             else say("không có số")
         ),
-        "task_click": tickets.fresh_click,
+        "task_click": ticket_changes.fresh_click,
         "unfinished": wrapping_up.unfinished(session),
         "dispositions": shown.DISPOSITIONS,
     }

@@ -17,8 +17,9 @@ from hotline.events import now
 from hotline.operators import Operator
 from hotline.ticket_claims import REASON_LEAST, REASON_MOST, TOLD_FOR, Lost, TicketClaim
 from hotline.tickets import Ticket, TicketState
-from softphone_panel import desk, ticket_view, tickets
+from softphone_panel import desk, ticket_view
 from softphone_panel.faults import InputFault
+from softphone_panel.ticket_access import held_ticket, seen_ticket
 from softphone_panel.words import clock, is_htmx, say
 
 room = Blueprint("claiming", __name__, url_prefix="/tickets")
@@ -48,7 +49,7 @@ def values(session: Session, ticket: Ticket) -> dict[str, Any]:
 @room.get("/<ticket_id>/claim")
 def fragment(ticket_id: str) -> Response:
     return desk.fragment(
-        "ticket_claim.html", lambda session: values(session, tickets.seen_ticket(session, ticket_id))
+        "ticket_claim.html", lambda session: values(session, seen_ticket(session, ticket_id))
     )
 
 
@@ -90,7 +91,7 @@ def act(ticket_id: str) -> AnyResponse:
     at = now()
     lost: Lost | None = None
     with transaction() as session:
-        ticket = tickets.held_ticket(session, ticket_id)
+        ticket = held_ticket(session, ticket_id)
         me, username = current_user.id, current_user.username
         if wanted == "let_go":
             if not ticket_claims.let_go(session, ticket, me, username, at):
@@ -112,9 +113,7 @@ def act(ticket_id: str) -> AnyResponse:
     if is_htmx():
         with reading() as session:
             return make_response(
-                render_template(
-                    "ticket_claim.html", **values(session, tickets.seen_ticket(session, ticket_id))
-                )
+                render_template("ticket_claim.html", **values(session, seen_ticket(session, ticket_id)))
             )
     flash(say("Đã thôi làm phiếu này.") if wanted == "let_go" else say("Bạn đang làm phiếu này."))
     return redirect(url_for("tickets.one", ticket_id=ticket_id), 303)
@@ -164,7 +163,7 @@ def _lost(session: Session, lost: Lost) -> str:
 def beat(ticket_id: str) -> Response:
     """The page is there. 204, or the part anew when the ticket is somebody else's now."""
     with transaction() as session:
-        held = ticket_claims.beat(session, tickets.seen_ticket(session, ticket_id).id, current_user.id, now())
+        held = ticket_claims.beat(session, seen_ticket(session, ticket_id).id, current_user.id, now())
     return Response(status=204) if held else fragment(ticket_id)
 
 

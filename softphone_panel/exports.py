@@ -7,8 +7,9 @@ from flask_login import current_user
 from sqlalchemy.orm import Session
 
 from hotline.recordings import LegRecording, Recording
-from softphone_panel import listening, sounds, ticket_changes, tickets
+from softphone_panel import listening, sounds, ticket_changes
 from softphone_panel.faults import InputFault
+from softphone_panel.ticket_access import held_ticket
 from softphone_panel.words import say
 
 EXPORT = "recording_exported"
@@ -33,7 +34,7 @@ def about(recording: Recording | LegRecording) -> dict[str, str]:
 def begin(session: Session, recording: Recording | LegRecording, why: str) -> Response:
     """The whole sound; the entry is in the caller's transaction, which ends before the sound is read."""
     path = listening.file_of(recording)
-    ticket = tickets.held_ticket(session, recording.ticket_id)
+    ticket = held_ticket(session, recording.ticket_id)
     body = {**about(recording), "sha256": recording.sha256}
     ticket_changes.add_entry(session, ticket, EXPORT, current_user.username, why, body)
     size = sounds.size_bytes(path)

@@ -36,7 +36,7 @@ from ivr import browser_phone
 from ivr.briefing import LONGEST_TEXT, TEXTS
 from ivr.planning import filled_card
 from ivr.spoken_note import LONGEST_S
-from softphone_panel import call_card, desk, shown, tickets, unit_search
+from softphone_panel import call_card, desk, shown, ticket_changes, unit_search
 from softphone_panel.faults import InputFault
 from softphone_panel.words import is_htmx, language, say
 
@@ -98,7 +98,7 @@ def values(session: Session) -> dict[str, Any]:
         "asked_number": last.body.get("number", "") if last is not None and last.refused else "",
         "wish_waits": last is not None and last.done_at is None,
         "wish_word": shown.word(shown.COMMANDS, last.kind) if last is not None else "",
-        "fresh_click": tickets.fresh_click,
+        "fresh_click": ticket_changes.fresh_click,
     }
 
 

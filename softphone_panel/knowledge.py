@@ -21,8 +21,9 @@ from hotline.events import now
 from hotline.folding import folded
 from hotline.settings import settings
 from hotline.tickets import Ticket, TicketState
-from softphone_panel import claiming, desk, matter_words, ticket_changes, ticket_view, tickets
+from softphone_panel import claiming, desk, matter_words, ticket_changes, ticket_view
 from softphone_panel.faults import InputFault
+from softphone_panel.ticket_access import held_ticket, seen_ticket
 from softphone_panel.ticket_changes import Asked
 from softphone_panel.words import is_htmx, language, local, say
 
@@ -68,7 +69,7 @@ def found() -> str:
 def _ticket(session: Session) -> Ticket | None:
     """The ticket that is being answered, if one is named that this reader may see."""
     wanted = request.args.get("ticket", "")[:72]
-    return tickets.seen_ticket(session, wanted) if wanted else None
+    return seen_ticket(session, wanted) if wanted else None
 
 
 def _found(session: Session, ticket: Ticket | None, most: int = articles.SHOWN) -> dict[str, Any]:
@@ -97,7 +98,7 @@ def _words() -> dict[str, Any]:
     return {
         "categories": {key: one.word(language()) for key, one in matter_words.known().items()},
         "category_said": matter_words.category_said,
-        "fresh_click": tickets.fresh_click,
+        "fresh_click": ticket_changes.fresh_click,
         "faults": {},
     }
 
@@ -113,7 +114,7 @@ def answer(key: str) -> str | Response:
     note = ticket_changes.checked_note(form.get("note", ""), needed=False)
     closes = form.get("closes") == "1"
     with transaction() as session:
-        ticket = tickets.held_ticket(session, form.get("ticket_id", "")[:72])
+        ticket = held_ticket(session, form.get("ticket_id", "")[:72])
         row = articles.one(session, key)
         if row is None:
             raise InputFault("article", say("Bài này vừa được rút: hãy tìm bài khác."), 409)

@@ -19,8 +19,9 @@ from hotline.operators import Operator
 from hotline.recordings import LegRecording, LegRecordingPlay, Recording, RecordingPlay
 from hotline.settings import settings
 from hotline.tickets import Ticket, TicketEntry
-from softphone_panel import sounds, spoken_messages, ticket_changes, ticket_view, tickets
+from softphone_panel import sounds, spoken_messages, ticket_changes, ticket_view
 from softphone_panel.faults import InputFault
+from softphone_panel.ticket_access import held_ticket, seen_ticket
 from softphone_panel.words import say
 
 room = Blueprint("listening", __name__, url_prefix="/recordings")
@@ -54,7 +55,7 @@ def kept_sound(session: Session, key: str) -> Recording | LegRecording:
 def _allowed(session: Session, recording: Kept | None) -> Kept:
     if recording is None:
         abort(404)
-    ticket = tickets.seen_ticket(session, recording.ticket_id)
+    ticket = seen_ticket(session, recording.ticket_id)
     is_open = _is_shared(session, ticket) or (
         isinstance(recording, Recording) and spoken_messages.is_message(session, recording)
     )
@@ -109,7 +110,7 @@ def begin(key: str) -> str:
     with transaction() as session:
         recording = kept_sound(session, key)
         path = file_of(recording)
-        ticket = tickets.held_ticket(session, recording.ticket_id)
+        ticket = held_ticket(session, recording.ticket_id)
         play: RecordingPlay | LegRecordingPlay
         if isinstance(recording, LegRecording):
             play = LegRecordingPlay(leg_id=key, operator_id=current_user.id, at=now())

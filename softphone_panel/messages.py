@@ -16,7 +16,7 @@ from hotline.events import now
 from hotline.settings import settings
 from hotline.text_messages import OPEN, MessageState, TextMessage
 from hotline.tickets import Ticket
-from softphone_panel import desk, fault_words, shown, ticket_changes, ticket_view, tickets
+from softphone_panel import desk, fault_words, shown, ticket_changes, ticket_view
 from softphone_panel.faults import InputFault
 from softphone_panel.words import say
 
@@ -52,7 +52,7 @@ def _values(session: Session) -> dict[str, Any]:
         "state_word": lambda key: shown.word(shown.MESSAGE_STATES, key),
         "fault_word": fault_words.word,
         "advice": fault_words.advice,
-        "click": tickets.fresh_click,
+        "click": ticket_changes.fresh_click,
         "file_fault": gateway_file.fault(settings().installation, settings().var),
     }
 

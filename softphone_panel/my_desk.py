@@ -29,12 +29,12 @@ from softphone_panel import (
     shown,
     ticket_changes,
     ticket_view,
-    tickets,
     unit_search,
     viewing,
     wrapping_up,
 )
 from softphone_panel.faults import InputFault
+from softphone_panel.ticket_access import held_ticket, seen_ticket
 from softphone_panel.words import clock, language, say
 
 room = Blueprint("my_desk", __name__, url_prefix="/my-desk")
@@ -111,7 +111,7 @@ def _caller(session: Session) -> dict[str, Any]:
 
 def workable(session: Session, ticket_id: str) -> Ticket:
     """The ticket, if the reader may fill it in: it is at their desk, they talked with its caller, or they supervise; else 403 or 404."""
-    ticket = tickets.seen_ticket(session, ticket_id)
+    ticket = seen_ticket(session, ticket_id)
     mine = call_card.at_desk(session, current_user.id)[1] == ticket.id
     if not (mine or current_user.supervises or ticket_view.is_own(session, ticket)):
         abort(403)
@@ -144,7 +144,7 @@ def _work(session: Session, ticket: Ticket) -> dict[str, Any]:
         "lower_levels": [a for a in reversed(Acuity) if a < ticket.acuity]
         if ticket.acuity in Acuity.__members__
         else [],
-        "click_id": tickets.fresh_click(),
+        "click_id": ticket_changes.fresh_click(),
         **(_state(session, ticket, rows) if script is not None else {}),
     }
 
@@ -209,7 +209,7 @@ def save(ticket_id: str) -> tuple[Response, int]:
     try:
         with transaction() as session:
             ticket = workable(session, ticket_id)
-            ticket = tickets.held_ticket(session, ticket.id)
+            ticket = held_ticket(session, ticket.id)
             call_id, at_desk, _ = call_card.at_desk(session, current_user.id)
             call = session.get(Call, call_id) if at_desk == ticket.id else None
             filled = filling.fill(
@@ -253,7 +253,7 @@ def lower(ticket_id: str) -> tuple[str, int] | str:
     if len(why) > ticket_changes.REASON_CHARACTERS:
         raise InputFault("why", say("Ô “Lý do”: hãy viết dưới 200 ký tự."))
     with transaction() as session:
-        ticket = tickets.held_ticket(session, workable(session, ticket_id).id)
+        ticket = held_ticket(session, workable(session, ticket_id).id)
         if ticket_changes.once(session, desk.click(request.form.get("click_id", ""))):
             view = ticket_view.of(session, ticket)
             if view.live_call is not None and view.live_call.human_at is None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from hotline.categories import CategoryFaults, beside
+from hotline.events import now
 from hotline.order_alarms import CLIMBED, FAILED, NOBODY, OVERDUE, SILENT, OrderAlarm
 from hotline.settings import settings
 from softphone_panel import shown, ticket_view
@@ -108,3 +110,23 @@ def alarm_text(alarm: OrderAlarm) -> str:
     """What is wrong, and what to do."""
     told = {"acuity": shown.acuity_short(alarm.acuity), "team": alarm.team, "time": clock(alarm.due_at)}
     return say(ALARMS[alarm.kind], **told)
+
+
+def words() -> dict[str, Any]:
+    """What the templates of orders call these tables."""
+
+    def word(table: Mapping[str, str]) -> Callable[[str], str]:
+        return lambda key: shown.word(table, key)
+
+    return {
+        "order_word": word(ORDER_STATES),
+        "part_word": word(ASSIGNMENT_STATES),
+        "part_mark": ASSIGNMENT_MARKS,
+        "means_word": word(MEANS),
+        "order_try_word": word(TRY_STATES),
+        "approval_word": word(APPROVAL_STATES),
+        "message_word": word(MESSAGE_STATES),
+        "category_word": category_word,
+        "level_word": word(shown.STATION_LEVELS),
+        "now": now(),
+    }

@@ -15,8 +15,9 @@ from hotline.calls import Call
 from hotline.operators import Operator
 from hotline.recordings import LegRecording, Recording
 from hotline.tickets import Ticket, TicketEntry
-from softphone_panel import exports, listening, sentences, ticket_changes, ticket_view, tickets, unit_search
+from softphone_panel import exports, listening, sentences, ticket_changes, ticket_view, unit_search
 from softphone_panel.faults import InputFault
+from softphone_panel.ticket_access import held_ticket
 from softphone_panel.words import length, say
 
 COMMENT = "recording_comment"
@@ -55,7 +56,7 @@ def add_comment(session: Session, recording: Recording | LegRecording) -> None:
     at_s = listening.seconds(request.form.get("at", ""))
     if at_s > recording.length_s:
         raise InputFault("at", say("Ô “Tại”: ghi âm chỉ dài {length}.", length=length(recording.length_s)))
-    ticket = tickets.held_ticket(session, recording.ticket_id)
+    ticket = held_ticket(session, recording.ticket_id)
     body = {**exports.about(recording), "at_s": at_s, "folded": unit_search.folded(text)}
     ticket_changes.add_entry(session, ticket, COMMENT, current_user.username, text, body)
 

@@ -33,9 +33,9 @@ from softphone_panel import (
     ticket_changes,
     ticket_search,
     ticket_view,
-    tickets,
 )
 from softphone_panel.faults import InputFault
+from softphone_panel.ticket_access import held_ticket
 from softphone_panel.words import VIETNAM, is_htmx, length, say
 
 room = Blueprint("recordings", __name__, url_prefix="/recordings")
@@ -238,7 +238,7 @@ def share(call_id: str) -> AnyResponse:
         )
         if other is None:
             raise InputFault("with", say("Ô “Cho ai nghe”: hãy chọn một người trong danh sách."))
-        ticket = tickets.held_ticket(session, recording.ticket_id)
+        ticket = held_ticket(session, recording.ticket_id)
         body = {**exports.about(recording), "with": other.username}
         ticket_changes.add_entry(session, ticket, SHARE, current_user.username, reason, body)
         flash(say("{name} nghe được ghi âm này từ bây giờ.", name=other.full_name))

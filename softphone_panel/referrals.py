@@ -37,18 +37,18 @@ from hotline.tickets import Ticket, TicketState
 from softphone_panel import (
     claiming,
     desk,
+    due_field,
     matter_words,
     referral_words,
     shown,
-    team_orders,
     ticket_changes,
     ticket_clock,
     ticket_view,
-    tickets,
     unit_search,
     viewing,
 )
 from softphone_panel.faults import InputFault
+from softphone_panel.ticket_access import held_ticket, seen_ticket
 from softphone_panel.words import language, local, say
 
 room = Blueprint("referrals", __name__, url_prefix="/referrals")
@@ -141,7 +141,7 @@ def agencies(ticket_id: str) -> str:
 
 
 def _new(session: Session, ticket_id: str, typed: Any, faults: Mapping[str, str]) -> dict[str, Any]:
-    ticket = tickets.seen_ticket(session, ticket_id)
+    ticket = seen_ticket(session, ticket_id)
     at = now()
     category = typed.get("category") or category_of(ticket)
     organisation = desk.organisation(session)
@@ -162,7 +162,7 @@ def _new(session: Session, ticket_id: str, typed: Any, faults: Mapping[str, str]
         "category": category,
         "unit_code": unit_code,
         "unit_name": unit_search.name_of(session, unit_code) if unit_code else "",
-        "due": typed.get("due_at") or local(at + usual).strftime(team_orders.WRITTEN),
+        "due": typed.get("due_at") or local(at + usual).strftime(due_field.WRITTEN),
         "grounds": GROUNDS,
         "suggested": suggested,
         "chosen": chosen or [one.key for one in suggested[:1]],
@@ -179,13 +179,13 @@ def refer(ticket_id: str) -> tuple[str, int] | AnyResponse:
     form = request.form
     try:
         with transaction() as session:
-            ticket = tickets.held_ticket(session, ticket_id)
+            ticket = held_ticket(session, ticket_id)
             if not ticket_changes.once(session, desk.click(form.get("click_id", ""))):
                 return redirect(url_for("tickets.one", ticket_id=ticket_id), 303)
             claiming.check_free(session, ticket)
             wanted = Wanted(
                 ticket_id, form.get("question", ""), form.get("category", ""),
-                tuple(key[:48] for key in form.getlist("agency")), team_orders.moment(form.get("due_at", "")),
+                tuple(key[:48] for key in form.getlist("agency")), due_field.read(form.get("due_at", "")),
                 form.get("unit_code", "")[:8], form.get("ground", ""),
             )  # fmt: skip
             referral_id = referring.refer(
@@ -263,7 +263,7 @@ def _page(
         "may_contradict": isinstance(follows[Step.CONTRADICT], ReferralState) and len(answered) > 1,
         "is_open": row.state in OPEN, "how": shown.TOLD, "faults": faults or {}, "typed": typed or {},
         "others": [a for a in organisation.agencies.values() if a.hotline == row.hotline and a.stands(day) and a.key not in asked],
-        "fresh_click": tickets.fresh_click,
+        "fresh_click": ticket_changes.fresh_click,
         "part_click": lambda one: desk.click_id(f"{one.id} {one.state}", 0),
         "means_word": lambda key: say(MEANS[key]) if key in MEANS else "",
         **referral_words.words(),
@@ -282,7 +282,7 @@ def act(referral_id: str) -> tuple[str, int] | AnyResponse:
     try:
         with transaction() as session:
             row = _seen(session, referral_id)
-            ticket = tickets.held_ticket(session, row.ticket_id)
+            ticket = held_ticket(session, row.ticket_id)
             fresh = ticket_changes.once(session, desk.click(request.form.get("click_id", "")))
             said = do(session, row, ticket) if fresh else ""
     except RequestRefused as refused:

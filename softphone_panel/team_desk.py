@@ -251,14 +251,12 @@ def _fields(session: Session, ticket_id: str) -> tuple[tuple[str, str], ...]:
 
 
 def _words() -> dict[str, Any]:
-    from softphone_panel.team_orders import _words as words
-
     def click(card: Card) -> str:
         seed = f"{card.row.id}:{card.row.state}:{card.row.changed_at.isoformat()}:{card.photos}"
         return hashlib.sha256(seed.encode()).hexdigest()[:32]
 
     return {
-        **words(),
+        **order_words.words(),
         "report_word": lambda key: say(order_words.REPORTS[key]),
         "click_of": click,
         "largest_mb": pictures.LARGEST_BYTES // (1024 * 1024),

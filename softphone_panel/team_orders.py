@@ -1,13 +1,15 @@
-"""Orders on the panel: who is to go where, what the committee says, where each team stands; alarms first."""
+"""Orders on the panel: who is to go where, what the committee says, where each team stands; alarms first.
+
+The form of a new one is `order_form`: routes of the same room.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, send_file, url_for
 from flask_login import current_user
@@ -15,13 +17,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from hotline import order_alarms, order_load, ordering, ticket_fields
+from hotline import order_alarms, ordering
 from hotline.acuity import Acuity
-from hotline.categories import CategoryFaults, beside
 from hotline.database import reading, transaction
 from hotline.events import now
 from hotline.operators import Role
-from hotline.ordering import By, Said, Wanted
+from hotline.ordering import By, Said
 from hotline.orders import (
     BY_CLOCK,
     LIVE,
@@ -36,24 +37,19 @@ from hotline.orders import (
     OrderState,
     OrderStep,
     OrderTry,
-    needs_approval,
 )
 from hotline.organisation import Agency, Organisation
 from hotline.refusals import RequestRefused
 from hotline.settings import settings
 from hotline.text_messages import TextMessage
-from hotline.tickets import Ticket, TicketState
-from softphone_panel import desk, leg_recordings, order_words, shown, ticket_changes, ticket_view, unit_search
+from hotline.tickets import Ticket
+from softphone_panel import desk, leg_recordings, order_words, ticket_changes, ticket_view, unit_search
 from softphone_panel.faults import InputFault
-from softphone_panel.words import VIETNAM, language, local, say
+from softphone_panel.words import language, say
 
 room = Blueprint("team_orders", __name__, url_prefix="/orders")
 
 ENDED_SHOWN = 50
-SUGGESTED = 8
-WRITTEN = "%Y-%m-%dT%H:%M"
-"""A moment as a browser's field has it, on Vietnam's clocks."""
-DEFAULT_CATEGORY = {"medical": "emergency_transport"}
 ISSUERS_SAY = {"finish": Happening.FINISH, "fail": Happening.FAIL}
 
 
@@ -143,7 +139,7 @@ def _index(session: Session) -> dict[str, Any]:
         "click_of": lambda what: desk.click_id(what, 0),
         "person_name": _person_name(session),
         **alarm_values(session),
-        **_words(),
+        **order_words.words(),
     }  # fmt: skip
 
 
@@ -205,22 +201,15 @@ def _person_name(session: Session) -> Callable[[str], str]:
     return lambda username: names.get(username, username)
 
 
-def _words() -> dict[str, Any]:
-    def word(table: Mapping[str, str]) -> Callable[[str], str]:
-        return lambda key: shown.word(table, key)
+def of_hotline(organisation: Organisation, hotline: str) -> list[Agency]:
+    """Whom an order of that hotline may go to today."""
+    return [a for a in organisation.agencies.values() if a.hotline == hotline and a.stands(today())]
 
-    return {
-        "order_word": word(order_words.ORDER_STATES),
-        "part_word": word(order_words.ASSIGNMENT_STATES),
-        "part_mark": order_words.ASSIGNMENT_MARKS,
-        "means_word": word(order_words.MEANS),
-        "order_try_word": word(order_words.TRY_STATES),
-        "approval_word": word(order_words.APPROVAL_STATES),
-        "message_word": word(order_words.MESSAGE_STATES),
-        "category_word": order_words.category_word,
-        "level_word": word(shown.STATION_LEVELS),
-        "now": now(),
-    }
+
+def of_ticket(session: Session, ticket_id: str) -> dict[str, Any]:
+    """The ticket's orders, for its page."""
+    rows = select(Order).where(Order.ticket_id == ticket_id).order_by(Order.number)
+    return {"ticket_orders": _listed(session, list(session.scalars(rows))), **order_words.words()}
 
 
 # -- one order --
@@ -268,7 +257,7 @@ def _one(session: Session, order_id: str) -> dict[str, Any]:
             for a in approvals
         ],
         "is_open": is_open,
-        "choices": [a for a in _of_hotline(organisation, order.hotline) if a.key not in busy]
+        "choices": [a for a in of_hotline(organisation, order.hotline) if a.key not in busy]
         if is_open
         else [],
         "working": [one.value for one in WORKING],
@@ -278,7 +267,7 @@ def _one(session: Session, order_id: str) -> dict[str, Any]:
         "person_name": _person_name(session),
         # What the clock does needs no name: its means says so.
         "who_of": lambda by: "" if by == BY_CLOCK else names.get(by, by),
-        **_words(),
+        **order_words.words(),
     }
 
 
@@ -399,161 +388,3 @@ def photo(number: int) -> AnyResponse:
     if not path.is_file():
         abort(404, say("Không có ảnh này."))
     return send_file(path, kind)
-
-
-# -- a new order --
-
-
-def _of_hotline(organisation: Organisation, hotline: str) -> list[Agency]:
-    return [a for a in organisation.agencies.values() if a.hotline == hotline and a.stands(today())]
-
-
-def _ticket(session: Session, ticket_id: str) -> Ticket:
-    ticket = session.get(Ticket, ticket_id)
-    if ticket is None or not current_user.serves(ticket.hotline):
-        abort(404, say("Không có phiếu này."))
-    return ticket
-
-
-@room.get("/new/<ticket_id>")
-def new(ticket_id: str) -> str:
-    with reading() as session:
-        return render_template(
-            "order_new.html", **_new(session, _ticket(session, ticket_id), request.args, {})
-        )
-
-
-@room.get("/new/<ticket_id>/teams")
-def teams(ticket_id: str) -> str:
-    """The teams that answer for this matter at this place, nearest first."""
-    with reading() as session:
-        return render_template(
-            "order_teams.html", **_new(session, _ticket(session, ticket_id), request.args, {})
-        )
-
-
-def _new(session: Session, ticket: Ticket, typed: Any, faults: Mapping[str, str]) -> dict[str, Any]:
-    at = now()
-    known = _categories()
-    own = str(getattr(ticket, "category", "") or "")
-    category = typed.get("category") or own or DEFAULT_CATEGORY.get(ticket.branch, "other")
-    organisation = desk.organisation(session)
-    unit_code = typed.get("unit_code") or ticket.unit_code
-    near = organisation.responsible(
-        ticket.hotline, category, unit_code, today(), desk.province().day(ticket.opened_at)
-    )
-    suggested = near[:SUGGESTED]
-    others = [a for a in _of_hotline(organisation, ticket.hotline) if a not in suggested]
-    loads = order_load.of(session, [*suggested, *others])
-    first = order_load.next_free(suggested, loads, ())
-    acuity = Acuity(typed.get("acuity") if typed.get("acuity") in Acuity.__members__ else ticket.acuity)
-    address = ticket_fields.of(session, ticket.id).get("address")
-    chosen = typed.getlist("team") if hasattr(typed, "getlist") else []
-    return {
-        "ticket": ticket,
-        "ticket_label": ticket_view.label(ticket.hotline, ticket.number),
-        "closed": ticket.state == TicketState.CLOSED,
-        "typed": typed,
-        "faults": faults,
-        "categories": {key: one.word(language()) for key, one in known.items()},
-        "category": category,
-        "acuity": acuity.value,
-        "unit_code": unit_code,
-        "unit_name": unit_search.name_of(session, unit_code) if unit_code else "",
-        "place": typed.get("place") or (address.value if address is not None else ""),
-        "due": typed.get("due_at")
-        or local(at + timedelta(seconds=desk.province().order_times.done_s[acuity])).strftime(WRITTEN),
-        "suggested": suggested,
-        "chosen": chosen or ([first.key] if first is not None else []),
-        "others": others,
-        "loads": loads,
-        "beyond": lambda agency: needs_approval(
-            current_user.role, frozenset({agency.level}), desk.province().authority
-        ),
-        "click_id": uuid4().hex,
-        **_words(),
-    }
-
-
-def _categories() -> Mapping[str, Any]:
-    try:
-        return beside(settings().installation)
-    except (CategoryFaults, OSError) as error:
-        raise InputFault(
-            "category", say("Không đọc được danh mục loại việc: hãy báo quản trị."), 503
-        ) from error
-
-
-@room.post("/new/<ticket_id>")
-def issue(ticket_id: str) -> tuple[str, int] | AnyResponse:
-    form = request.form
-    try:
-        with transaction() as session:
-            _ticket(session, ticket_id)
-            if not ticket_changes.once(session, desk.click(form.get("click_id", ""))):
-                return redirect(url_for("team_orders.index"), 303)
-            wanted = Wanted(
-                ticket_id, form.get("what", ""), form.get("category", ""), tuple(t[:48] for t in form.getlist("team")),
-                moment(form.get("due_at", "")), form.get("unit_code", "")[:8], form.get("place", ""),
-                form.get("acuity", ""), form.get("ask") == "1", form.get("reason", ""),
-            )  # fmt: skip
-            organisation = desk.organisation(session)
-            if form.get("over") != "1":
-                _check_load(session, organisation, wanted)
-            order_id = ordering.issue(session, wanted, by(), now(), organisation, tuple(_categories()))
-    except RequestRefused as refused:
-        with reading() as session:
-            faults = {refused.name or "order": refused.said(language())}
-            page = render_template(
-                "order_new.html", **_new(session, _ticket(session, ticket_id), form, faults)
-            )
-            return page, 422
-    flash(say("Đã ra lệnh."))
-    return redirect(url_for("team_orders.one", order_id=order_id), 303)
-
-
-def _check_load(session: Session, organisation: Organisation, wanted: Wanted) -> None:
-    """Whoever orders from a team that has its hands full is told so, and whom to ask instead. Raises RequestRefused."""
-    asked = [a for key in wanted.teams if (a := organisation.agency(key)) is not None]
-    ticket = session.get_one(Ticket, wanted.ticket_id)
-    near = organisation.responsible(
-        ticket.hotline, wanted.category, wanted.unit_code, today(), desk.province().day(ticket.opened_at)
-    )
-    loads = order_load.of(session, [*asked, *near])
-    full = [a for a in asked if loads[a.key].is_full]
-    if not full:
-        return
-    free = order_load.next_free(near, loads, wanted.teams)
-    load = loads[full[0].key]
-    told = {"team": full[0].name, "orders": load.orders, "capacity": load.capacity}
-    instead_vi = f"hãy chọn {free.name}, hoặc" if free is not None else "hãy chọn đội khác, hoặc"
-    instead_en = f"choose {free.name}, or" if free is not None else "choose another team, or"
-    raise RequestRefused(
-        "{team} đang có {orders} lệnh, làm được {capacity} lệnh cùng lúc: {instead} đánh dấu “Vẫn giao”.".format(
-            **told, instead=instead_vi
-        ),
-        "{team} has {orders} orders and can see to {capacity} at once: {instead} tick “Order all the same”.".format(
-            **told, instead=instead_en
-        ),
-        "team",
-    )
-
-
-def moment(text: str) -> datetime:
-    """What a browser's field, or a person without one, wrote; RequestRefused when it is no time."""
-    for form in (WRITTEN, "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%H:%M %d/%m/%Y", "%d/%m/%Y %H:%M"):
-        try:
-            return datetime.strptime(text.strip(), form).replace(tzinfo=VIETNAM)
-        except ValueError:
-            continue
-    raise RequestRefused(
-        "Ô “Hạn”: hãy viết giờ và ngày, ví dụ 14:30 25/11/2026.",
-        "Deadline: write a time and a day, for example 14:30 25/11/2026.",
-        "due_at",
-    )
-
-
-def of_ticket(session: Session, ticket_id: str) -> dict[str, Any]:
-    """The ticket's orders, for its page."""
-    rows = select(Order).where(Order.ticket_id == ticket_id).order_by(Order.number)
-    return {"ticket_orders": _listed(session, list(session.scalars(rows))), **_words()}

@@ -21,7 +21,7 @@ from hotline.events import now
 from hotline.operators import Role
 from hotline.ticket_links import SAME_INCIDENT
 from hotline.tickets import Ticket, TicketState
-from softphone_panel import claiming, desk, shown, ticket_changes, ticket_matter, ticket_view, tickets
+from softphone_panel import claiming, desk, shown, ticket_changes, ticket_matter, ticket_view
 from softphone_panel.faults import InputFault
 from softphone_panel.incident_words import BULK, BULK_LACKS
 from softphone_panel.matter_words import known
@@ -161,7 +161,7 @@ def _page(fault: InputFault | None = None) -> tuple[str, int] | str:
             count=sum(not one.refused for one in judged),
             is_complete=is_complete,
             fault=str(fault) if fault is not None else "",
-            click_id=tickets.fresh_click(),
+            click_id=ticket_changes.fresh_click(),
             state_word=ticket_view.WORDS["state"],
             **_choices(session, chosen),
         )

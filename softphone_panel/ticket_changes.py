@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -62,6 +63,11 @@ def once(session: Session, click_id: str) -> bool:
     session.add(Told(id=click_id, at=now()))
     session.flush()
     return True
+
+
+def fresh_click() -> str:
+    """An id for a form's click: told once, however often the button is pressed."""
+    return uuid4().hex
 
 
 def add_entry(

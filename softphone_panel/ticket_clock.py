@@ -24,8 +24,9 @@ from hotline.results import RESULTS
 from hotline.settings import settings
 from hotline.sla import Stage
 from hotline.tickets import Ticket, TicketEntry, TicketState
-from softphone_panel import desk, shown, telling, ticket_changes, ticket_view, tickets
+from softphone_panel import desk, shown, telling, ticket_changes, ticket_view
 from softphone_panel.faults import InputFault
+from softphone_panel.ticket_access import held_ticket, seen_ticket
 from softphone_panel.words import clock, day_clock, local, say
 
 room = Blueprint("ticket_clock", __name__)
@@ -144,7 +145,7 @@ def values(session: Session, ticket: Ticket) -> dict[str, Any]:
 @room.get("/tickets/<ticket_id>/clock")
 def fragment(ticket_id: str) -> Response:
     def found(session: Session) -> dict[str, Any]:
-        return {"words": ticket_view.WORDS, **values(session, tickets.seen_ticket(session, ticket_id))}
+        return {"words": ticket_view.WORDS, **values(session, seen_ticket(session, ticket_id))}
 
     return desk.fragment("ticket_clock.html", found)
 
@@ -187,7 +188,7 @@ def act(ticket_id: str) -> AnyResponse:
     click = desk.click(form.get("click_id", ""))
     text = ticket_changes.checked_note(form.get("text", ""), needed=False)
     with transaction() as session:
-        ticket = tickets.held_ticket(session, ticket_id)
+        ticket = held_ticket(session, ticket_id)
         if ticket.state == TicketState.CLOSED:
             raise InputFault("act", say("Phiếu đã đóng: hãy mở lại phiếu trước."), 409)
         do = _ACTS.get(form.get("act", ""))

@@ -16,9 +16,10 @@ from hotline.database import transaction
 from hotline.events import now
 from hotline.settings import settings
 from hotline.tickets import Ticket
-from softphone_panel import call_card, desk, ticket_changes, ticket_view, tickets
+from softphone_panel import call_card, desk, ticket_changes, ticket_view
 from softphone_panel.faults import InputFault
 from softphone_panel.incident_words import FILE_FAULTS
+from softphone_panel.ticket_access import held_ticket, seen_ticket
 from softphone_panel.words import say
 
 room = Blueprint("ticket_files", __name__)
@@ -45,7 +46,7 @@ def values(session: Session, ticket: Ticket) -> dict[str, Any]:
         ],
         "may_see_files": may_see(session, ticket),
         "largest_mb": LARGEST_BYTES // (1024 * 1024),
-        "file_click": tickets.fresh_click(),
+        "file_click": ticket_changes.fresh_click(),
     }
 
 
@@ -67,7 +68,7 @@ def add(ticket_id: str) -> AnyResponse:
     try:
         given = attachments.cleaned(content)
         with transaction() as session:
-            ticket = tickets.held_ticket(session, ticket_id)
+            ticket = held_ticket(session, ticket_id)
             if not may_see(session, ticket):
                 abort(403)
             if ticket_changes.once(session, desk.click(request.form.get("click_id", ""))):
@@ -84,7 +85,7 @@ def add(ticket_id: str) -> AnyResponse:
 def one(ticket_id: str, number: int) -> AnyResponse:
     """The file; that it was looked at is written down before its first byte is sent."""
     with transaction() as session:
-        ticket = tickets.seen_ticket(session, ticket_id)
+        ticket = seen_ticket(session, ticket_id)
         row = session.get(Attachment, number)
         if row is None or row.ticket_id != ticket.id:
             abort(404, say("Không có tệp này."))

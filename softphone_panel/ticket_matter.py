@@ -16,9 +16,10 @@ from hotline.events import now
 from hotline.numbers import caller as read_number
 from hotline.ticket_fields import Stale
 from hotline.tickets import Ticket
-from softphone_panel import desk, ticket_changes, ticket_view, tickets, unit_search
+from softphone_panel import desk, ticket_changes, ticket_view, unit_search
 from softphone_panel.faults import InputFault
 from softphone_panel.matter_words import category_said, known
+from softphone_panel.ticket_access import held_ticket, seen_ticket
 from softphone_panel.words import language, say
 
 room = Blueprint("ticket_matter", __name__)
@@ -92,7 +93,7 @@ def values(session: Session, ticket: Ticket) -> dict[str, Any]:
 @room.get("/tickets/<ticket_id>/matter")
 def fragment(ticket_id: str) -> Response:
     return desk.fragment(
-        "ticket_matter.html", lambda session: _part(session, tickets.seen_ticket(session, ticket_id))
+        "ticket_matter.html", lambda session: _part(session, seen_ticket(session, ticket_id))
     )
 
 
@@ -105,7 +106,7 @@ def choose(ticket_id: str) -> str:
     """Put the ticket in a category; fields of the one before stay kept. 409 when somebody else chose meanwhile."""
     wanted = request.form.get("category", "")
     with transaction() as session:
-        ticket = tickets.held_ticket(session, ticket_id)
+        ticket = held_ticket(session, ticket_id)
         if wanted not in known():
             raise InputFault("category", say("Ô “Lĩnh vực”: hãy chọn một lĩnh vực trong danh sách."))
         if wanted != ticket.category:
@@ -131,7 +132,7 @@ def save(ticket_id: str) -> str:
     """Keep the fields that differ from what stands there, each judged by itself: one entry for all of them."""
     form, faults, changed = request.form, [], {}
     with transaction() as session:
-        ticket = tickets.held_ticket(session, ticket_id)
+        ticket = held_ticket(session, ticket_id)
         category = known().get(ticket.category)
         if category is None or form.get("of") != ticket.category:
             raise InputFault("category", say("Trang đã cũ: hãy tải lại trang rồi làm lại."), 409)

@@ -24,11 +24,11 @@ from softphone_panel import (
     scripts,
     ticket_changes,
     ticket_view,
-    tickets,
     unit_search,
 )
 from softphone_panel.faults import InputFault
 from softphone_panel.incident_words import PERSON_GROUPS, PERSON_LABELS, REQUESTERS
+from softphone_panel.ticket_access import held_ticket, seen_ticket
 from softphone_panel.words import say
 
 room = Blueprint("ticket_persons", __name__)
@@ -123,7 +123,7 @@ def fragment(ticket_id: str) -> Response:
     only_own = request.args.get("beside") == "script"
     return desk.fragment(
         "ticket_persons.html",
-        lambda session: values(session, tickets.seen_ticket(session, ticket_id), only_own=only_own),
+        lambda session: values(session, seen_ticket(session, ticket_id), only_own=only_own),
     )
 
 
@@ -155,7 +155,7 @@ def save(ticket_id: str) -> str:
     form, faults, own = request.form, [], {}
     only_own = form.get("beside") == "script"
     with transaction() as session:
-        ticket = tickets.held_ticket(session, ticket_id)
+        ticket = held_ticket(session, ticket_id)
         for name in (name for _, names in GROUPS for name in names):
             given, seen = form.get(f"person.{name}"), form.get(f"seen.{name}", "0")
             shown_now = _shown(ticket, ticket_fields.of(session, ticket.id), name)

@@ -18,9 +18,10 @@ from hotline.database import reading, transaction
 from hotline.events import now
 from hotline.merging import MergeRefused
 from hotline.tickets import Ticket
-from softphone_panel import alike, claiming, desk, ticket_changes, ticket_search, ticket_view, tickets
+from softphone_panel import alike, claiming, desk, ticket_changes, ticket_search, ticket_view
 from softphone_panel.faults import InputFault
 from softphone_panel.incident_words import LINKS, LINKS_BACK, TIES
+from softphone_panel.ticket_access import seen_ticket
 from softphone_panel.words import is_htmx, language, say
 
 room = Blueprint("ticket_ties", __name__)
@@ -66,7 +67,7 @@ def values(session: Session, ticket: Ticket) -> dict[str, Any]:
         ],
         "alike": alike.suggestions(session, ticket),
         "tie_words": TIES,
-        "fresh_click": tickets.fresh_click,
+        "fresh_click": ticket_changes.fresh_click,
         "state_word": ticket_view.WORDS["state"],
     }
 
@@ -81,7 +82,7 @@ def fragment(ticket_id: str) -> str:
     """The suggestions alone, for the operator's desk."""
     with reading() as session:
         return render_template(
-            "ticket_alike.html", at_desk=True, **values(session, tickets.seen_ticket(session, ticket_id))
+            "ticket_alike.html", at_desk=True, **values(session, seen_ticket(session, ticket_id))
         )
 
 
@@ -113,7 +114,7 @@ def tie(ticket_id: str) -> AnyResponse | str:
     if len(why) > ticket_changes.REASON_CHARACTERS:
         raise InputFault("why", say("Ô “Lý do”: hãy viết dưới 200 ký tự."))
     with transaction() as session:
-        ticket = tickets.seen_ticket(session, ticket_id)
+        ticket = seen_ticket(session, ticket_id)
         other = _other(session, ticket, request.form.get("other", "")[:80])
         held = merging.locked(session, {ticket.id, other.id})
         ticket, other = held[ticket.id], held[other.id]
@@ -150,7 +151,7 @@ def untie(ticket_id: str) -> AnyResponse | str:
     """Part a merged ticket from its main one, or end a link."""
     form = request.form
     with transaction() as session:
-        ticket = tickets.seen_ticket(session, ticket_id)
+        ticket = seen_ticket(session, ticket_id)
         said = ""
         if ticket_changes.once(session, desk.click(form.get("click_id", ""))):
             said = _end_link(session, ticket) if form.get("link", "") else _part(session, ticket)

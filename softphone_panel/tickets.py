@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
@@ -16,18 +15,29 @@ from hotline.database import reading, transaction
 from hotline.events import now
 from hotline.tickets import FOLLOWS, Ticket, TicketState
 from softphone_panel import (
+    claiming,
     desk,
+    leg_recordings,
     matter_words,
+    referrals,
     sentences,
     shown,
     team_orders,
+    ticket_bulk,
     ticket_changes,
+    ticket_clock,
+    ticket_files,
+    ticket_filters,
+    ticket_matter,
+    ticket_persons,
     ticket_search,
+    ticket_ties,
     ticket_view,
     unit_search,
     viewing,
 )
 from softphone_panel.faults import InputFault
+from softphone_panel.ticket_access import held_ticket, seen_ticket
 from softphone_panel.ticket_changes import Asked, Conflict
 from softphone_panel.words import language, say
 
@@ -39,36 +49,23 @@ def index() -> str:
     wanted = ticket_search.Wanted.of(request.args)
     with reading() as session:
         found = ticket_search.search(session, wanted, desk.province(), current_user)
+        ids = [row.id for row in found.rows]
         return render_template(
             "tickets.html",
             wanted=wanted,
             found=found,
             labels=ticket_view.labels(found.rows),
-            clocks=_clocks(session, found.rows),
+            clocks=ticket_clock.of_list(session, ids, now()),
             number_of=lambda t: ticket_view.number_shown(t.caller_number, own=t.id in found.own),
             words=ticket_view.WORDS,
             states=shown.TICKET_STATES,
             branches=shown.BRANCHES,
             **_list_values(session, wanted),
-            claims=_claims(session, found.rows),
+            claims=claiming.of_list(session, ids),
         )
 
 
-def _claims(session: Session, rows: Sequence[Ticket]) -> dict[str, Any]:
-    from softphone_panel import claiming  # as below
-
-    return dict(claiming.of_list(session, [row.id for row in rows]))
-
-
-def _claim(session: Session, ticket: Ticket) -> dict[str, Any]:
-    from softphone_panel import claiming  # as below
-
-    return claiming.values(session, ticket)
-
-
 def _list_values(session: Session, wanted: ticket_search.Wanted) -> dict[str, Any]:
-    from softphone_panel import ticket_bulk, ticket_filters  # which need this module to tell who may see
-
     return {
         "acts": ticket_bulk.acts_of(current_user.role),
         "categories": {key: one.word(language()) for key, one in matter_words.known().items()},
@@ -76,48 +73,20 @@ def _list_values(session: Session, wanted: ticket_search.Wanted) -> dict[str, An
     }
 
 
-def seen_ticket(session: Session, ticket_id: str) -> Ticket:
-    """The ticket, if this reader may see its hotline; 404 otherwise."""
-    ticket = session.get(Ticket, ticket_id)
-    if ticket is None or not current_user.serves(ticket.hotline):
-        abort(404, say("Không có phiếu này."))
-    return ticket
-
-
-def held_ticket(session: Session, ticket_id: str) -> Ticket:
-    """The same, held for a change."""
-    seen_ticket(session, ticket_id)
-    ticket = ticket_changes.locked(session, ticket_id)
-    assert ticket is not None  # noqa: S101 - tickets are never removed
-    session.refresh(ticket)
-    return ticket
-
-
-def fresh_click() -> str:
-    """An id for a form's click: told once, however often the button is pressed."""
-    return uuid4().hex
-
-
-def _clocks(session: Session, rows: Sequence[Ticket]) -> dict[str, Any]:
-    from softphone_panel import ticket_clock  # as below
-
-    return dict(ticket_clock.of_list(session, [row.id for row in rows], now()))
-
-
 def _page(session: Session, ticket: Ticket, **more: Any) -> str:
     values = {
         **_calls(session, ticket),
-        **_clock(session, ticket),
-        **_matter(session, ticket),
-        **_persons(session, ticket),
-        **_ties(session, ticket),
-        **_files(session, ticket),
+        **ticket_clock.values(session, ticket),
+        **ticket_matter.values(session, ticket),
+        **ticket_persons.values(session, ticket),
+        **ticket_ties.values(session, ticket),
+        **ticket_files.values(session, ticket),
         **team_orders.of_ticket(session, ticket.id),
-        **_referrals(session, ticket),
-        **_claim(session, ticket),
+        **referrals.of_ticket(session, ticket.id),
+        **claiming.values(session, ticket),
         "dispositions": shown.DISPOSITIONS,
-        "click_id": fresh_click(),
-        "command_click": fresh_click(),
+        "click_id": ticket_changes.fresh_click(),
+        "command_click": ticket_changes.fresh_click(),
         "levels": [a for a in Acuity if a != ticket.acuity],
         "faults": {},
         "typed": {},
@@ -154,45 +123,7 @@ def calls(ticket_id: str) -> Response:
     )
 
 
-def _clock(session: Session, ticket: Ticket) -> dict[str, Any]:
-    from softphone_panel import ticket_clock  # which needs this module to tell who may see
-
-    return ticket_clock.values(session, ticket)
-
-
-def _matter(session: Session, ticket: Ticket) -> dict[str, Any]:
-    from softphone_panel import ticket_matter  # as above
-
-    return ticket_matter.values(session, ticket)
-
-
-def _persons(session: Session, ticket: Ticket) -> dict[str, Any]:
-    from softphone_panel import ticket_persons  # as above
-
-    return ticket_persons.values(session, ticket)
-
-
-def _files(session: Session, ticket: Ticket) -> dict[str, Any]:
-    from softphone_panel import ticket_files  # as above
-
-    return ticket_files.values(session, ticket)
-
-
-def _ties(session: Session, ticket: Ticket) -> dict[str, Any]:
-    from softphone_panel import ticket_ties  # as above
-
-    return ticket_ties.values(session, ticket)
-
-
-def _referrals(session: Session, ticket: Ticket) -> dict[str, Any]:
-    from softphone_panel import referrals  # as above
-
-    return referrals.of_ticket(session, ticket.id)
-
-
 def _calls(session: Session, ticket: Ticket) -> dict[str, Any]:
-    from softphone_panel import leg_recordings  # which needs this module to tell who may listen
-
     names = ticket_view.people_names(session)
     view = ticket_view.of(session, ticket)
     return {
@@ -241,12 +172,6 @@ def note(ticket_id: str) -> tuple[str, int] | AnyResponse:
     return redirect(url_for("tickets.one", ticket_id=ticket_id), 303)
 
 
-def _check_free(session: Session, ticket: Ticket) -> None:
-    from softphone_panel import claiming  # as above
-
-    claiming.check_free(session, ticket)
-
-
 @room.post("/<ticket_id>/change")
 def change(ticket_id: str) -> tuple[str, int] | AnyResponse:
     click = desk.click(request.form.get("click_id", ""))
@@ -256,7 +181,7 @@ def change(ticket_id: str) -> tuple[str, int] | AnyResponse:
             ticket = held_ticket(session, ticket_id)
             fresh = ticket_changes.once(session, click)
             if fresh:
-                _check_free(session, ticket)
+                claiming.check_free(session, ticket)
             changed = (
                 ticket_changes.change(session, ticket, current_user.username, asked) if fresh else ("again",)
             )
@@ -321,7 +246,7 @@ def _conflict_page(session: Session, ticket_id: str, asked: Asked, conflict: Con
         asked=asked,
         versions=versions,
         lines=lines,
-        click_id=fresh_click(),
+        click_id=ticket_changes.fresh_click(),
         can_apply=asked.state == ticket.state or asked.state in FOLLOWS[TicketState(ticket.state)],
     )
 

@@ -32,11 +32,11 @@ from softphone_panel import (
     shown,
     ticket_changes,
     ticket_view,
-    tickets,
     unit_search,
     watching,
 )
 from softphone_panel.faults import InputFault
+from softphone_panel.ticket_access import held_ticket
 from softphone_panel.words import is_htmx, local, midnight, say
 
 room = Blueprint("wrapping_up", __name__, url_prefix="/my-desk/wrap-up")
@@ -89,7 +89,7 @@ def values(session: Session) -> dict[str, Any]:
         "closes": CLOSES,
         "follow_ups": shown.FOLLOW_UPS,
         "usual_follow_up": _usual(ticket),
-        "fresh_click": tickets.fresh_click,
+        "fresh_click": ticket_changes.fresh_click,
     }
 
 
@@ -165,7 +165,7 @@ def finish_call() -> None:
     closes = form.get("closes") == "1"
     with transaction() as session:
         call = own_ended_call(session, form.get("call_id", ""))
-        ticket = tickets.held_ticket(session, call.ticket_id)
+        ticket = held_ticket(session, call.ticket_id)
         if closes and follow_up:
             raise InputFault(
                 "closes", say("Phiếu còn hẹn gọi lại thì chưa đóng: bỏ một trong hai rồi lưu lại.")
@@ -263,7 +263,7 @@ def recall_dropped() -> AnyResponse:
     at = now()
     with transaction() as session:
         call = own_ended_call(session, request.form.get("call_id", ""))
-        ticket = tickets.held_ticket(session, call.ticket_id)
+        ticket = held_ticket(session, call.ticket_id)
         owed = session.scalar(
             select(Recall).where(Recall.call_id == call.id, Recall.state.in_(OWED), Recall.why != FOLLOW_UP)
         )

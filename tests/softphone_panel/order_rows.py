@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hotline import agencies, ordering
 from hotline import ticket_fields as fields
-from hotline.database import transaction
+from hotline.database import engine, reading, transaction
 from hotline.events import now
+from hotline.gateways import Gateways
+from hotline.message_sender import MessageSender
 from hotline.operators import Operator, Role
 from hotline.ordering import By, Wanted
+from hotline.orders import Assignment
 from hotline.organisation import ALL, Agency, Responsibility
+from hotline.settings import settings
 from hotline.tickets import Ticket
 from tests.softphone_panel import rows
 
@@ -60,3 +66,16 @@ def order(ticket: str, *teams: str, by: By | None = None, **more: Any) -> str:
             organisation,
             ("emergency_transport",),
         )
+
+
+def part(order_id: str) -> Assignment:
+    with reading() as session:
+        return session.scalars(
+            select(Assignment).where(Assignment.order_id == order_id).order_by(Assignment.id)
+        ).all()[-1]
+
+
+def sender(house: Path, app: Flask) -> MessageSender:
+    """As the demo's worker has it: messages become files."""
+    gateways = Gateways(settings().installation, house, demo=True)
+    return MessageSender(engine(), gateways, "https://1022.example", lambda: app.config["INSTALLATION"])

@@ -16,7 +16,7 @@ from hotline.events import now
 from hotline.recalls import Recall
 from tests.softphone_panel import rows
 from tests.softphone_panel.conftest import Client, SignedIn
-from tests.softphone_panel.test_my_desk import entries, finish, hung_up
+from tests.softphone_panel.desk_work import entries, finish, hung_up
 
 CLICK = "0123456789abcdef"
 

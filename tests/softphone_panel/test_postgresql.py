@@ -19,7 +19,6 @@ from tests.softphone_panel.test_desk import test_a_double_click_is_one_command
 from tests.softphone_panel.test_health import test_the_measures_count_the_rows
 from tests.softphone_panel.test_listening import kept, test_a_playing_is_written_down_before_its_first_sound
 from tests.softphone_panel.test_my_desk import (
-    test_a_disposition_frees_the_desk_and_is_on_the_ticket,
     test_a_red_answer_raises_the_ticket_the_call_and_the_line_in_one_transaction,
     test_earlier_tickets_calls_recalls_and_the_name_of_the_number_are_shown,
     test_the_second_of_two_tabs_is_told_what_stands_there_and_loses_nothing,
@@ -68,6 +67,7 @@ from tests.softphone_panel.test_tickets import (
     test_the_second_of_two_supervisors_is_told_and_loses_nothing,
     test_words_are_found_in_any_order_by_the_last_ones_beginning_and_however_long_they_are,
 )
+from tests.softphone_panel.test_wrapping_up import test_a_disposition_frees_the_desk_and_is_on_the_ticket
 
 pytestmark = pytest.mark.live
 
