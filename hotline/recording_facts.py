@@ -17,13 +17,7 @@ def recording_kept(book: Book, event: e.RecordingKept) -> Row:
             size_bytes=event.size_bytes, sha256=event.sha256, kept_at=event.at,
             retention=Retention.CRITICAL if critical else Retention.STANDARD,
         )  # fmt: skip
-        body = {
-            "path": event.path,
-            "length_s": event.length_s,
-            "size_bytes": event.size_bytes,
-            "sha256": event.sha256,
-        }
-        book.enter(call.hotline, "recording_kept", event.call_id, body, event.at)
+        book.enter(call.hotline, "recording_kept", event.call_id, _file(event), event.at)
     return call
 
 
@@ -41,11 +35,12 @@ def leg_recording_kept(book: Book, event: e.LegRecordingKept) -> Row:
             LegRecording, leg_id=event.leg_id, call_id=call.id, node=event.node, ticket_id=call.ticket_id, path=event.path,
             length_s=event.length_s, size_bytes=event.size_bytes, sha256=event.sha256, kept_at=event.at,
         )  # fmt: skip
-        body = {
-            "path": event.path,
-            "length_s": event.length_s,
-            "size_bytes": event.size_bytes,
-            "sha256": event.sha256,
-        }
-        book.enter(call.hotline, "leg_recorded", event.leg_id, body, event.at)
+        book.enter(call.hotline, "leg_recorded", event.leg_id, _file(event), event.at)
     return call
+
+
+def _file(event: e.RecordingKept | e.LegRecordingKept) -> dict[str, object]:
+    """What the ledger proves of a sound file."""
+    return {
+        "path": event.path, "length_s": event.length_s, "size_bytes": event.size_bytes, "sha256": event.sha256,
+    }  # fmt: skip

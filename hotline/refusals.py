@@ -23,9 +23,6 @@ class RequestRefused(ValueError):  # noqa: N818 - exceptions are named by the fa
         super().__init__(vi)
         self.vi, self.en, self.name = vi, en, name
 
-    def said(self, language: str) -> str:
-        return self.en if language == "en" else self.vi
-
 
 def written(text: str, name: str, vi: str, en: str, most: int) -> str:
     """Without surrounding space. Raises RequestRefused when too short or too long; `vi` and `en` are what the field is called."""

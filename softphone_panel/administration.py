@@ -28,11 +28,11 @@ from hotline.station_documents import STATION
 from hotline.toml_table import Fault
 from hotline.units import VIETNAM
 from ivr import approved
-from softphone_panel import desk, setting_forms, shown, station_settings
+from softphone_panel import desk, publishing, setting_forms, shown, station_settings
 from softphone_panel.faults import InputFault
 from softphone_panel.retiring import retiring
 from softphone_panel.setting_forms import FORMS, Change
-from softphone_panel.words import language, say
+from softphone_panel.words import either, language, say
 
 room = Blueprint("administration", __name__, url_prefix="/settings")
 
@@ -141,10 +141,8 @@ def publish(kind: str, key: str) -> tuple[str, int] | Response:
 @room.post("/<kind>/undo", defaults={"key": ""})
 @room.post("/<kind>/<key>/undo")
 def undo(kind: str, key: str) -> tuple[str, int] | Response:
-    number = request.form.get("number", "")
-    if not number.isdecimal() or len(number) > 6:
-        abort(400)
-    return _changed(kind, key, say("Đã dùng lại bản số {number}.", number=number), int(number))
+    number = publishing.chosen_version()
+    return _changed(kind, key, say("Đã dùng lại bản số {number}.", number=number), number)
 
 
 @room.post("/<kind>/discard", defaults={"key": ""})
@@ -163,15 +161,10 @@ def discard(kind: str, key: str) -> tuple[str, int] | Response:
 
 def _changed(kind: str, key: str, done: str, number: int | None = None) -> tuple[str, int] | Response:
     """Publishes the draft, or an earlier version again."""
-    seen, note = request.form.get("seen", ""), " ".join(request.form.get("note", "").split())
-    by = current_user.username
     try:
         with transaction() as session:
             found, key, house = _found(session, kind, key)
-            if number is None:
-                documents.publish(session, house, found, key, by=by, seen=seen, note=note)
-            else:
-                documents.undo(session, house, found, key, number, by=by, seen=seen, note=note)
+            publishing.publish(session, house, found, key, number)
     except Refused as refused:
         return _refused(kind, key, refused)
     flash(done)
@@ -232,7 +225,7 @@ def _page(
         shared=_shared(house, key, begun.content) if kind is HOTLINE and begun is not None else (),
         changes=setting_forms.changes(kind.name, standing, begun.content) if begun is not None else (),
         wrong=_wrong(documents.faults(house, kind, key, begun.content)) if begun is not None else {},
-        refused=_said(refused) if refused is not None else "",
+        refused=either(refused) if refused is not None else "",
         history=_history(session, kind, key, house),
         in_file=bool(kind.first(house, key)),
         is_new=key not in kind.keys(house),
@@ -283,15 +276,11 @@ def _title(kind: Kind, key: str, content: Content) -> str:
     return f"{word}: {names.get(key, key)}" if key else word
 
 
-def _said(told: Fault | Refused) -> str:
-    return told.en if language() == "en" else told.vi
-
-
 def _wrong(faults: Sequence[Fault]) -> dict[str, list[str]]:
     """Field → what is wrong with it, in the reader's language; "" for what is nobody's field."""
     found: dict[str, list[str]] = {}
     for fault in faults:
-        found.setdefault(fault.field, []).append(_said(fault))
+        found.setdefault(fault.field, []).append(either(fault))
     return found
 
 

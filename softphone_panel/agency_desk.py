@@ -22,7 +22,7 @@ from hotline.tickets import Ticket
 from softphone_panel import desk, matter_words, referral_words, team_desk, ticket_changes, unit_search
 from softphone_panel.faults import InputFault
 from softphone_panel.limits import limiter
-from softphone_panel.words import language, say
+from softphone_panel.words import either, say
 
 room = Blueprint("agency_desk", __name__)
 
@@ -133,7 +133,7 @@ def _say(session: Session, one: ReferralPart, by: str, means: str) -> None:
             request.form.get("said", ""),
         )
     except RequestRefused as told:
-        raise InputFault(told.name or "part", told.said(language()), 409) from told
+        raise InputFault(told.name or "part", either(told), 409) from told
 
 
 def waiting(session: Session) -> int:

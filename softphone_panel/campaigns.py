@@ -27,10 +27,10 @@ from hotline.settings import settings
 from hotline.sla import ABOVE
 from hotline.sla_tables import USUAL_PLAIN
 from hotline.units import VIETNAM
-from softphone_panel import desk, setting_forms, shown
+from softphone_panel import desk, publishing, setting_forms, shown
 from softphone_panel.faults import InputFault
 from softphone_panel.setting_forms import Change
-from softphone_panel.words import language, say
+from softphone_panel.words import either, language, say
 
 room = Blueprint("campaigns", __name__, url_prefix="/campaign")
 NONE = "none"
@@ -82,7 +82,7 @@ def switch(key: str) -> tuple[str, int] | Response:
     except InputFault as fault:
         return _refused(key, str(fault)), fault.status
     except Refused as refused:
-        return _refused(key, refused.en if language() == "en" else refused.vi), refused.status
+        return _refused(key, either(refused)), refused.status
     flash(
         say("Đã chuyển chế độ. Cuộc gọi tiếp theo theo chế độ mới trong vài giây.")
         if begins is None
@@ -93,17 +93,15 @@ def switch(key: str) -> tuple[str, int] | Response:
 
 @room.post("/undo")
 def undo() -> tuple[str, int] | Response:
-    number = request.form.get("number", "")
-    if not number.isdecimal() or len(number) > 6:
-        abort(400)
+    number = publishing.chosen_version()
     try:
         with transaction() as session:
             documents.undo(
-                session, _house(session), CAMPAIGN, "", int(number), by=current_user.username,
+                session, _house(session), CAMPAIGN, "", number, by=current_user.username,
                 seen=request.form.get("seen", ""),
             )  # fmt: skip
     except Refused as refused:
-        return _refused("", refused.en if language() == "en" else refused.vi), refused.status
+        return _refused("", either(refused)), refused.status
     flash(say("Đã chuyển chế độ. Cuộc gọi tiếp theo theo chế độ mới trong vài giây."))
     return redirect(url_for("campaigns.index"), 303)
 

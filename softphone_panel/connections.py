@@ -27,7 +27,7 @@ from hotline.webhooks import (
 )
 from softphone_panel import agency_webhooks, fault_words, shown
 from softphone_panel.faults import InputFault
-from softphone_panel.words import language, say
+from softphone_panel.words import either, say
 
 room = Blueprint("connections", __name__, url_prefix="/connections")
 
@@ -93,7 +93,7 @@ def make_token() -> str | tuple[str, int]:
                 session, agency, form.get("name", ""), scopes, now(), current_user.username
             )
     except RequestRefused as refused:
-        return _refused("token", refused.name, refused.said(language()))
+        return _refused("token", refused.name, either(refused))
     return render_template("connection_secret.html", secret=made, kind="token", agency=_name(agency))
 
 
@@ -118,7 +118,7 @@ def add_webhook() -> str | tuple[str, int]:
             made = webhooks.register(session, agency, url, events, current_user.username, now(), allowed)
             secret = webhooks.secret_of(made, settings().var)
     except RequestRefused as refused:
-        return _refused("webhook", refused.name, refused.said(language()))
+        return _refused("webhook", refused.name, either(refused))
     return render_template("connection_secret.html", secret=secret, kind="webhook", agency=_name(agency))
 
 

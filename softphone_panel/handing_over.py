@@ -38,7 +38,7 @@ from ivr.planning import filled_card
 from ivr.spoken_note import LONGEST_S
 from softphone_panel import call_card, desk, shown, ticket_changes, unit_search
 from softphone_panel.faults import InputFault
-from softphone_panel.words import is_htmx, language, say
+from softphone_panel.words import either, is_htmx, say
 
 room = Blueprint("handing_over", __name__, url_prefix="/my-desk/transfer")
 
@@ -137,7 +137,7 @@ def _wishes(transfer: Transfer) -> list[tuple[str, str, str]]:
     found = []
     for wish in WISHES:
         to = follows(state, wish)
-        why = (to.en if language() == "en" else to.vi) if isinstance(to, Refusal) else ""
+        why = either(to) if isinstance(to, Refusal) else ""
         found.append((wish.value, _button(state, wish, transfer.kind), why))
     return found
 

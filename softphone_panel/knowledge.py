@@ -25,7 +25,7 @@ from softphone_panel import claiming, desk, matter_words, ticket_changes, ticket
 from softphone_panel.faults import InputFault
 from softphone_panel.ticket_access import held_ticket, seen_ticket
 from softphone_panel.ticket_changes import Asked
-from softphone_panel.words import is_htmx, language, local, say
+from softphone_panel.words import either, is_htmx, language, local, say
 
 room = Blueprint("knowledge", __name__, url_prefix="/knowledge")
 
@@ -306,13 +306,9 @@ def _new_key(session: Session, house: House, title: str) -> str:
     return next(key for n in range(1, 10_000) if (key := stem if n == 1 else f"{stem}-{n}") not in there)
 
 
-def _said(refused: Refused) -> str:
-    return refused.en if language() == "en" else refused.vi
-
-
 def _by_field(refused: Refused) -> dict[str, str]:
     """Field → what is wrong with it; "" for the whole."""
-    found = {"": _said(refused)}
+    found = {"": either(refused)}
     for fault in refused.faults:
         found.setdefault(fault.field, fault.en.partition(" ")[2] if language() == "en" else fault.vi)
     return found

@@ -35,7 +35,7 @@ from softphone_panel import (
 from softphone_panel.faults import InputFault
 from softphone_panel.team_orders import room
 from softphone_panel.ticket_access import seen_ticket
-from softphone_panel.words import language, local, say
+from softphone_panel.words import either, language, local, say
 
 SUGGESTED = 8
 DEFAULT_CATEGORY = {"medical": "emergency_transport"}
@@ -133,7 +133,7 @@ def issue(ticket_id: str) -> tuple[str, int] | AnyResponse:
             )
     except RequestRefused as refused:
         with reading() as session:
-            faults = {refused.name or "order": refused.said(language())}
+            faults = {refused.name or "order": either(refused)}
             page = render_template(
                 "order_new.html", **_new(session, seen_ticket(session, ticket_id), form, faults)
             )

@@ -22,10 +22,10 @@ from hotline.organisation_files import FileFault, OrganisationFaults
 from hotline.organisation_tables import content_of
 from hotline.settings import settings
 from hotline.stations import directory
-from softphone_panel import desk, organisation_form, organisation_view, shown
+from softphone_panel import desk, organisation_form, organisation_view, publishing, shown
 from softphone_panel.faults import InputFault
 from softphone_panel.unit_search import folded
-from softphone_panel.words import language, say
+from softphone_panel.words import either, say
 
 room = Blueprint("organisation", __name__, url_prefix="/organisation")
 SHOWN_AT_MOST = 400
@@ -152,10 +152,8 @@ def publish(hotline: str) -> tuple[str, int] | AnyResponse:
 
 @room.post("/<hotline>/undo")
 def undo(hotline: str) -> tuple[str, int] | AnyResponse:
-    number = request.form.get("number", "")
-    if not number.isdecimal() or len(number) > 6:
-        abort(400)
-    return _changed(hotline, say("Đã dùng lại bản số {number}.", number=number), int(number))
+    number = publishing.chosen_version()
+    return _changed(hotline, say("Đã dùng lại bản số {number}.", number=number), number)
 
 
 @room.post("/<hotline>/discard")
@@ -257,15 +255,10 @@ def _save(session: Session, house: House, hotline: str, content: Content) -> Non
 
 
 def _changed(hotline: str, done: str, number: int | None = None) -> tuple[str, int] | AnyResponse:
-    seen, note = request.form.get("seen", ""), " ".join(request.form.get("note", "").split())
-    by = current_user.username
     try:
         with transaction() as session:
             house = _house(session, hotline)
-            if number is None:
-                documents.publish(session, house, ORGANISATION, hotline, by=by, seen=seen, note=note)
-            else:
-                documents.undo(session, house, ORGANISATION, hotline, number, by=by, seen=seen, note=note)
+            publishing.publish(session, house, ORGANISATION, hotline, number)
     except Refused as refused:
         return _refused(hotline, refused)
     flash(done)
@@ -273,8 +266,8 @@ def _changed(hotline: str, done: str, number: int | None = None) -> tuple[str, i
 
 
 def _refused(hotline: str, refused: Refused) -> tuple[str, int]:
-    said = [refused.en if language() == "en" else refused.vi]
-    said += [fault.en if language() == "en" else fault.vi for fault in refused.faults[:10]]
+    said = [either(refused)]
+    said += [either(fault) for fault in refused.faults[:10]]
     return render_template("organisation_refused.html", hotline=hotline, said=said), refused.status
 
 
@@ -284,7 +277,7 @@ def _files_page(hotline: str, faults: Any = (), said: str = "") -> str:
         seen = documents.seen(session, ORGANISATION, hotline)
         has_draft = documents.draft(session, ORGANISATION, hotline) is not None
     told: list[FileFault] = list(faults)
-    sentences = [said] if said else [fault.en if language() == "en" else fault.vi for fault in told]
+    sentences = [said] if said else [either(fault) for fault in told]
     return render_template(
         "organisation_files.html", hotline=hotline, seen=seen, sentences=sentences, has_draft=has_draft,
         columns=(organisation_files.AGENCY_COLUMNS, organisation_files.RESPONSIBILITY_COLUMNS),

@@ -13,7 +13,7 @@ from typing import Any
 from hotline.organisation_tables import CONTACT_FIELDS, KEY, Read, where, where_responsible
 from softphone_panel import setting_forms
 from softphone_panel.setting_forms import Field, Typed
-from softphone_panel.words import language
+from softphone_panel.words import either
 
 DUTY = Field("duty", "duty", ())
 LINES = ("numbers", "languages")
@@ -110,5 +110,5 @@ def faults_of(told: Read, key: str, content: Mapping[str, Any]) -> dict[str, lis
     for fault in told.faults:
         if fault.where in mine:
             field = fault.field if fault.where == where(key) else "elsewhere"
-            found.setdefault(field, []).append(fault.en if language() == "en" else fault.vi)
+            found.setdefault(field, []).append(either(fault))
     return found

@@ -16,8 +16,9 @@ from hotline.database import reading, transaction
 from hotline.document_kinds import PROFILE
 from hotline.documents import Content, House, Refused, Version
 from hotline.settings import settings
+from softphone_panel import publishing
 from softphone_panel.faults import InputFault
-from softphone_panel.words import language, say
+from softphone_panel.words import either, language, say
 
 room = Blueprint("profile_editing", __name__, url_prefix="/campaign/profiles")
 TEXT_AT_MOST = 20_000
@@ -88,10 +89,7 @@ def publish(key: str) -> tuple[str, int] | Response:
 
 @room.post("/<key>/undo")
 def undo(key: str) -> tuple[str, int] | Response:
-    number = request.form.get("number", "")
-    if not number.isdecimal() or len(number) > 6:
-        abort(400)
-    return _changed(key, int(number))
+    return _changed(key, publishing.chosen_version())
 
 
 @room.post("/<key>/discard")
@@ -131,15 +129,10 @@ def remove(key: str) -> tuple[str, int] | Response:
 
 
 def _changed(key: str, number: int | None = None) -> tuple[str, int] | Response:
-    seen, note = request.form.get("seen", ""), " ".join(request.form.get("note", "").split())
-    by = current_user.username
     try:
         with transaction() as session:
             house = _found(session, key)
-            if number is None:
-                documents.publish(session, house, PROFILE, key, by=by, seen=seen, note=note)
-            else:
-                documents.undo(session, house, PROFILE, key, number, by=by, seen=seen, note=note)
+            publishing.publish(session, house, PROFILE, key, number)
     except Refused as refused:
         return _again(key, _said(refused)), refused.status
     flash(say("Đã công bố chế độ. Nếu đang bật, cuộc gọi tiếp theo theo bản mới."))
@@ -181,8 +174,8 @@ def _plain(value: Any) -> bool:
 
 
 def _said(told: Any) -> str:
-    said = [told.en if language() == "en" else told.vi]
-    said += [fault.en if language() == "en" else fault.vi for fault in getattr(told, "faults", ())[:5]]
+    said = [either(told)]
+    said += [either(fault) for fault in getattr(told, "faults", ())[:5]]
     return " ".join(said)
 
 
@@ -201,7 +194,7 @@ def _page(session: Session, key: str, said: str = "", typed: str | None = None) 
         "profile.html", key=key, draft=begun, stands=stands, said=said, name=content.get(language()) or key,
         text=typed if typed is not None else profiles.text(content),
         difference=_lines(standing, begun.content) if begun is not None else None,
-        wrong=[fault.en if language() == "en" else fault.vi for fault in faults],
+        wrong=[either(fault) for fault in faults],
         is_stale=begun is not None and begun.based_on != ((stands.number or 0) if stands else 0),
         seen=documents.seen(session, PROFILE, key), history=_history(session, key, house),
         in_file=bool(PROFILE.first(house, key)), is_there=key in PROFILE.keys(house),

@@ -28,7 +28,7 @@ from ivr.speech.sentences import Sentence
 from ivr.speech.voice import Rendered
 from softphone_panel import desk, shown, sounds, words
 from softphone_panel.faults import InputFault
-from softphone_panel.words import language, say
+from softphone_panel.words import either, say
 
 room = Blueprint("prompts", __name__, url_prefix="/prompts")
 LARGEST_FORM_BYTES: Final = recorded_voice.LARGEST_BYTES + 64 * 1024
@@ -329,9 +329,7 @@ def _documents() -> Iterator[Session]:
         with transaction() as session:
             yield session
     except documents.Refused as refused:
-        raise InputFault(
-            "seen", refused.en if language() == "en" else refused.vi, refused.status
-        ) from refused
+        raise InputFault("seen", either(refused), refused.status) from refused
 
 
 def _heard(prompt: Prompt) -> AnyResponse:

@@ -49,7 +49,7 @@ from softphone_panel import (
 )
 from softphone_panel.faults import InputFault
 from softphone_panel.ticket_access import held_ticket, seen_ticket
-from softphone_panel.words import language, local, say
+from softphone_panel.words import either, language, local, say
 
 room = Blueprint("referrals", __name__, url_prefix="/referrals")
 
@@ -198,7 +198,7 @@ def refer(ticket_id: str) -> tuple[str, int] | AnyResponse:
             )
     except RequestRefused as refused:
         with reading() as session:
-            faults = {refused.name or "referral": refused.said(language())}
+            faults = {refused.name or "referral": either(refused)}
             return render_template("referral_new.html", **_new(session, ticket_id, form, faults)), 422
     flash(say("Đã chuyển câu hỏi."))
     return redirect(url_for("referrals.one", referral_id=referral_id), 303)
@@ -286,7 +286,7 @@ def act(referral_id: str) -> tuple[str, int] | AnyResponse:
             fresh = ticket_changes.once(session, desk.click(request.form.get("click_id", "")))
             said = do(session, row, ticket) if fresh else ""
     except RequestRefused as refused:
-        faults = {refused.name or "referral": refused.said(language())}
+        faults = {refused.name or "referral": either(refused)}
         with reading() as session:
             return render_template(
                 "referral.html", **_page(session, referral_id, faults, request.form.to_dict())

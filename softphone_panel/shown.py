@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from hotline import skills
 from hotline.acuity import Acuity
-from softphone_panel.words import language, say
+from softphone_panel.words import either, say
 
 ACUITY_MARKS: Mapping[str, str] = {"RED": "‼", "ORANGE": "!", "YELLOW": "▲", "GREEN": "●", "NONMED": "○"}
 """A sign for each acuity beside its colour and word."""
@@ -498,7 +498,7 @@ def word(table: Mapping[str, str], key: str) -> str:
 def skill_word(skill: str) -> str:
     """A skill's name; one that the table has no more is shown as it is."""
     known = skills.SKILLS.get(skill)
-    return skill if known is None else known.en if language() == "en" else known.vi
+    return skill if known is None else either(known)
 
 
 def acuity_word(acuity: str) -> str:
@@ -506,7 +506,7 @@ def acuity_word(acuity: str) -> str:
     if acuity not in Acuity.__members__:
         return acuity
     target = Acuity(acuity).target
-    return target.en if language() == "en" else target.vi
+    return either(target)
 
 
 def acuity_short(acuity: str) -> str:

@@ -13,12 +13,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from hotline.calls import Call
 from hotline.clocks import STATION_REPORTED
 from hotline.database import transaction
 from hotline.events import now
-from hotline.tickets import Ticket, TicketEntry, TicketState
-from hotline.transfers import Transfer, TransferTry, TryState
+from hotline.tickets import TicketEntry, TicketState
+from hotline.transfers import TransferTry, TryState
 from softphone_panel import desk, shown, station_desk, ticket_changes
 from softphone_panel.faults import InputFault
 from softphone_panel.words import say
@@ -76,17 +75,8 @@ def _rows(session: Session, leg_id: str = "") -> list[Any]:
     one = (TransferTry.leg_id == leg_id,) if leg_id else ()
     return list(
         session.execute(
-            select(TransferTry, Transfer, Ticket, Call)
-            .join(Transfer, Transfer.id == TransferTry.transfer_id)
-            .join(Call, Call.id == Transfer.call_id)
-            .join(Ticket, Ticket.id == Transfer.ticket_id)
-            .where(
-                TransferTry.station == current_user.station,
-                TransferTry.station != "",
-                TransferTry.state == TryState.ACCEPTED,
-                TransferTry.answered_at > now() - OPEN_FOR,
-                *one,
-            )
+            station_desk.own_tries()
+            .where(TransferTry.state == TryState.ACCEPTED, TransferTry.answered_at > now() - OPEN_FOR, *one)
             .order_by(TransferTry.answered_at.desc())
         )
     )

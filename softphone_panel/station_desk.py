@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask_login import current_user
-from sqlalchemy import Row, or_, select
+from sqlalchemy import Row, Select, or_, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -107,16 +107,22 @@ def _note(shown_now: dict[str, Any]) -> None:
         viewing.note(one.ticket_id)
 
 
-def _offers(session: Session) -> dict[str, Any]:
-    at = now()
-    rows = session.execute(
+def own_tries() -> Select[tuple[TransferTry, Transfer, Ticket, Call]]:
+    """What the reader's station was rung for; an account without a station has none."""
+    return (
         select(TransferTry, Transfer, Ticket, Call)
         .join(Transfer, Transfer.id == TransferTry.transfer_id)
         .join(Call, Call.id == Transfer.call_id)
         .join(Ticket, Ticket.id == Transfer.ticket_id)
+        .where(TransferTry.station == current_user.station, TransferTry.station != "")
+    )
+
+
+def _offers(session: Session) -> dict[str, Any]:
+    at = now()
+    rows = session.execute(
+        own_tries()
         .where(
-            TransferTry.station == current_user.station,
-            TransferTry.station != "",
             TransferTry.rung_at > at - PAST_FOR,
             or_(TransferTry.state.not_in(OPEN), Transfer.state.in_([one.value for one in RINGS])),
         )

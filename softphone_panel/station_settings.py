@@ -17,7 +17,7 @@ from hotline.documents import Content, House
 from hotline.operators import Operator
 from hotline.stations import parents
 from softphone_panel import desk, shown, unit_search
-from softphone_panel.words import LANGUAGES, language, say
+from softphone_panel.words import LANGUAGES, either, say
 
 PLACES_SHOWN = 3
 """Of a station that serves many places, the chains of so many are compared."""
@@ -45,7 +45,7 @@ def name(content: Content, key: str) -> str:
 
 def file_faults(house: House) -> list[str]:
     """What is wrong with the stations' files on the server, in the reader's language."""
-    return [fault.en if language() == "en" else fault.vi for fault in station_documents.file_faults(house)]
+    return [either(fault) for fault in station_documents.file_faults(house)]
 
 
 def names(session: Session, house: House) -> dict[str, str]:

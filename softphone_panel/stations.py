@@ -30,7 +30,7 @@ from hotline.units import VIETNAM, Unit
 from softphone_panel import desk, station_settings, unit_search
 from softphone_panel.faults import InputFault
 from softphone_panel.unit_search import folded
-from softphone_panel.words import language, say
+from softphone_panel.words import either, say
 
 BEGINS = {
     Acuity.RED: "Đỏ: sau 10 giây không ai nhấc, hoặc ngay khi không ai rảnh, chuỗi này được gọi; mỗi 20 giây thêm số tiếp theo.",
@@ -124,7 +124,7 @@ def add() -> tuple[str, int] | Response:
     except InputFault as fault:
         return _new_page(dict(request.form), {fault.field: str(fault)}), fault.status
     except Refused as refused:
-        return _new_page(dict(request.form), {"name": refused.en if language() == "en" else refused.vi}), 409
+        return _new_page(dict(request.form), {"name": either(refused)}), 409
     flash(say("Đã tạo bản nháp của {name}: hãy thêm địa bàn và số điện thoại rồi công bố.", name=name))
     return redirect(url_for("administration.one", kind=STATION.name, key=key), 303)
 

@@ -40,7 +40,7 @@ from hotline.tickets import Ticket, TicketEntry
 from softphone_panel import desk, order_words, scripts, station_cases, ticket_changes, unit_search, viewing
 from softphone_panel.faults import InputFault
 from softphone_panel.limits import limiter, refused
-from softphone_panel.words import language, say
+from softphone_panel.words import either, say
 
 log = structlog.get_logger(__name__)
 room = Blueprint("team_desk", __name__)
@@ -293,7 +293,7 @@ def _report(session: Session, one: Assignment, by: str, means: Means) -> None:
         organisation = desk.organisation(session)
         ordering.act(session, one.id, happening, Actor.TEAM, by, means, now(), organisation, said)
     except RequestRefused as told:
-        raise InputFault(told.name or "order", told.said(language()), 409) from told
+        raise InputFault(told.name or "order", either(told), 409) from told
     if picture is not None:
         _keep(session, one, by, *picture)
 

@@ -45,7 +45,7 @@ from hotline.text_messages import TextMessage
 from hotline.tickets import Ticket
 from softphone_panel import desk, leg_recordings, order_words, ticket_changes, ticket_view, unit_search
 from softphone_panel.faults import InputFault
-from softphone_panel.words import language, say
+from softphone_panel.words import either, say
 
 room = Blueprint("team_orders", __name__, url_prefix="/orders")
 
@@ -372,7 +372,7 @@ def _do(work: Callable[[Session, Organisation], None]) -> None:
             if ticket_changes.once(session, desk.click(request.form.get("click_id", ""))):
                 work(session, desk.organisation(session))
     except RequestRefused as refused:
-        raise InputFault(refused.name or "order", refused.said(language()), 409) from refused
+        raise InputFault(refused.name or "order", either(refused), 409) from refused
 
 
 @room.get("/photo/<int:number>")

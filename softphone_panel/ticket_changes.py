@@ -19,7 +19,7 @@ from hotline.record import Told, apply
 from hotline.tickets import FOLLOWS, Ticket, TicketEntry, TicketState
 from softphone_panel import shown, unit_search
 from softphone_panel.faults import InputFault
-from softphone_panel.words import language, say
+from softphone_panel.words import either, say
 
 NOTE_CHARACTERS = 4000
 REASON_CHARACTERS = 200
@@ -210,7 +210,7 @@ def _proof(session: Session, ticket: Ticket, asked: Asked) -> dict[str, str]:
     known = closing.known(session, ticket)
     found = closing.proof(asked.disposition, known, asked.note, supervises=asked.supervises)
     if isinstance(found, Missing):
-        raise InputFault("disposition", found.en if language() == "en" else found.vi)
+        raise InputFault("disposition", either(found))
     return found.plain()
 
 

@@ -22,7 +22,7 @@ from softphone_panel import alike, claiming, desk, ticket_changes, ticket_search
 from softphone_panel.faults import InputFault
 from softphone_panel.incident_words import LINKS, LINKS_BACK, TIES
 from softphone_panel.ticket_access import seen_ticket
-from softphone_panel.words import is_htmx, language, say
+from softphone_panel.words import either, is_htmx, say
 
 room = Blueprint("ticket_ties", __name__)
 
@@ -133,7 +133,7 @@ def do(session: Session, ticket: Ticket, other: Ticket, what: str, why: str, at:
         try:
             merging.merge(session, gone, main, by, why, at)
         except MergeRefused as refused:
-            raise InputFault("other", refused.en if language() == "en" else refused.vi, 409) from refused
+            raise InputFault("other", either(refused), 409) from refused
         return say("Đã gộp {ticket} vào {main}.", ticket=_label(gone), main=_label(main))
     if ticket.id == other.id:
         raise InputFault("other", say("Một phiếu không liên kết với chính nó: hãy ghi phiếu khác."))
@@ -177,7 +177,7 @@ def _part(session: Session, ticket: Ticket) -> str:
     try:
         main = merging.unmerge(session, held[gone_id], current_user.username, "", now())
     except MergeRefused as refused:
-        raise InputFault("ticket", refused.en if language() == "en" else refused.vi, 409) from refused
+        raise InputFault("ticket", either(refused), 409) from refused
     return say(
         "Đã tách {ticket} khỏi {main}: trạng thái và thời hạn trở lại như cũ.",
         ticket=_label(held[gone_id]),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from flask import g, has_request_context, request, session
 
@@ -39,6 +39,20 @@ def say(sentence: str, **values: Any) -> str:
     """The sentence in the reader's language, its {names} filled in; Vietnamese where there is no English."""
     text = english().get(sentence, sentence) if language() == "en" else sentence
     return text.format(**values) if values else text
+
+
+class InBoth(Protocol):
+    """What code below the panel tells people: in both languages, because it knows no reader."""
+
+    @property
+    def vi(self) -> str: ...
+    @property
+    def en(self) -> str: ...
+
+
+def either(told: InBoth) -> str:
+    """Those of its words that are in the reader's language."""
+    return told.en if language() == "en" else told.vi
 
 
 def is_htmx() -> bool:
