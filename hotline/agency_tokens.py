@@ -50,20 +50,21 @@ def make(
     """A new token in the caller's transaction; it is nowhere else afterwards. Raises RequestRefused."""
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
+        given = f"There is no scope {', '.join(unknown)}" if unknown else "No scope is chosen"
         raise RequestRefused(
             "Hãy chọn ít nhất một quyền trong danh sách.",
-            f"unknown scope {', '.join(unknown) or '(none)'}: use {' or '.join(SCOPES)}", "scopes",
+            f"{given}: use {' or '.join(SCOPES)}.", "scopes",
         )  # fmt: skip
     row = session.get(AgencyRow, agency)
     if row is None or row.removed:
         raise RequestRefused(
             "Không có cơ quan này: hãy xem mã ở trang Tổ chức.",
-            f"there is no agency {agency!r}: see the organisation's page for the keys", "agency",
+            f"There is no agency {agency!r}: see the organisation's page for the keys.", "agency",
         )  # fmt: skip
     if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
         raise RequestRefused(
             f"Hãy đặt tên hệ thống, nhiều nhất {LONGEST_NAME} ký tự.",
-            f"name the system in at most {LONGEST_NAME} characters",
+            f"Name the system, in at most {LONGEST_NAME} characters.",
             "name",
         )
     token = tokens.drawn()

@@ -62,7 +62,10 @@ def judge(session: Session, house: House, profile: str) -> None:
         found = in_force(house.with_content(CAMPAIGN, "", {"profile": profile}))
     except InstallationFaults as wrong:
         raise Refused(
-            "Chế độ này có lỗi, chưa bật được.", "This profile has faults.", 422, wrong.told
+            "Chế độ này có lỗi, chưa bật được: hãy sửa trước.",
+            "This profile has faults: mend them first.",
+            422,
+            wrong.told,
         ) from wrong
     if found.campaign != profile:
         raise Refused(

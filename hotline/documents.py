@@ -279,7 +279,7 @@ def publish(
 def undo(
     session: Session, house: House, kind: Kind, key: str, number: int, *, by: str, seen: str, note: str = ""
 ) -> Version:
-    """The content of an earlier version (0: the file's) stands again, as a new version. A draft stays, and is stale."""
+    """The content of an earlier version (0: the file's) stands again, as a new version. A draft stays, and is stale. Raises Refused."""
     at, house = _alone(session, house)
     stands, _ = _as_seen(session, kind, key, seen)
     earlier = session.scalar(

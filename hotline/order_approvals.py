@@ -42,7 +42,9 @@ def decide(
     """The committee's word. Raises RequestRefused."""
     asked = session.get(OrderApproval, approval_id)
     if asked is None:
-        raise RequestRefused("Không có yêu cầu duyệt này.", "There is no such request.")
+        raise RequestRefused(
+            "Không có yêu cầu duyệt này: hãy tải lại trang.", "Nobody is asked for this approval: reload."
+        )
     order = held(session, asked.order_id)
     session.refresh(asked)
     if order.state == OrderState.RECALLED:

@@ -34,7 +34,7 @@ def held(session: Session, order_id: str) -> Order:
         select(Order).where(Order.id == order_id).with_for_update().execution_options(populate_existing=True)
     )
     if order is None:
-        raise RequestRefused("Không có lệnh này.", "There is no such order.")
+        raise RequestRefused("Không có lệnh này: hãy tải lại trang.", "There is no such order: reload.")
     return order
 
 

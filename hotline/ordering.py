@@ -200,7 +200,7 @@ def act(
     """What a team (or, for how it ended, the issuer) says about its part; the state that follows. Raises RequestRefused."""
     one = session.get(Assignment, assignment_id)
     if one is None:
-        raise RequestRefused("Không có lệnh này.", "There is no such order.")
+        raise RequestRefused("Không có lệnh này: hãy tải lại trang.", "There is no such order: reload.")
     order = held(session, one.order_id)
     session.refresh(one)
     to = follows(

@@ -153,7 +153,7 @@ def act(
     """What an agency says to its part; the state that follows. Raises RequestRefused, and then nothing is written."""
     one = session.get(ReferralPart, part_id)
     if one is None or happening not in (Happening.ANSWER, Happening.NOT_OURS, Happening.REFUSE):
-        raise RequestRefused("Không có câu hỏi này.", "There is no such question.")
+        raise RequestRefused("Không có câu hỏi này: hãy tải lại trang.", "There is no such question: reload.")
     row = held(session, one.referral_id)
     session.refresh(one)
     if row.state not in OPEN:
@@ -217,7 +217,7 @@ def recall_part(session: Session, part_id: str, by: str, at: datetime) -> None:
     """One agency has to answer no more; the others' answers are enough. Raises RequestRefused."""
     one = session.get(ReferralPart, part_id)
     if one is None:
-        raise RequestRefused("Không có câu hỏi này.", "There is no such question.")
+        raise RequestRefused("Không có câu hỏi này: hãy tải lại trang.", "There is no such question: reload.")
     row = held(session, one.referral_id)
     session.refresh(one)
     _step(row, Step.RECALL)
@@ -302,7 +302,7 @@ def held(session: Session, referral_id: str) -> Referral:
         .execution_options(populate_existing=True)
     )
     if row is None:
-        raise RequestRefused("Không có câu hỏi này.", "There is no such question.")
+        raise RequestRefused("Không có câu hỏi này: hãy tải lại trang.", "There is no such question: reload.")
     return row
 
 

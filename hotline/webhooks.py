@@ -153,7 +153,7 @@ def judged_url(url: str, allowed: Networks) -> str:
     if not reachable:
         raise RequestRefused(
             "Địa chỉ này ở mạng nội bộ: quản trị hệ thống phải cho phép mạng đó trước.",
-            "This address is in a private network, which the installation does not allow.",
+            "This address is in a private network: the installation has to allow that network first.",
             "url",
         )
     return url.strip()
@@ -165,7 +165,11 @@ def register(
     """A new webhook in the caller's transaction. Raises RequestRefused."""
     row = session.get(AgencyRow, agency)
     if row is None or row.removed or not row.active:
-        raise RequestRefused(f"Không có cơ quan “{agency}”.", f"There is no agency {agency!r}.", "agency")
+        raise RequestRefused(
+            f"Không có cơ quan “{agency}”: hãy chọn trong danh sách.",
+            f"There is no agency {agency!r}: choose one of the list.",
+            "agency",
+        )
     chosen = sorted(set(events))
     if not chosen or set(chosen) - set(Told):
         words = ", ".join(Told)

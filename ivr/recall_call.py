@@ -184,15 +184,18 @@ class RecallCall:
 
     def _begin(self) -> None:
         if not self.begun:
-            self.begun = True
-            self.floor.tell(
-                e.CallArrived(
-                    call_id=self.id, hotline=self.owed.hotline, node=self.floor.node, caller_number=self.owed.number,
-                    trunk=self.floor.installation.outbound_trunk.key, direction=Direction.OUT,
-                    ticket_id=self.owed.ticket_id, state="waiting",
-                )
-            )  # fmt: skip
+            self._arrives("waiting")
             self.floor.tell(e.AcuityRaised(call_id=self.id, acuity=self.owed.acuity, why="recall"))
+
+    def _arrives(self, state: str) -> None:
+        self.begun = True
+        self.floor.tell(
+            e.CallArrived(
+                call_id=self.id, hotline=self.owed.hotline, node=self.floor.node, caller_number=self.owed.number,
+                trunk=self.floor.installation.outbound_trunk.key, direction=Direction.OUT,
+                ticket_id=self.owed.ticket_id, state=state,
+            )
+        )  # fmt: skip
 
     async def _dial(self, leg: Leg, args: str, originator: str, shown: str) -> None:
         await self.floor.intend(

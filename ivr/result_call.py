@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hotline import events as e
-from hotline.calls import Direction, EndReason
+from hotline.calls import EndReason
 from hotline.recalls import Tried
 from hotline.results import RESULTS, Answer
 from ivr.ari import AriEvent
@@ -69,14 +69,7 @@ class ResultCall(RecallCall):
 
     def _begin(self) -> None:
         if not self.begun:
-            self.begun = True
-            self.floor.tell(
-                e.CallArrived(
-                    call_id=self.id, hotline=self.owed.hotline, node=self.floor.node, caller_number=self.owed.number,
-                    trunk=self.floor.installation.outbound_trunk.key, direction=Direction.OUT,
-                    ticket_id=self.owed.ticket_id, state="message",
-                )
-            )  # fmt: skip
+            self._arrives("message")
 
     def tick(self) -> None:
         now_s = self.floor.clock()

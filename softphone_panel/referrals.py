@@ -352,7 +352,7 @@ def _recall(session: Session, row: Referral, ticket: Ticket) -> str:
 def _recall_part(session: Session, row: Referral, ticket: Ticket) -> str:
     part = session.get(ReferralPart, request.form.get("part", "")[:88])
     if part is None or part.referral_id != row.id:
-        raise RequestRefused("Không có câu hỏi này.", "There is no such question.")
+        raise RequestRefused("Không có câu hỏi này: hãy tải lại trang.", "There is no such question: reload.")
     referring.recall_part(session, part.id, current_user.username, now())
     return say("Đã thu hồi phần của {name}.", name=part.agency_name)
 

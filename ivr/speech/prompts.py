@@ -166,7 +166,7 @@ _path = lru_cache(maxsize=4096)(Path)
 
 
 def say_position(position: int) -> tuple[str, ...]:
-    """ "You are number 3 in the line"; from 21 on "more than twenty are before you"."""
+    """ "You are number 3 in the line"; from 21 on "more than twenty are before you". Raises ValueError under 1."""
     if position < 1:
         raise ValueError(f"position {position} is not in the line")
     return ("position", f"num-{position}") if position <= 20 else ("position-over-20",)
