@@ -77,6 +77,7 @@ class Counts:
     lost: int
     recalls_due: int
     recalls_late: int
+    """Past their time, and nobody dials."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ def _desk(operator: Operator, presence: OperatorPresence | None) -> Desk:
 def _counts(session: Session, province: Installation, at: datetime, serves: Callable[[str], bool]) -> Counts:
     day = figures.counted(session, midnight(at), at, hotlines=province.seen_by(serves)).total
     dues = session.execute(
-        select(Recall.hotline, Recall.due_at).where(
+        select(Recall.hotline, Recall.due_at, Recall.state).where(
             Recall.state.in_((RecallState.DUE, RecallState.DIALLING)),
             or_(Recall.why.not_in(LATER), Recall.due_at < at),
         )
@@ -190,7 +191,7 @@ def _counts(session: Session, province: Installation, at: datetime, serves: Call
         in_target_percent=day.service.percent,
         lost=day.lost,
         recalls_due=len(due),
-        recalls_late=sum(d.due_at < at for d in due),
+        recalls_late=sum(d.due_at < at and d.state == RecallState.DUE for d in due),
     )
 
 

@@ -7,11 +7,14 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
+from sqlalchemy import update
+
 from hotline import trunk_channels
 from hotline.acuity import Acuity
 from hotline.database import reading, transaction
 from hotline.events import now
 from hotline.figures import Figures
+from hotline.recalls import Recall, RecallState
 from softphone_panel import create_app, day_chart, wallboard
 from softphone_panel.words import midnight
 from tests.softphone_panel import rows
@@ -41,6 +44,14 @@ def test_a_red_caller_past_the_target_is_the_first_alarm_about_the_line(signed_i
         "Mức Cam: có người chờ quá 1:00.",
         "Gọi lại mức Đỏ: 1 người quá hạn mà chưa ai gọi.",
     ]
+
+
+def test_a_late_recall_that_is_being_dialled_alarms_nobody(signed_in: SignedIn) -> None:
+    with transaction() as session:
+        session.execute(update(Recall).values(state=RecallState.DIALLING))
+    page = signed_in("truongca").get("/wallboard/board").text
+    assert "quá hạn" not in page
+    assert "cần gọi lại" in page
 
 
 def test_the_television_shows_no_number_no_name_and_no_word_of_a_caller(signed_in: SignedIn) -> None:
