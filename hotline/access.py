@@ -235,6 +235,8 @@ ROUTES: Mapping[str, Who] = {
             "ticket",
             "entry",
             "ticket_report",
+            "questions",
+            "answer",
             "webhooks",
             "add_webhook",
             "end_webhook",

@@ -19,7 +19,8 @@ READ, REPORT = "orders:read", "orders:report"
 TICKETS, TICKETS_WRITE, TICKETS_PERSONS = "tickets:read", "tickets:write", "tickets:persons"
 """The last one alone shows numbers, names, fields and what was written down; each showing is entered on the ticket."""
 WEBHOOKS = "webhooks"
-SCOPES = (READ, REPORT, TICKETS, TICKETS_WRITE, TICKETS_PERSONS, WEBHOOKS)
+QUESTIONS = "questions:answer"
+SCOPES = (READ, REPORT, TICKETS, TICKETS_WRITE, TICKETS_PERSONS, QUESTIONS, WEBHOOKS)
 LONGEST_NAME = 60
 USED_EVERY = timedelta(hours=1)
 """A token's last use is written down as often as this, not at each request."""

@@ -1,6 +1,7 @@
 """The interface for agencies' own systems: their orders, and what they report on them; JSON, and a token with each request.
 
-Tickets are `agency_tickets`, webhooks `agency_webhooks`, the OpenAPI document `agency_document`: routes of the same room.
+Tickets are `agency_tickets`, questions `agency_questions`, webhooks `agency_webhooks`, the OpenAPI document `agency_document`: routes of
+the same room.
 """
 
 from __future__ import annotations

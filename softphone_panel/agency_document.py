@@ -8,12 +8,23 @@ from typing import Any
 from flask import Response, jsonify
 
 from hotline.acuity import Acuity
-from hotline.agency_tokens import READ, REPORT, SCOPES, TICKETS, TICKETS_PERSONS, TICKETS_WRITE, WEBHOOKS
+from hotline.agency_tokens import (
+    QUESTIONS,
+    READ,
+    REPORT,
+    SCOPES,
+    TICKETS,
+    TICKETS_PERSONS,
+    TICKETS_WRITE,
+    WEBHOOKS,
+)
+from hotline.referrals import PartState
+from hotline.referring import ANSWER
 from hotline.results import RESULTS
 from hotline.sla import STAGES
 from hotline.tickets import TicketState
 from hotline.webhooks import LONGEST_URL, REPLAY_S, Told
-from softphone_panel import agency_api, agency_tickets
+from softphone_panel import agency_api, agency_questions, agency_tickets
 from softphone_panel.agency_api import LONGEST_ID, LONGEST_NOTE, PREFIX, SENT, room
 from softphone_panel.agency_webhooks import LARGEST_NUMBER
 
@@ -83,6 +94,10 @@ SCHEMAS: Mapping[str, Schema] = {
         "type": "object", "required": sorted([*_TICKET, "entries"]), "additionalProperties": False,
         "properties": {**_TICKET, "entries": _list(_ref("Entry")), "persons": _PERSONS},
     },
+    "Question": _object(
+        id=TEXT, label=TEXT, state=_one_of(*PartState), category=TEXT, acuity=_one_of(*Acuity.__members__), unit_code=TEXT,
+        question=TEXT, asked_at=MOMENT, due_at=MOMENT, said=TEXT, changed_at=MOMENT,
+    ),
     "Webhook": _object(**_WEBHOOK),
     "NewWebhook": _object(**_WEBHOOK, secret=TEXT),
 }  # fmt: skip
@@ -94,6 +109,7 @@ def _in_path(name: str, schema: Schema) -> Schema:
 
 
 PART, TICKET = (_in_path(name, _long(LONGEST_ID, 1)) for name in ("part_id", "ticket_id"))
+QUESTION = _in_path("question_id", _long(LONGEST_ID, 1))
 NUMBER = _in_path("number", {"type": "integer", "minimum": 0, "maximum": LARGEST_NUMBER})
 
 
@@ -134,6 +150,7 @@ DONE_BODY = _body(
 WEBHOOK_BODY = _body(
     ("url", "events"), url=_long(LONGEST_URL, 1), events={**_list(_one_of(*Told)), "minItems": 1}
 )
+ANSWER_BODY = _body(("answer", "said"), answer=_one_of(*agency_questions.ANSWERS), said=_long(ANSWER, 1))
 ENTRY_BODY = _body(("text",), text=_long(agency_tickets.LONGEST_TEXT, 1))
 PATHS: Mapping[str, Mapping[str, Any]] = {
     "/orders": {
@@ -162,6 +179,14 @@ PATHS: Mapping[str, Mapping[str, Any]] = {
             "Accept the ticket, or say what was done: the citizen is then told the result", TICKETS_WRITE, _ref("Ticket"), *CHANGES,
             parameters=(TICKET,), body=DONE_BODY,
         ),
+    },
+    "/questions": {
+        "get": _does(
+            "What the agency was asked", QUESTIONS, _object(questions=_list(_ref("Question"))), "422", parameters=(OPEN,)
+        ),
+    },
+    "/questions/{question_id}/answers": {
+        "post": _does("Answer a question", QUESTIONS, _ref("Question"), *CHANGES, parameters=(QUESTION,), body=ANSWER_BODY),
     },
     "/webhooks": {
         "get": _does("Where the agency is told", WEBHOOKS, _object(webhooks=_list(_ref("Webhook")))),
@@ -225,7 +250,7 @@ def document() -> Response:
     return jsonify(
         openapi="3.1.0",
         info={
-            "title": "1022: orders and tickets of an agency", "version": "2",
+            "title": "1022: orders, tickets and questions of an agency", "version": "3",
             "description": "What is another agency's is 404. A token asks at most 120 times a minute. A fault is {\"error\": SENTENCE}.",
         },
         servers=[{"url": PREFIX}],

@@ -190,7 +190,7 @@ MESSAGE_STATES: Mapping[str, str] = {
 }
 SCOPES: Mapping[str, str] = {
     "orders:read": "xem lệnh", "orders:report": "báo cáo lệnh", "tickets:read": "xem phiếu", "tickets:write": "ghi và trả lời phiếu",
-    "tickets:persons": "xem người trên phiếu", "webhooks": "tự đặt webhook",
+    "tickets:persons": "xem người trên phiếu", "questions:answer": "xem và trả lời câu hỏi", "webhooks": "tự đặt webhook",
 }  # fmt: skip
 """What a token of an agency's system may do."""
 TOLD_EVENTS: Mapping[str, str] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,9 +10,10 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from hotline import agency_tokens
+from hotline import agencies, agency_tokens, referring
 from hotline.agencies import AgencyRow
 from hotline.agency_tokens import (
+    QUESTIONS,
     READ,
     REPORT,
     SCOPES,
@@ -25,6 +27,8 @@ from hotline.database import reading, transaction
 from hotline.events import now
 from hotline.orders import Assignment, Order, OrderStep
 from hotline.recalls import Recall
+from hotline.referrals import ReferralPart
+from hotline.referring import Wanted
 from hotline.tickets import Ticket, TicketEntry
 from hotline.unit_files import UNITS_FROM
 from hotline.webhooks import AgencyWebhook
@@ -269,3 +273,35 @@ def test_the_document_names_the_scope_that_each_address_asks_for(app: Flask, par
                 if client.open(f"/api/v1{path}".replace("{number}", "1"), method=method, headers=mine[scope]).status_code != 403
             ]  # fmt: skip
             assert opens == needed, (method, path)
+
+
+def test_a_system_answers_the_questions_its_agency_was_asked_and_no_others(
+    app: Flask, places: list[str]
+) -> None:
+    client, mine = app.test_client(), token(QUESTIONS)
+    with transaction() as session:
+        wanted = Wanted(
+            places[1], "Nộp đơn ở đâu?", "policy", ("team-hung-long",), now() + timedelta(hours=4)
+        )
+        one = referring.refer(session, wanted, "lan", now(), agencies.organisation(session), ("policy",))
+    path = f"/api/v1/questions/{one}.1/answers"
+    (asked,) = json_of(client.get("/api/v1/questions?open=1", headers=mine))["questions"]
+    assert (asked["id"], asked["question"], asked["state"]) == (f"{one}.1", "Nộp đơn ở đâu?", "asked")
+    said = {"answer": "answer", "said": "Ở bộ phận một cửa của xã."}
+    assert client.post(path, headers=token(TICKETS_WRITE), json=said).status_code == 403
+    assert client.post("/api/v1/questions/x.1/answers", headers=mine, json=said).status_code == 404
+    for wrong in (
+        {},
+        {**said, "said": "  "},
+        {**said, "answer": "recall"},
+        {"answer": "refuse", "said": "x" * 301},
+    ):
+        assert client.post(path, headers=mine, json=wrong).status_code == 422
+    answer = json_of(client.post(path, headers=mine, json=said))
+    assert (answer["state"], answer["said"]) == ("answered", said["said"])
+    again = client.post(path, headers=mine, json=said)
+    assert again.status_code == 409 and json_of(again)["error"]
+    assert json_of(client.get("/api/v1/questions?open=1", headers=mine))["questions"] == []
+    with reading() as session:
+        row = session.get_one(ReferralPart, f"{one}.1")
+        assert (row.said_by, row.means) == ("phần mềm của đội", "api")

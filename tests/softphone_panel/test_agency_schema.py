@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -21,12 +22,13 @@ from schemathesis.generation.modes import GenerationMode
 from sqlalchemy import select
 from werkzeug.serving import make_server
 
-from hotline import agency_tokens, webhooks
+from hotline import agencies, agency_tokens, referring, webhooks
 from hotline.agency_tokens import SCOPES
 from hotline.clocks import TicketClock
 from hotline.database import transaction
 from hotline.events import now
 from hotline.orders import Assignment
+from hotline.referring import Wanted
 from softphone_panel.limits import limiter
 from tests.softphone_panel.test_command_board import places
 
@@ -62,6 +64,13 @@ def test_any_program_meets_the_document_and_never_a_fault_of_ours(address: str, 
         row = session.get_one(TicketClock, places[0])
         assert row.owner == "agency:team-hung-long"
         token = agency_tokens.make(session, "team-hung-long", "phần mềm", SCOPES, now())
+        organisation = agencies.organisation(session)
+        wanted = Wanted(
+            places[1], "Nộp đơn ở đâu?", "policy", ("team-hung-long",), now() + timedelta(hours=4)
+        )
+        known["question_id"] = (
+            f"{referring.refer(session, wanted, 'lan', now(), organisation, ('policy',))}.1"
+        )
         known["number"] = webhooks.register(
             session, "team-hung-long", URL, list(webhooks.Told), "thử", now(), ()
         ).id
@@ -71,7 +80,7 @@ def test_any_program_meets_the_document_and_never_a_fault_of_ours(address: str, 
         operation.label: probed(operation, known, headers)
         for operation in (found.ok() for found in schema.get_all_operations() if isinstance(found, Ok))
     }
-    assert len(statuses) == 10
+    assert len(statuses) == 12
     assert all(met & {200, 201} and met & {401, 404, 422} for met in statuses.values()), statuses
 
 
