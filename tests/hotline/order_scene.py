@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
 
 from hotline import agencies, due_work, ordering
 from hotline.database import reading, transaction
@@ -44,6 +45,27 @@ AGENCIES = (
 )
 
 
+def places(session: Session) -> None:
+    """A province, a district and a commune of it, and one that is a unit no more."""
+    for code, level, parent in (
+        ("70", "province", ""),
+        ("697", "district", "70"),
+        ("25432", "commune", "697"),
+    ):
+        session.add(
+            Unit(
+                id=f"{code}@2021", code=code, name=code, full_name=f"Đơn vị {code}", kind="x", level=level,
+                parent_code=parent, province_code="70", valid_from=date(2021, 1, 1), valid_to=None,
+            )
+        )  # fmt: skip
+    session.add(
+        Unit(
+            id="25999@2021", code="25999", name="Cũ", full_name="Xã Cũ", kind="xã", level="commune",
+            parent_code="697", province_code="70", valid_from=date(2021, 1, 1), valid_to=date(2025, 6, 30),
+        )
+    )  # fmt: skip
+
+
 @dataclass
 class Scene:
     engine: Engine
@@ -53,23 +75,7 @@ class Scene:
 
     def __post_init__(self) -> None:
         with transaction(self.engine) as session:
-            for code, level, parent in (
-                ("70", "province", ""),
-                ("697", "district", "70"),
-                ("25432", "commune", "697"),
-            ):
-                session.add(
-                    Unit(
-                        id=f"{code}@2021", code=code, name=code, full_name=f"Đơn vị {code}", kind="x", level=level,
-                        parent_code=parent, province_code="70", valid_from=date(2021, 1, 1), valid_to=None,
-                    )
-                )  # fmt: skip
-            session.add(
-                Unit(
-                    id="25999@2021", code="25999", name="Cũ", full_name="Xã Cũ", kind="xã", level="commune",
-                    parent_code="697", province_code="70", valid_from=date(2021, 1, 1), valid_to=date(2025, 6, 30),
-                )
-            )  # fmt: skip
+            places(session)
             agencies.write(session, HOTLINE, AGENCIES, (Responsibility((ALL,), "697", "xa"),))
             apply(session, arrived(1, at=self.at))
             apply(session, triaged(1, at=self.at))

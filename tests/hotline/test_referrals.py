@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -31,11 +31,9 @@ from hotline.referring import Wanted
 from hotline.refusals import RequestRefused
 from hotline.text_messages import TextMessage
 from hotline.tickets import Ticket, TicketEntry
-from hotline.units import Unit
 from tests.hotline.facts import arrived, triaged
+from tests.hotline.order_scene import HOTLINE, START, places
 
-START = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
-HOTLINE = "binhphuoc"
 H, P, R = Happening, PartState, ReferralState
 
 
@@ -50,23 +48,7 @@ class Scene:
     def __init__(self, engine: Engine) -> None:
         self.engine, self.at = engine, START
         with transaction(engine) as session:
-            for code, level, parent in (
-                ("70", "province", ""),
-                ("697", "district", "70"),
-                ("25432", "commune", "697"),
-            ):
-                session.add(
-                    Unit(
-                        id=f"{code}@2021", code=code, name=code, full_name=f"Đơn vị {code}", kind="x", level=level,
-                        parent_code=parent, province_code="70", valid_from=date(2021, 1, 1), valid_to=None,
-                    )
-                )  # fmt: skip
-            session.add(
-                Unit(
-                    id="25999@2021", code="25999", name="Cũ", full_name="Xã Cũ", kind="xã", level="commune",
-                    parent_code="697", province_code="70", valid_from=date(2021, 1, 1), valid_to=date(2025, 6, 30),
-                )
-            )  # fmt: skip
+            places(session)
             those = (
                 agency("xa", "commune", "huyen"), agency("huyen", "district", "so"), agency("so", "province", "ubnd"),
                 agency("ubnd", "province"), agency("so-khac", "province", "ubnd"),

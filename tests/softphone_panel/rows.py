@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session
 
 from hotline import events as e
 from hotline.approvals import Approval
+from hotline.database import transaction
+from hotline.events import now
 from hotline.operators import Operator, Role
 from hotline.record import apply
 from hotline.recordings import relative_path
@@ -231,3 +233,12 @@ def morning(session: Session, recordings: Path, at: datetime) -> dict[str, int]:
     Caller(session, "-", ago(360)).presence(who["tuan"], "paused", "104", "meal")
     session.flush()
     return who
+
+
+def arrives(number: str, acuity: str = "RED") -> str:
+    """A caller joins the line now; the call's id."""
+    began = now() - timedelta(seconds=22)
+    with transaction() as session:
+        caller = Caller(session, call_id(began, int(number[-4:])), began, number=number)
+        caller.arrives().is_triaged(acuity, "Ngất, co giật")
+    return caller.call_id

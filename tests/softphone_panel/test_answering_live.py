@@ -13,8 +13,8 @@ from hotline.calls import Call
 from hotline.database import reading
 from hotline.tickets import Ticket, TicketEntry
 from tests.softphone_panel import answer_rows
+from tests.softphone_panel.browsers import Opens, browser, desk_of, running
 from tests.softphone_panel.running import PANEL, Running
-from tests.softphone_panel.test_live import Opens, browser, desk_of, running
 
 pytestmark = pytest.mark.live
 

@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from hotline.database import transaction
 from tests.softphone_panel import order_rows, rows, telling_rows
+from tests.softphone_panel.browsers import browser, running
 from tests.softphone_panel.running import PANEL, Running
-from tests.softphone_panel.test_live import browser, running
 
 log = logging.getLogger(__name__)
 pytestmark = pytest.mark.live

@@ -2,115 +2,37 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import logging
 import shutil
 import time
-import urllib.parse
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-import redis
-from playwright.sync_api import Browser, Page, Response, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Response, expect
 from sqlalchemy import select
 
 from hotline import merging, ticket_links
-from hotline.bus import LIVE
 from hotline.commands import DeskCommand
 from hotline.database import reading, transaction
 from hotline.events import OperatorChanged, RecallDue, now
 from hotline.record import apply
 from hotline.saved_filters import SavedFilter
-from hotline.settings import PROJECT, settings
 from hotline.tickets import Ticket
-from tests import ports
 from tests.product import eventually
 from tests.softphone_panel import answer_rows, judged, order_rows, rows, telling_rows
-from tests.softphone_panel.conftest import hidden
+from tests.softphone_panel.browsers import AXE, Opens, browser, desk_of, look, running, seconds_until, sign_in
+from tests.softphone_panel.rows import arrives
 from tests.softphone_panel.running import PANEL, Running
 
 log = logging.getLogger(__name__)
 """Measured numbers: pytest -o log_cli=true --log-cli-level=INFO."""
-expect.set_options(timeout=20_000)  # what a requirement bounds is measured on its own
-AXE = PROJECT / "node_modules" / "axe-core" / "axe.min.js"
+__all__ = ["browser", "desk_of", "running"]
 pytestmark = [
     pytest.mark.live,
     pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium on this machine"),
 ]
-
-
-@pytest.fixture
-def running(house: Path, who: dict[str, int]) -> Iterator[Running]:
-    made = Running(house)
-    try:
-        for name in ("redis", "panel", "live"):
-            made.start(name)
-        yield made
-    finally:
-        made.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        opened = play.chromium.launch(
-            executable_path=shutil.which("chromium"),
-            args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
-        )
-        yield opened
-        opened.close()
-
-
-Opens = Callable[[str], Page]
-
-
-@pytest.fixture
-def desk_of(running: Running, browser: Browser) -> Iterator[Opens]:
-    """A signed-in person's page; a fault in its console fails the test."""
-    faults: list[str] = []
-    contexts = []
-
-    def open_desk(username: str) -> Page:
-        context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="vi-VN")
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda m: faults.append(m.text) if "Content Security" in m.text else None)
-        sign_in(page, username, "/desk")
-        expect(page.locator("#stream-state")).to_contain_text("Đang nối trực tiếp")
-        return page
-
-    yield open_desk
-    for context in contexts:
-        context.close()
-    assert faults == []
-
-
-def sign_in(page: Page, username: str, path: str) -> None:
-    page.goto(f"{PANEL}/sign-in?next={path}")
-    page.fill("#username", username)
-    page.fill("#password", rows.PASSWORD)
-    page.press("#password", "Enter")
-    page.wait_for_url(f"{PANEL}{path}")
-
-
-def arrives(number: str, acuity: str = "RED") -> str:
-    """A caller joins the line now; the call's id."""
-    began = now() - timedelta(seconds=22)
-    with transaction() as session:
-        caller = rows.Caller(session, rows.call_id(began, int(number[-4:])), began, number=number)
-        caller.arrives().is_triaged(acuity, "Ngất, co giật")
-    return caller.call_id
-
-
-def seconds_until(shown: Callable[[], None]) -> float:
-    began = time.monotonic()
-    shown()
-    return time.monotonic() - began
 
 
 def until_true(page: Page, script: str) -> None:
@@ -385,7 +307,7 @@ def test_every_page_is_without_a_fault_of_access_and_fits_its_width(
             tickets = session.scalars(select(Ticket.id).where(Ticket.number.in_((1, 7, 8)))).all()
         for path in [*paths, *(f"/tickets/{t}" for t in tickets)]:
             page.goto(f"{PANEL}{path}")
-            _see(page, path, width, found)
+            look(page, path, width, found)
     page = desk_of("truongca")
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 800})
@@ -397,143 +319,25 @@ def test_every_page_is_without_a_fault_of_access_and_fits_its_width(
     page.select_option("#many-act", "category")
     with page.expect_navigation():
         page.press("#many-go", "Enter")
-    _see(page, "/tickets/many/look", width, found)
+    look(page, "/tickets/many/look", width, found)
     page.select_option("#bulk-category", "relief")
     with page.expect_navigation():
         page.press("text=Xem lại", "Enter")
     with page.expect_navigation():
         page.press("text=/Làm với/", "Enter")
-    _see(page, "/tickets/many/do", width, found)
+    look(page, "/tickets/many/do", width, found)
     for username, paths in {"tram": ["/team", "/station"], "doi": ["/team", "/agency"]}.items():
         with browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme) as context:
             page = context.new_page()
             sign_in(page, username, "/team")
             for path in paths:
                 page.goto(f"{PANEL}{path}")
-                _see(page, f"{path} of {username}", width, found)
+                look(page, f"{path} of {username}", width, found)
     page = desk_of("hoa")
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 800})
     page.click("text=Đăng xuất") if width > 1000 else page.context.clear_cookies()
     for path in ("/sign-in", "/status"):
         page.goto(f"{PANEL}{path}")
-        _see(page, path, width, found)
+        look(page, path, width, found)
     assert found == {}
-
-
-def _see(page: Page, path: str, width: int, found: dict[str, list[str]]) -> None:
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    broken = page.evaluate("async () => (await axe.run()).violations.map(v => v.id + ': ' + v.nodes[0].html)")
-    if page.evaluate("document.documentElement.scrollWidth") > width:
-        broken.append("wider than the screen")
-    if broken:
-        found[path] = broken
-
-
-class Visitor:
-    """A program that signs in and follows the stream as a browser would; closed with the test."""
-
-    def __init__(self) -> None:
-        self._opened: list[http.client.HTTPConnection | http.client.HTTPResponse] = []
-
-    def ask(
-        self, port: int, method: str, path: str, body: str, headers: dict[str, str]
-    ) -> http.client.HTTPResponse:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
-        connection.request(method, path, body, headers)
-        answer = connection.getresponse()
-        self._opened += [answer, connection]
-        return answer
-
-    def cookie(self) -> str:
-        """A supervisor's session."""
-        page = self.ask(ports.PANEL, "GET", "/sign-in", "", {})
-        before, text = page.headers["Set-Cookie"].split(";")[0], page.read().decode()
-        form = {"csrf_token": hidden(text, "csrf_token"), "username": "truongca", "password": rows.PASSWORD}
-        headers = {"Cookie": before, "Content-Type": "application/x-www-form-urlencoded"}
-        answer = self.ask(ports.PANEL, "POST", "/sign-in", urllib.parse.urlencode(form), headers)
-        assert answer.status == 303, answer.read().decode()
-        return str(answer.headers["Set-Cookie"]).split(";")[0]
-
-    def stream(self, headers: dict[str, str]) -> http.client.HTTPResponse:
-        return self.ask(ports.LIVE, "GET", "/events", "", headers)
-
-    def close(self) -> None:
-        for opened in self._opened:
-            opened.close()
-
-
-@pytest.fixture
-def visitor(running: Running) -> Iterator[Visitor]:
-    made = Visitor()
-    yield made
-    made.close()
-
-
-def events(answer: http.client.HTTPResponse, count: int) -> list[dict[str, str]]:
-    """The next events, each its fields."""
-    found: list[dict[str, str]] = []
-    fields: dict[str, str] = {}
-    while len(found) < count:
-        line = answer.readline().decode().rstrip("\n")
-        if line:
-            name, _, value = line.partition(": ")
-            fields[name] = value
-        elif "event" in fields:
-            found.append(fields)
-            fields = {}
-    return found
-
-
-def test_the_stream_is_for_the_signed_in_and_for_the_panels_origin_only(
-    running: Running, visitor: Visitor
-) -> None:
-    assert visitor.stream({}).status == 401
-    mine = {"Cookie": visitor.cookie()}
-    ours = visitor.stream({**mine, "Origin": PANEL})
-    assert (ours.status, ours.headers["Access-Control-Allow-Origin"]) == (200, PANEL)
-    for origin in ("http://127.0.0.1:9999", f"http://evil.example:{ports.PANEL}", "null"):
-        assert visitor.stream({**mine, "Origin": origin}).headers["Access-Control-Allow-Origin"] is None
-
-
-def until_published(call_id: str) -> None:
-    """Returns when the live stream holds the last fact of that arrival."""
-    stream = redis.Redis.from_url(settings().redis)
-
-    def there() -> bool:
-        return any(
-            "call_queued" in str(one) and call_id in str(one)
-            for one in stream.xrevrange(LIVE, count=50) or ()
-        )
-
-    eventually(there, 15, "the arrival in the stream")
-
-
-def test_the_stream_goes_on_where_the_browser_was_and_says_when_it_cannot(
-    running: Running, visitor: Visitor
-) -> None:
-    mine = {"Cookie": visitor.cookie()}
-    first = arrives("+84900005000")
-    until_published(first)
-    place = events(visitor.stream(mine), 1)[0]
-    assert place["event"] == "hello"
-    until_published(arrives("+84900005001"))
-    missed = events(visitor.stream({**mine, "Last-Event-ID": place["id"]}), 3)
-    assert [json.loads(m["data"])["event"] for m in missed] == ["call_arrived", "call_triaged", "call_queued"]
-    assert not any("+84" in m["data"] for m in missed)
-    redis.Redis.from_url(settings().redis).xtrim(LIVE, maxlen=1, approximate=False)
-    assert events(visitor.stream({**mine, "Last-Event-ID": place["id"]}), 1)[0]["event"] == "reset"
-
-
-def test_a_redis_that_was_killed_and_came_back_empty_makes_pages_read_again(
-    running: Running, visitor: Visitor
-) -> None:
-    answer = visitor.stream({"Cookie": visitor.cookie()})
-    assert events(answer, 1)[0]["event"] == "hello"
-    running.kill("redis")
-    assert events(answer, 1)[0]["event"] == "away"
-    running.start("redis")
-    assert {e["event"] for e in events(answer, 1)} <= {"back", "reset"}
-    arrives("+84900006001")
-    seen = [e["event"] for e in events(answer, 3)]
-    assert "change" in seen

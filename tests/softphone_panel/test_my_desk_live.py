@@ -25,8 +25,8 @@ from hotline.wrap_ups import WrapUp
 from softphone_panel import shown
 from tests.product import eventually
 from tests.softphone_panel import rows
+from tests.softphone_panel.browsers import AXE, Opens, browser, desk_of, look, running, seconds_until
 from tests.softphone_panel.running import PANEL, Running
-from tests.softphone_panel.test_live import AXE, Opens, browser, desk_of, running, seconds_until
 
 log = logging.getLogger(__name__)
 __all__ = ["browser", "desk_of", "running"]
@@ -290,7 +290,7 @@ def test_the_page_is_without_a_fault_of_access_in_every_state(
         page.reload()
         for width, height in ((1366, 768), (1920, 1080), (390, 800)):
             page.set_viewport_size({"width": width, "height": height})
-            _see(page, f"{username} {width}", width, found)
+            look(page, f"{username} {width}", width, found)
     page = own_page(desk_of, "lan")
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of two words
     with reading() as session:
@@ -304,17 +304,8 @@ def test_the_page_is_without_a_fault_of_access_in_every_state(
     expect(page.locator("[data-field=spo2] .clash")).to_contain_text("từ 50 đến 100")
     presence(who["lan"], "wrap_up", "101", call_id)
     expect(page.locator("#wrap-disposition")).to_be_visible()
-    _see(page, "wrap-up", 1366, found)
+    look(page, "wrap-up", 1366, found)
     assert found == {}
-
-
-def _see(page: Page, name: str, width: int, found: dict[str, list[str]]) -> None:
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    broken = page.evaluate("async () => (await axe.run()).violations.map(v => v.id + ': ' + v.nodes[0].html)")
-    if page.evaluate("document.documentElement.scrollWidth") > width:
-        broken.append("wider than the screen")
-    if broken:
-        found[name] = broken
 
 
 def test_the_ticket_tells_by_which_script_it_was_asked(desk_of: Opens, who: dict[str, int]) -> None:

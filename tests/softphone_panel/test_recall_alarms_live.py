@@ -15,8 +15,8 @@ from hotline.acuity import Acuity
 from hotline.database import engine, transaction
 from hotline.recall_alarms import RecallAlarms
 from hotline.recalls import TRIES, Recall
+from tests.softphone_panel.browsers import Opens, browser, desk_of, running, violations
 from tests.softphone_panel.running import PANEL
-from tests.softphone_panel.test_live import AXE, Opens, browser, desk_of, running
 from tests.softphone_panel.test_recall_alarms import lost, tried
 
 __all__ = ["browser", "desk_of", "running"]
@@ -66,8 +66,7 @@ def test_an_alarm_is_read_and_heard_on_every_open_desk_until_somebody_acts(desk_
     for page in (lan, chief):
         expect(page.locator("#recall-alarms")).to_contain_text("trưởng ca phải xử lý")
         expect(page.locator("html")).to_have_attribute("data-alarms-sounded", "2")
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        assert page.evaluate("async () => (await axe.run()).violations.map((one) => one.id)") == []
+        assert violations(page) == []
     chief.reload()
     expect(chief.locator("#stream-state")).to_contain_text("Đang nối trực tiếp")
     note = chief.locator("input[name=note]")
