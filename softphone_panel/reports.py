@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -195,16 +195,24 @@ def table() -> Response:
     asked = wanted()
     with reading() as session:
         report = read(session, asked)
+    heads = [say(shown.REPORTS_BY[asked.by]), *(COLUMNS if headers_are_keys() else map(header, COLUMNS))]
+    lines = ([plain(line.name), *cells(line)] for line in (*report.lines, report.total))
+    return download(spreadsheet(heads, lines), "text/csv; charset=utf-8", "report", asked, "csv")
+
+
+def spreadsheet(heads: Sequence[object], lines: Iterable[Sequence[object]]) -> str:
+    """CSV with the mark by which spreadsheets know UTF-8."""
     text = io.StringIO()
-    sheet = csv.writer(text)
-    sheet.writerow(
-        [say(shown.REPORTS_BY[asked.by]), *(COLUMNS if headers_are_keys() else map(header, COLUMNS))]
+    csv.writer(text).writerows([heads, *lines])
+    return "\ufeff" + text.getvalue()
+
+
+def download(content: str | bytes, kind: str, what: str, asked: Wanted, ending: str) -> Response:
+    """A file that is named by what it reports on."""
+    name = f"{what}-{asked.by}-{asked.since}-{asked.until}.{ending}"
+    return Response(
+        content, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'}
     )
-    for line in (*report.lines, report.total):
-        sheet.writerow([plain(line.name), *cells(line)])
-    name = f"report-{asked.by}-{asked.since}-{asked.until}.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response("\ufeff" + text.getvalue(), content_type="text/csv; charset=utf-8", headers=headers)
 
 
 COLUMNS = (

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +18,7 @@ from hotline.events import now
 from hotline.settings import settings
 from hotline.ticket_figures import Of, TicketFigures, tickets
 from softphone_panel import desk, report_pdf, shown
-from softphone_panel.reports import Wanted, headers_are_keys, number, plain, wanted
+from softphone_panel.reports import Wanted, download, headers_are_keys, number, plain, spreadsheet, wanted
 from softphone_panel.words import clock, language, length, local, percent, say
 
 room = Blueprint("ticket_reports", __name__, url_prefix="/reports/tickets")
@@ -121,15 +119,14 @@ def table() -> Response:
     asked = _asked()
     with reading() as session:
         report = read(session, asked)
-    text = io.StringIO()
-    sheet = csv.writer(text)
     columns = shown.TICKET_COLUMNS
     heads = columns if headers_are_keys() else map(_heading, columns)
-    sheet.writerow([say(shown.TICKET_REPORTS_BY[asked.by]), *heads])
-    for line in (*report.lines, report.total):
-        cells = [number(getattr(line.figures, column)) for column in shown.TICKET_COLUMNS]
-        sheet.writerow([plain(line.name), *cells])
-    return _file("\ufeff" + text.getvalue(), "text/csv; charset=utf-8", asked, "csv")
+    lines = (
+        [plain(line.name), *(number(getattr(line.figures, column)) for column in columns)]
+        for line in (*report.lines, report.total)
+    )
+    whole = spreadsheet([say(shown.TICKET_REPORTS_BY[asked.by]), *heads], lines)
+    return download(whole, "text/csv; charset=utf-8", "tickets", asked, "csv")
 
 
 def _heading(column: str) -> str:
@@ -152,11 +149,4 @@ def document() -> Response:
         [say(shown.TICKET_REPORTS_BY[asked.by]), *map(say, shown.TICKET_COLUMNS.values())],
         [[line.name, *map(line.cell, shown.TICKET_COLUMNS)] for line in (*report.lines, report.total)],
     )  # fmt: skip
-    return _file(made, "application/pdf", asked, "pdf")
-
-
-def _file(content: str | bytes, kind: str, asked: Wanted, ending: str) -> Response:
-    name = f"tickets-{asked.by}-{asked.since}-{asked.until}.{ending}"
-    return Response(
-        content, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'}
-    )
+    return download(made, "application/pdf", "tickets", asked, "pdf")
