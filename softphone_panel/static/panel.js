@@ -287,6 +287,8 @@
     }
   }
   freshClicks();
+  // A form refused far down a long page: what is wrong is brought before the eyes.
+  document.querySelector(".invalid-feedback[role=alert]")?.scrollIntoView({ block: "center" });
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (!("once" in form.dataset)) return;
