@@ -45,6 +45,9 @@ class Pulse:
     _began_s: float = 0.0
     _moved_s: float = 0.0
     _counted_s: float = float("-inf")
+    """When the last count was asked for."""
+    _told_s: float = float("-inf")
+    """When the last one was asked for that has been answered."""
     _counting: bool = False
     _asked: bool = False
     _lost_before: float = 0.0
@@ -59,7 +62,7 @@ class Pulse:
 
     def counted(self, sound: Sound, now_s: float) -> None:
         """What Asterisk has counted from the far end until now."""
-        self._counting = False
+        self._counting, self._told_s = False, self._counted_s
         packets, reports = int(sound.rxcount), (sound.txploss, sound.rxjitter, sound.rtt)
         new, gap_s = packets - self._packets, now_s - self._moved_s
         if self._packets < 0 or new < 0:
@@ -107,9 +110,13 @@ class Pulse:
         return True
 
     def is_silent(self, now_s: float, *, sends_always: bool) -> bool:
-        """Whether nothing has come for SILENT_S from somebody who would send."""
-        judged = sends_always or self._is_steady
-        return self._packets >= 0 and judged and not self.on_hold and now_s - self._moved_s >= SILENT_S
+        """Whether nothing has come for SILENT_S from somebody who would send.
+
+        Only counts say so: when this process or Asterisk was busy elsewhere, the sound was there and nobody looked.
+        """
+        judged = (sends_always or self._is_steady) and self._packets >= 0 and not self.on_hold
+        looked = self._told_s - self._moved_s >= SILENT_S - COUNT_EVERY_S
+        return judged and looked and now_s - self._moved_s >= SILENT_S
 
     @property
     def _usual_a_s(self) -> float:

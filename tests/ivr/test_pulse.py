@@ -44,6 +44,23 @@ def test_who_sent_steadily_and_stops_is_gone(a_second: int) -> None:
     assert wire.silent()
 
 
+@pytest.mark.parametrize("asked", [False, True], ids=["nobody counted", "a count is late"])
+def test_nobody_is_gone_only_because_nobody_looked(asked: bool) -> None:
+    wire = Wire()
+    wire.send(STEADY_S + 0.5)
+    if asked:
+        wire.now_s += COUNT_EVERY_S
+        assert wire.pulse.is_due(wire.now_s)
+    wire.now_s += SILENT_S + 1
+    assert not wire.silent()
+    assert not wire.silent(sends_always=True)
+    if asked:
+        wire.pulse.counted(Sound(rxcount=wire.packets), wire.now_s)
+        assert not wire.silent(sends_always=True), "that count was asked for when it had just been heard"
+    wire.rest(0.5)
+    assert wire.silent(sends_always=True)
+
+
 @pytest.mark.parametrize("a_second", [0, 2, 8])
 def test_who_never_sent_steadily_is_not_judged(a_second: int) -> None:
     wire = Wire()

@@ -310,9 +310,10 @@ async def _taken_in_talks(carrier: Carrier, on: Product, first: BrowserDesk, sec
         await leg.listen(2.0)
         talks, left = left, talks
         await talks.act("start")
-        await talks.is_in("talking")
+        await talks.is_in("talking", 40)
         await left.is_in("moved")
-        await leg.until_hears(hz, within_s=15, for_s=2.0)
+        # The mixer of a machine with too much to do leaves holes; nothing bounds how long it has too much to do.
+        await leg.until_hears(hz, within_s=40, for_s=2.0)
         await desk_hears(talks, CITIZEN_HZ)
         assert await left.hears_hz() == 0
         assert await left.page.evaluate(CLOSED)
