@@ -14,7 +14,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import click
-from sqlalchemy import Engine
+from flask import Flask
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from hotline import open_work, ticket_figures, unit_files
@@ -26,7 +27,7 @@ from hotline.ticket_day_keeper import TicketDayKeeper
 from hotline.ticket_figures import Of
 from hotline.tickets import Ticket
 from hotline.units import VIETNAM
-from softphone_panel import ticket_search
+from softphone_panel import alike, ticket_search
 from softphone_panel.ticket_search import Wanted
 from tests.bench import million_rows
 from tests.postgres import Server
@@ -40,6 +41,7 @@ ASKED = (
 """Words that many tickets have and few, alone and together, beginnings, a ticket's number, a whole telephone number and a part, nothing."""
 ROUNDS = 20
 REPORT_ROUNDS = 5
+ALIKE_OF, ALIKE_ASKED = 100_000, 100
 READER: Any = SimpleNamespace(supervises=True, hotlines=(), id=1)
 """A supervisor, who sees all."""
 
@@ -118,6 +120,13 @@ def _asked(name: str, session: Session, province: Installation, ends: datetime) 
     }  # fmt: skip
     for what, wanted in lists.items():
         yield _timed(name, f"list: {what}", partial(ticket_search.search, session, wanted, province, READER))
+    newest = select(Ticket.id).order_by(Ticket.opened_at.desc()).limit(ALIKE_OF)
+    some = session.scalars(newest).all()[:: ALIKE_OF // ALIKE_ASKED]
+    panel = Flask(__name__)
+    panel.config["INSTALLATION"] = province
+    with panel.test_request_context():
+        alike_to = [partial(_alike, session, ticket_id) for ticket_id in some]
+        yield _timed(name, "tickets like one of the last days'", *alike_to, rounds=1)
     hotline = million_rows.HOTLINES[:1]
     yield _timed(
         name, "board: places and holders of one hotline",
@@ -140,6 +149,11 @@ def _asked(name: str, session: Session, province: Installation, ends: datetime) 
         partial(_anew, session, today - timedelta(days=30), today, ends, of) for of in (Of.CATEGORY, Of.UNIT)
     ]
     yield _timed(name, "a month counted ticket by ticket", *anew, rounds=2)
+
+
+def _alike(session: Session, ticket_id: str) -> None:
+    session.expunge_all()
+    alike.suggestions(session, session.get_one(Ticket, ticket_id))
 
 
 def _anew(session: Session, since: datetime, until: datetime, at: datetime, of: Of) -> None:
