@@ -120,8 +120,11 @@ def _international(plain: str) -> CallerNumber | None:
 def _foreign(plain: str) -> CallerNumber:
     try:
         parsed = phonenumbers.parse(plain, None)
+        e164 = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
+        again = phonenumbers.parse(e164, None)
     except phonenumbers.NumberParseException:
         return CallerNumber(NumberKind.INVALID)
-    if not phonenumbers.is_possible_number(parsed):
+    # One zero after the country's code is a habit of writing; what loses another each time it is read is no number.
+    if again != parsed or not phonenumbers.is_possible_number(parsed):
         return CallerNumber(NumberKind.INVALID)
-    return CallerNumber(NumberKind.FOREIGN, phonenumbers.format_number(parsed, PhoneNumberFormat.E164))
+    return CallerNumber(NumberKind.FOREIGN, e164)

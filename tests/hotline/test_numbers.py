@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hotline.installation import read
@@ -46,6 +46,7 @@ def test_the_same_person_is_one_number_in_every_writing() -> None:
     assert {caller(text).e164 for text in writings} == {"+84912345678"}
 
 
+@example("+43000000")
 @given(st.text(max_size=6000) | st.from_regex(r"[+0]?[0-9]{1,15}", fullmatch=True))
 def test_any_text_is_some_kind_of_caller(text: str) -> None:
     found = caller(text)

@@ -27,10 +27,11 @@ export class Line {
     const ua = this.ua;
     let fresh = true;
     ua.on("registered", () => {
+      if (this.ua !== ua) return;
       if (fresh) { this.heal(); this.on("registered"); }
       fresh = false;
     });
-    ua.on("registrationFailed", ({ response }) => this.on(response ? "refused" : "away"));
+    ua.on("registrationFailed", ({ response }) => { if (this.ua === ua) this.on(response ? "refused" : "away"); });
     ua.on("disconnected", () => { fresh = true; if (this.ua === ua) this.on("away"); });
     ua.on("newRTCSession", ({ session, originator, request }) => {
       if (originator === "remote") this.arrived(session, request);

@@ -124,7 +124,9 @@ async function begin(take = false, again = false) {
   if (answer.status === 409) { wanted = false; line.stop(); throw { why: (await answer.json()).why }; }
   if (!answer.ok) throw { why: "no_exchange" };
   wanted = true;
-  line.start(await answer.json());
+  const account = await answer.json();
+  if (line.session) return;   // the old line rang meanwhile: to begin anew would hang up on its caller
+  line.start(account);
   await new Promise((resolve, reject) => {
     resolveStart = resolve;
     setTimeout(() => reject({ why: "no_exchange" }), 6000);
