@@ -60,8 +60,8 @@ class Moment(TypeDecorator[datetime]):
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-KEPT_IN_LOG_PAGES = 16_000
-"""64 MB of SQLite's log, which only a worker that is down leaves to a process of calls: it would wait for the disk in a call."""
+KEPT_IN_LOG_PAGES = 4_000
+"""16 MB of SQLite's log, which only a worker that is down leaves to a process of calls: it would wait for the disk in a call."""
 
 
 def make_engine(url: str, *, busy_s: float = 0.15) -> Engine:
